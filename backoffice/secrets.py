@@ -1,0 +1,156 @@
+"""Secrets at rest and in print: fields encrypted with rotatable keys, masking, comparing in constant time, redacted logs.
+
+`settings.FIELD_KEYS` is a list of secrets. The first one encrypts, all of them decrypt, so a key is rotated by putting a new
+one in front, calling `reencrypt_all` (`manage.py rotate_secrets`), and taking the old one away.
+"""
+
+import base64
+import hmac
+import logging
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.db import models
+
+_PURPOSE = b"courier-backoffice: fields at rest"
+_REDACTED_SETTINGS = (
+    "SECRET_KEY",
+    "FIELD_KEYS",
+    "IRECA_TOKEN",
+    "CALLBACK_SECRET",
+    "BIFIT_PASSWORD",
+    "VIRTPOS_API_KEY",
+)
+
+
+class UnknownKey(Exception):
+    """A stored secret was encrypted with a key that `FIELD_KEYS` does not hold any more, or it is damaged."""
+
+
+class Secret(str):
+    """Text that does not show itself in `repr`, hence not in error pages, assertion messages and shells."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Secret({mask(self)!r})"
+
+
+def mask(value: str) -> str:
+    """What people may see of a secret: its last four characters when it is long enough to stay secret, else only dots.
+
+    >>> mask("0123456789abcdef")
+    '••••cdef'
+    >>> mask("qwerty"), mask("")
+    ('••••', '')
+    """
+    if not value:
+        return ""
+    return "••••" + (value[-4:] if len(value) >= 16 else "")
+
+
+def matches(given: str, expected: str) -> bool:
+    """Whether a secret that came from outside is the expected one, in constant time. Nothing matches an empty expectation."""
+    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+
+
+def encrypt(value: str) -> str:
+    """The token text of a secret under the first key. Empty stays empty, so that "not set" can be seen in the database."""
+    return _cipher().encrypt(value.encode()).decode("ascii") if value else ""
+
+
+def decrypt(token: str) -> Secret:
+    """The secret in a token that any of the keys encrypted.
+
+    Raises UnknownKey when none fits.
+    """
+    if not token:
+        return Secret()
+    try:
+        return Secret(_cipher().decrypt(token.encode()).decode())
+    except InvalidToken as error:
+        raise UnknownKey(
+            "A stored secret fits none of FIELD_KEYS. Add the key that was in use when it was saved, or clear the secret."
+        ) from error
+
+
+class EncryptedTextField(models.TextField[str, str]):
+    """A TextField that holds a token in the database and a `Secret` in Python; saving encrypts anew with the first key.
+
+    Tokens of equal secrets differ, so a filter could only lie: every lookup but `isnull` raises FieldError.
+    """
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret | None:
+        return None if value is None else decrypt(value)
+
+    def to_python(self, value: Any) -> Secret | None:
+        text = super().to_python(value)
+        return None if text is None else Secret(text)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        text = super().get_prep_value(value)
+        return None if text is None else encrypt(text)
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        if lookup_name != "isnull":
+            raise FieldError(f"{self.name} is encrypted: it can be filtered by isnull only, not by {lookup_name}.")
+        return super().get_lookup(lookup_name)
+
+
+def reencrypt_all(batch: int = 500) -> Iterator[tuple[str, int]]:
+    """Save every stored secret again under the first key; yields a model's label and how many of its rows were written.
+
+    Past the models' own managers and signals: nothing changes that a remote or a history should hear of.
+    Raises UnknownKey at the first row that no key fits; rows before it are done, and a second run is harmless.
+    """
+    for model in apps.get_models():
+        names = [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
+        if not names or model._meta.proxy or not model._meta.managed:
+            continue
+        rows = models.QuerySet(model)
+        written = 0
+        for row in rows.only("pk", *names).iterator(chunk_size=batch):
+            written += rows.filter(pk=row.pk).update(**{name: getattr(row, name) for name in names})
+        yield model._meta.label, written
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats log records, tracebacks included, with the values of secret settings masked.
+
+    The callback secret is part of an address, so even an ordinary "Not Found: /callbacks/…" would print it.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        for value in _secret_values():
+            text = text.replace(value, mask(value))
+        return text
+
+
+def _secret_values() -> Iterator[str]:
+    for name in _REDACTED_SETTINGS:
+        value = getattr(settings, name)
+        yield from filter(None, [value] if isinstance(value, str) else value)
+
+
+def _cipher() -> MultiFernet:
+    return _cipher_of(tuple(settings.FIELD_KEYS))
+
+
+@lru_cache(maxsize=8)
+def _cipher_of(keys: Sequence[str]) -> MultiFernet:
+    if not keys:
+        raise ImproperlyConfigured("FIELD_KEYS is empty: secrets can be neither stored nor read.")
+    return MultiFernet([Fernet(_derive(key)) for key in keys])
+
+
+def _derive(key: str) -> bytes:
+    derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=_PURPOSE).derive(key.encode())
+    return base64.urlsafe_b64encode(derived)

@@ -1,0 +1,253 @@
+"""Django settings, read from the environment: a variable wins over the `.env` file, which wins over the default here.
+
+`ENV_FILE` names the file (default `.env` beside `manage.py`; empty reads none). README.md lists the variables for operators.
+A remote without its settings is off. Nothing here decides how a remote is spoken to: that is `backoffice/sync/connection.py`.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
+    if "ENV_FILE" in os.environ and not Path(env_file).is_file():
+        raise ImproperlyConfigured(f"ENV_FILE is {env_file}, but there is no such file.")
+    if Path(env_file).is_file():
+        env.read_env(env_file)
+
+
+# Who we are
+
+DEBUG = env.bool("DEBUG", default=False)
+PORT = env.int("PORT", default=8000)
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/") or f"http://127.0.0.1:{PORT}"
+
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Put a long random text into the environment or into .env (see .env.example)."
+        )
+    SECRET_KEY = "insecure-and-for-debugging-only"
+
+# Secrets that encrypt fields: the first one encrypts, all of them decrypt (see backoffice/secrets.py).
+FIELD_KEYS = [key.strip() for key in env.list("FIELD_KEYS", default=[]) if key.strip()]
+if not FIELD_KEYS:
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            "FIELD_KEYS is not set. Put one long random text, or several with commas, into the environment or into .env."
+        )
+    FIELD_KEYS = [SECRET_KEY]
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
+    host for host in {urlsplit(PUBLIC_URL).hostname, "localhost", "127.0.0.1"} if host
+]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+
+# The remotes
+
+IRECA_URL = env.str("IRECA_URL", default="").rstrip("/")
+IRECA_TOKEN = env.str("IRECA_TOKEN", default="")
+# In the mode "cabinet", couriers, taxes, payment types and the like are created in iRECA's own cabinet only (seed 002, line 22).
+IRECA_MODE = env.str("IRECA_MODE", default="cabinet")
+if IRECA_MODE not in ("cabinet", "api"):
+    raise ImproperlyConfigured(f"IRECA_MODE is {IRECA_MODE!r}, but must be cabinet or api.")
+
+BIFIT_URL = env.str("BIFIT_URL", default="").rstrip("/")
+BIFIT_USERNAME = env.str("BIFIT_USERNAME", default="")
+BIFIT_PASSWORD = env.str("BIFIT_PASSWORD", default="")
+BIFIT_ORGANIZATION_ID = env.str("BIFIT_ORGANIZATION_ID", default="")
+BIFIT_TRADE_OBJECT_ID = env.str("BIFIT_TRADE_OBJECT_ID", default="")
+
+VIRTPOS_URL = env.str("VIRTPOS_URL", default="").rstrip("/")
+VIRTPOS_API_KEY = env.str("VIRTPOS_API_KEY", default="")
+
+# Part of the address at which callbacks reach us. Empty: callbacks are off.
+CALLBACK_SECRET = env.str("CALLBACK_SECRET", default="")
+
+PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at most
+HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
+MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
+
+
+# Applications
+
+INSTALLED_APPS = [
+    # unfold overrides templates of django.contrib.admin and of simple_history, so it goes before them
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "simple_history",
+    "backoffice.sync",
+    "backoffice.partners",
+    "fiscal",
+    "couriers",
+    "catalog",
+    "orders",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "backoffice.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "backoffice.urls"
+WSGI_APPLICATION = "backoffice.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+UNFOLD = {
+    "SITE_TITLE": _("Courier back office"),
+    "SITE_HEADER": _("Courier back office"),
+    "SITE_URL": None,
+    "SITE_SYMBOL": "local_shipping",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+}
+
+
+# Database
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default="sqlite:///var/db.sqlite3")}
+_database = DATABASES["default"]
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    if _database["NAME"] != ":memory:":
+        # A relative path means the checkout, not whatever directory a command was started in.
+        _database["NAME"] = BASE_DIR / _database["NAME"]
+        _database["NAME"].parent.mkdir(parents=True, exist_ok=True)
+    _database["OPTIONS"] = {
+        # A transaction that begins as a reader cannot wait for the write lock later: it fails at once, whatever the timeout.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+    }
+else:
+    _database.setdefault("CONN_MAX_AGE", 60)
+    _database["CONN_HEALTH_CHECKS"] = True
+
+
+# Languages and time
+
+LANGUAGE_CODE = "ru"
+LANGUAGES = [("ru", "Русский"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "backoffice" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", default="Europe/Moscow")
+
+
+# Static files
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "backoffice" / "static"] if path.is_dir()]
+WHITENOISE_USE_FINDERS = DEBUG  # so that a debugging server needs no collectstatic
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+
+# Security
+
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# HTTPS is the rule in production; SSL_REDIRECT=0 is for a proxy that redirects by itself.
+SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", default=not DEBUG)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=0 if DEBUG else 365 * 24 * 3600)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+if env.bool("TRUST_FORWARDED_PROTO", default=False):
+    # Only behind a proxy that always sets this header itself: otherwise anyone may claim HTTPS.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# backoffice/csp.py loosens this under /admin/.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# The admin posts one field for each selected row, and an action may take thousands of orders.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # bytes; a callback brings many orders with their lines
+
+
+# Logging
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "backoffice.secrets.RedactingFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Django's own handlers would write each line twice, and mail tracebacks with settings in them.
+    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+}
