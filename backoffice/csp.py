@@ -1,6 +1,6 @@
-"""The admin's content security policy. Its front end evaluates Alpine expressions and styles elements inline; nothing else may.
+"""The admin's content security policy: its front end evaluates Alpine expressions and styles elements inline.
 
-Scripts themselves still come from our own host only, under /admin/ as everywhere.
+No other page may. Scripts themselves come from our own host only, under /admin/ as everywhere.
 """
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE

@@ -1,4 +1,4 @@
-"""Whether this process is alive (`/healthz`) and whether it can do its work (`/readyz`), for supervisors and load balancers."""
+"""Is this process alive (`/healthz`), and can it do its work (`/readyz`)? For supervisors and load balancers."""
 
 import logging
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 as long as the process answers at all. Asks nothing else: a slow database is no reason to restart the web process."""
+    """200 as long as the process answers at all. A slow database is no reason to restart the web process: not asked."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 

@@ -1,7 +1,7 @@
-"""Secrets at rest and in print: fields encrypted with rotatable keys, masking, comparing in constant time, redacted logs.
+"""Secrets at rest and in print: encrypted fields with rotatable keys, masks, comparing, redacted logs.
 
-`settings.FIELD_KEYS` is a list of secrets. The first one encrypts, all of them decrypt, so a key is rotated by putting a new
-one in front, calling `reencrypt_all` (`manage.py rotate_secrets`), and taking the old one away.
+`settings.FIELD_KEYS` is a list of secrets. The first one encrypts, all of them decrypt, so a key is rotated by
+putting a new one in front, calling `reencrypt_all` (`manage.py rotate_secrets`), and taking the old one away.
 """
 
 import base64
@@ -57,12 +57,12 @@ def mask(value: str) -> str:
 
 
 def matches(given: str, expected: str) -> bool:
-    """Whether a secret that came from outside is the expected one, in constant time. Nothing matches an empty expectation."""
+    """Whether a secret from outside is the expected one, in constant time. Nothing matches an empty expectation."""
     return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
 
 
 def encrypt(value: str) -> str:
-    """The token text of a secret under the first key. Empty stays empty, so that "not set" can be seen in the database."""
+    """The token text of a secret under the first key. Empty stays empty: "not set" shows in the database."""
     return _cipher().encrypt(value.encode()).decode("ascii") if value else ""
 
 
@@ -77,11 +77,11 @@ def decrypt(token: str) -> Secret:
         return Secret(_cipher().decrypt(token.encode()).decode())
     except InvalidToken as error:
         raise UnknownKey(
-            "A stored secret fits none of FIELD_KEYS. Add the key that was in use when it was saved, or clear the secret."
+            "A stored secret fits none of FIELD_KEYS. Add the key under which it was saved, or clear the secret."
         ) from error
 
 
-class EncryptedTextField(models.TextField[str, str]):
+class EncryptedTextField(models.TextField):
     """A TextField that holds a token in the database and a `Secret` in Python; saving encrypts anew with the first key.
 
     Tokens of equal secrets differ, so a filter could only lie: every lookup but `isnull` raises FieldError.

@@ -1,7 +1,7 @@
 """Django settings, read from the environment: a variable wins over the `.env` file, which wins over the default here.
 
-`ENV_FILE` names the file (default `.env` beside `manage.py`; empty reads none). README.md lists the variables for operators.
-A remote without its settings is off. Nothing here decides how a remote is spoken to: that is `backoffice/sync/connection.py`.
+`ENV_FILE` names the file (default `.env` beside `manage.py`; empty reads none). README.md lists the variables.
+A remote without its settings is off. How settings become a client: `backoffice/sync/connection.py`.
 """
 
 import os
@@ -43,7 +43,7 @@ FIELD_KEYS = [key.strip() for key in env.list("FIELD_KEYS", default=[]) if key.s
 if not FIELD_KEYS:
     if not DEBUG:
         raise ImproperlyConfigured(
-            "FIELD_KEYS is not set. Put one long random text, or several with commas, into the environment or into .env."
+            "FIELD_KEYS is not set. Put a long random text into the environment or into .env (see .env.example)."
         )
     FIELD_KEYS = [SECRET_KEY]
 
@@ -57,7 +57,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 IRECA_URL = env.str("IRECA_URL", default="").rstrip("/")
 IRECA_TOKEN = env.str("IRECA_TOKEN", default="")
-# In the mode "cabinet", couriers, taxes, payment types and the like are created in iRECA's own cabinet only (seed 002, line 22).
+# cabinet: couriers, taxes, payment types and the like are created in iRECA's own cabinet only (seed 002, line 22).
 IRECA_MODE = env.str("IRECA_MODE", default="cabinet")
 if IRECA_MODE not in ("cabinet", "api"):
     raise ImproperlyConfigured(f"IRECA_MODE is {IRECA_MODE!r}, but must be cabinet or api.")
@@ -158,7 +158,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         _database["NAME"] = BASE_DIR / _database["NAME"]
         _database["NAME"].parent.mkdir(parents=True, exist_ok=True)
     _database["OPTIONS"] = {
-        # A transaction that begins as a reader cannot wait for the write lock later: it fails at once, whatever the timeout.
+        # A transaction that begins as a reader cannot wait for the write lock later: it fails at once.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
