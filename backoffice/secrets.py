@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldError, ImproperlyConfigured
-from django.db import models
+from django.db import models, transaction
 
 _PURPOSE = b"courier-backoffice: fields at rest"
 _REDACTED_SETTINGS = (
@@ -104,21 +104,36 @@ class EncryptedTextField(models.TextField):
         return super().get_lookup(lookup_name)
 
 
-def reencrypt_all(batch: int = 500) -> Iterator[tuple[str, int]]:
+def reencrypt_all() -> Iterator[tuple[str, int]]:
     """Save every stored secret again under the first key; yields a model's label and how many of its rows were written.
 
-    Past the models' own managers and signals: nothing changes that a remote or a history should hear of.
-    Raises UnknownKey at the first row that no key fits; rows before it are done, and a second run is harmless.
+    Raises UnknownKey at the first row that no key fits. Rows before it are done, and a second run is harmless.
     """
     for model in apps.get_models():
-        names = [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
-        if not names or model._meta.proxy or not model._meta.managed:
-            continue
-        rows = models.QuerySet(model)
-        written = 0
-        for row in rows.only("pk", *names).iterator(chunk_size=batch):
-            written += rows.filter(pk=row.pk).update(**{name: getattr(row, name) for name in names})
-        yield model._meta.label, written
+        if model._meta.managed and not model._meta.proxy and (names := encrypted_fields(model)):
+            yield model._meta.label, reencrypt(model, names)
+
+
+def encrypted_fields(model: type[models.Model]) -> list[str]:
+    """The names of a model's encrypted fields."""
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
+
+
+def reencrypt(model: type[models.Model], names: Sequence[str]) -> int:
+    """Save these fields of all rows again, and return the number of rows.
+
+    Past the model's own manager and signals: nothing changes that a remote or a history should hear of. Each row is
+    locked while it is rewritten, so that a person who saves at the same moment is not overwritten.
+    """
+    rows: models.QuerySet[models.Model] = models.QuerySet(model)
+    written = 0
+    for pk in list(rows.values_list("pk", flat=True)):
+        with transaction.atomic():
+            row = rows.select_for_update().only("pk", *names).filter(pk=pk).first()
+            if row is None:  # deleted meanwhile
+                continue
+            written += rows.filter(pk=pk).update(**{name: getattr(row, name) for name in names})
+    return written
 
 
 class RedactingFormatter(logging.Formatter):

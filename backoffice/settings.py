@@ -36,7 +36,7 @@ if not SECRET_KEY:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Put a long random text into the environment or into .env (see .env.example)."
         )
-    SECRET_KEY = "insecure-and-for-debugging-only"
+    SECRET_KEY = "insecure-and-for-debugging-only"  # noqa: S105
 
 # Secrets that encrypt fields: the first one encrypts, all of them decrypt (see backoffice/secrets.py).
 FIELD_KEYS = [key.strip() for key in env.list("FIELD_KEYS", default=[]) if key.strip()]

@@ -1,0 +1,84 @@
+# The two that everyone needs: `make run` and `make test`. `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+CODE := manage.py backoffice catalog couriers fiscal orders tests $(wildcard benchmarks/*.py)
+TEMPLATES = $(shell find templates -name '*.html')
+WORKERS ?= 2
+
+# The first Python on the PATH that is new enough and works; the plain name goes first.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
+
+# Tests and checks see neither the developer's .env nor a real remote.
+HERMETIC := env DJANGO_SETTINGS_MODULE=tests.settings
+
+.PHONY: help install run test lint types checks test-sqlite test-postgres format messages lock clean
+
+help: ## Show this list
+	@echo "Usage: make TARGET"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+install: $(STAMP) ## Create .venv with everything that is needed to run
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the PATH." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.txt $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: $(STAMP) ## Start sandbox, worker and web with demo data (PORT=8000; Ctrl-C ends all)
+	@exec $(BIN)/python -m backoffice.supervise
+
+test: lint types checks test-sqlite test-postgres ## Everything that must pass: lint, types, checks, tests on both databases
+
+lint: $(DEV_STAMP) ## Style, import contracts, templates
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(if $(TEMPLATES),$(BIN)/djade --check --target-version 5.2 $(TEMPLATES))
+	$(HERMETIC) $(BIN)/lint-imports
+
+types: $(DEV_STAMP) ## Type annotations
+	$(HERMETIC) $(BIN)/mypy $(CODE)
+
+checks: $(DEV_STAMP) ## Django's own checks, and models that have no migration yet
+	$(HERMETIC) $(BIN)/python manage.py check --fail-level WARNING
+	$(HERMETIC) $(BIN)/python manage.py makemigrations --check --dry-run
+
+test-sqlite: $(DEV_STAMP) ## Tests on SQLite
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-postgres: $(DEV_STAMP) ## Tests on PostgreSQL, which comes as a wheel
+	$(BIN)/python -m pytest -n $(WORKERS) -p tests.postgres
+
+format: $(DEV_STAMP) ## Format code and templates
+	$(BIN)/ruff check --fix-only $(CODE)
+	$(BIN)/ruff format $(CODE)
+	$(if $(TEMPLATES),$(BIN)/djade --target-version 5.2 $(TEMPLATES))
+
+messages: $(DEV_STAMP) ## Collect texts to translate and compile the catalogue (needs GNU gettext)
+	$(HERMETIC) $(BIN)/python manage.py makemessages --locale ru --no-location --ignore var --ignore .venv
+	$(HERMETIC) $(BIN)/python manage.py compilemessages --locale ru --ignore .venv
+
+lock: $(DEV_STAMP) ## Renew requirements*.txt from pyproject.toml
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --universal \
+		pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --universal \
+		--group dev pyproject.toml -o requirements-dev.txt
+
+clean: ## Remove .venv, caches and everything that was generated (var/ with the demo's database too)
+	rm -rf $(VENV) var staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,27 @@
+"""Settings for tests and checks: the product's own, on a fixed environment, whatever a shell or `.env` says.
+
+`TEST_DATABASE_URL` is the only thing from outside (see tests/postgres.py). Without it the tests run on SQLite.
+"""
+
+import os
+
+_OUTSIDE = (
+    "ALLOWED_HOSTS CALLBACK_SECRET HSTS_SECONDS HTTP_TIMEOUT IRECA_MODE IRECA_TOKEN IRECA_URL LOG_LEVEL PORT "
+    "PUBLIC_URL PUSH_BATCH SSL_REDIRECT TIME_ZONE TRUST_FORWARDED_PROTO "
+    "BIFIT_ORGANIZATION_ID BIFIT_PASSWORD BIFIT_TRADE_OBJECT_ID BIFIT_URL BIFIT_USERNAME VIRTPOS_API_KEY VIRTPOS_URL "
+    "CELERY_BROKER_URL MAP_TILES_URL"
+)
+for _name in _OUTSIDE.split():
+    os.environ.pop(_name, None)
+os.environ.update(
+    ENV_FILE="",
+    DEBUG="1",
+    SECRET_KEY="secret-key-for-tests",
+    FIELD_KEYS="field-key-for-tests",
+    DATABASE_URL=os.environ.get("TEST_DATABASE_URL", "sqlite:///var/test.sqlite3"),
+)
+
+from backoffice.settings import *  # noqa: E402, F403  # after the environment is settled
+
+# Hashing a password well takes longer than most tests.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
