@@ -1,0 +1,366 @@
+"""One HTTP session to one remote: timeouts, retries of reads, errors by name, redaction, an observer for the log.
+
+What lives here knows HTTP and no remote in particular. A write is sent exactly once: the outbox, not this module,
+repeats it. Redirects are never followed, for they would carry the token to another host.
+"""
+
+import json as jsonlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from .errors import Config, Refused, RemoteError, Retry, Unknown, documented_error, error_text
+from .redact import redact
+from .transport import Bearer, RetryReads, never_sent, retry_after, tls_was_cut
+from .wirejson import BrokenRow, MalformedJson, iter_array, loads
+
+__all__ = [
+    "BrokenRow",
+    "Config",
+    "Exchange",
+    "Refused",
+    "RemoteError",
+    "Retry",
+    "Session",
+    "Unknown",
+    "iter_array",
+]
+
+logger = logging.getLogger(__name__)
+
+LOGGED_CHARACTERS = 20_000
+MAX_BYTES = 200 * 2**20
+_CHUNK = 64 * 1024
+_DOWN = frozenset({408, 425, 429, 502, 503, 504})
+_LOST_BEHIND_GATEWAY = frozenset({502, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer, as the log keeps them: secrets masked, bodies of at most 20,000 characters.
+
+    `path` is the path of the URL, `query` its query string, `status` None when no answer came, `error` "" when all
+    went well. `subjects` name the objects concerned, such as "orders:209900".
+    """
+
+    remote: str
+    method: str
+    path: str
+    query: str
+    status: int | None
+    request_body: str
+    response_body: str
+    error: str
+    started_at: datetime
+    duration_ms: int
+    subjects: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Call:
+    """A request under way, and what becomes of it."""
+
+    method: str
+    path: str
+    params: list[tuple[str, str]]
+    body: bytes | None
+    repeatable: bool
+    subjects: tuple[str, ...]
+    started_at: datetime
+    started: float
+    status: int | None = None
+    answer: bytes = b""
+    error: str = ""
+
+    def lost(self, message: str) -> RemoteError:
+        """The failure for an answer that was lost after the request may have been processed."""
+        return Retry(message, status=self.status) if self.repeatable else Unknown(message, status=self.status)
+
+    def unreadable(self, message: str) -> RemoteError:
+        """The failure for an answer that came and cannot be understood."""
+        return (
+            Retry(message, status=self.status, down=False) if self.repeatable else Unknown(message, status=self.status)
+        )
+
+
+class Session:
+    """Calls to one remote under one base address.
+
+    `timeout` is (connect, between two reads) in seconds. `observer` is given an Exchange for every call, also for
+    failed ones; when it raises, that is logged and the call goes on, for a write that was done must not be reported
+    as failed. `max_bytes` bounds an answer (after decompression). Use one Session per worker thread.
+    """
+
+    def __init__(
+        self,
+        remote: str,
+        base_url: str,
+        token: str | None = None,
+        timeout: tuple[float, float] = (5, 60),
+        observer: Callable[[Exchange], None] | None = None,
+        user_agent: str = "courier-backoffice",
+        max_bytes: int = MAX_BYTES,
+    ):
+        self.remote = remote
+        self.base_url = base_url.rstrip("/")
+        self.timeout = timeout
+        self.observer = observer
+        self.max_bytes = max_bytes
+        self._token = token
+        self._auth = Bearer(token)
+        self._http = requests.Session()
+        self._http.headers.update({"Accept": "application/json", "User-Agent": user_agent})
+        # No Retry-After here: a remote that asks for an hour must not block a worker for it.
+        retries = RetryReads(
+            total=2,
+            status_forcelist=(502, 503, 504),
+            allowed_methods={"GET"},
+            backoff_factor=0.2,
+            raise_on_status=False,
+            respect_retry_after_header=False,
+        )
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, HTTPAdapter(max_retries=retries))
+
+    def __repr__(self) -> str:
+        return f"<Session {self.remote} {redact(self.base_url, self._token)}>"
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        idempotent: bool = True,
+        subjects: Sequence[str] = (),
+        stream: bool = False,
+    ) -> Any:
+        """Send one request; return the decoded JSON of the answer (fractions as Decimal), None when it has none.
+
+        `params` whose value is None are left out. `json` must hold JSON builtins only. `idempotent` False marks a
+        write that must not be repeated when its answer is lost. With `stream` the answer's bytes come as an iterator.
+        Raises Retry, Refused, Config or Unknown.
+        """
+        call = self._call(method, path, params, json, idempotent, subjects)
+        response = self._open(call)
+        if stream:
+            return self._stream(call, response)
+        value, failure = None, self._read(call, response)
+        if failure is None:
+            value, failure = self._judge(call, response)
+        self._observe(call, failure)
+        if failure is not None:
+            raise failure
+        return value
+
+    def rows(
+        self, path: str, *, params: Mapping[str, Any] | None = None, subjects: Sequence[str] = ()
+    ) -> Iterator[Any]:
+        """GET a list and yield its rows one by one with flat memory, a BrokenRow for a row that is no JSON.
+
+        Tolerates one object, {"someKey": [...]}, null and an empty answer where a list is expected. Raises as
+        `request` does; the rows that came before a failure have been yielded.
+        """
+        call = self._call("GET", path, params, None, True, subjects)
+        response = self._open(call)
+        failure: RemoteError | None = None
+        try:
+            yield from iter_array(self._chunks(call, response), whole=_refuse)
+        except RemoteError as error:
+            failure = error
+        except MalformedJson as error:
+            failure = call.unreadable(f"The answer is not JSON: {error}")
+        finally:
+            response.close()
+            self._observe(call, failure)
+        if failure is not None:
+            raise failure
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        json: Any,
+        idempotent: bool,
+        subjects: Sequence[str],
+    ) -> _Call:
+        return _Call(
+            method=method,
+            path=path.lstrip("/"),
+            params=[(key, str(value)) for key, value in (params or {}).items() if value is not None],
+            body=None if json is None else jsonlib.dumps(json, ensure_ascii=False, allow_nan=False).encode(),
+            repeatable=idempotent or method == "GET",
+            subjects=tuple(subjects),
+            started_at=datetime.now(UTC),
+            started=time.perf_counter(),
+        )
+
+    def _open(self, call: _Call) -> requests.Response:
+        """Send; return the answer with its body unread. Raise when there is none or its status is a failure."""
+        try:
+            response = self._http.request(
+                call.method,
+                f"{self.base_url}/{call.path}",  # T06: one slash, whatever the base ends with
+                params=call.params,
+                data=call.body,
+                headers={"Content-Type": "application/json"} if call.body is not None else {},
+                auth=self._auth,
+                timeout=self.timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+        # ValueError: http.client's own complaint about a header
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            failure = self._transport_failure(call, error)
+        else:
+            call.status = response.status_code
+            if 200 <= response.status_code < 300:
+                return response
+            # Should the text of the error be cut off, the status stands.
+            self._read(call, response)
+            failure = self._status_failure(call, response)
+        # Raised outside the handler, so that no chained exception carries an unmasked address along.
+        self._observe(call, failure)
+        raise failure
+
+    def _stream(self, call: _Call, response: requests.Response) -> Iterator[bytes]:
+        failure: RemoteError | None = None
+        try:
+            yield from self._chunks(call, response)
+        except RemoteError as error:
+            failure = error
+        finally:
+            response.close()
+            self._observe(call, failure)
+        if failure is not None:
+            raise failure
+
+    def _chunks(self, call: _Call, response: requests.Response) -> Iterator[bytes]:
+        """The answer's bytes; raise when they end early or are more than `max_bytes`."""
+        size = 0
+        failure: RemoteError | None = None
+        try:
+            for chunk in response.iter_content(_CHUNK):
+                size += len(chunk)
+                if size > self.max_bytes:
+                    failure = call.unreadable(f"The answer is larger than {self.max_bytes} bytes")
+                    break
+                if len(call.answer) < LOGGED_CHARACTERS * 2:
+                    call.answer += chunk
+                yield chunk
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            failure = call.lost(f"The answer was cut off: {self._describe(error)}")
+        if failure is not None:
+            raise failure
+
+    def _read(self, call: _Call, response: requests.Response) -> RemoteError | None:
+        """Read the whole body into `call.answer`."""
+        try:
+            call.answer = b"".join(self._chunks(call, response))
+        except RemoteError as error:
+            return error
+        finally:
+            response.close()
+        return None
+
+    def _judge(self, call: _Call, response: requests.Response) -> tuple[Any, RemoteError | None]:
+        """The value of a 2xx answer, or why it is a failure all the same."""
+        if not call.answer.strip():
+            return None, None
+        try:
+            value = loads(call.answer)
+        except MalformedJson as error:
+            # T09, T10: a write needs no body. A page of HTML, though, comes from a proxy or a login form
+            # and proves nothing about the write.
+            if call.method != "GET" and not call.answer.lstrip().startswith(b"<"):
+                return None, None
+            return None, call.unreadable(f"The answer is not JSON: {error}")
+        message = documented_error(value)
+        if message is not None:  # T01: an error may come with any status
+            return None, Refused(redact(message, self._token), status=response.status_code)
+        return value, None
+
+    def _status_failure(self, call: _Call, response: requests.Response) -> RemoteError:
+        """Name the failure that a status other than 2xx stands for."""
+        status = response.status_code
+        documented, text = error_text(call.answer)
+        text = redact(text or f"HTTP {status}", self._token)
+        if 300 <= status < 400:
+            where = redact(response.headers.get("Location", ""), self._token)
+            return Config(
+                f"The address redirects (HTTP {status}) to {where!r}; redirects are not followed", status=status
+            )
+        if status in (401, 403, 407):
+            return Config(text, status=status)
+        if status in (404, 405) and not documented:
+            return Config(f"Wrong address? HTTP {status}: {text}", status=status)
+        if status in _LOST_BEHIND_GATEWAY and not call.repeatable:
+            return Unknown(text, status=status)
+        if status in _DOWN or not 400 <= status < 500:
+            return Retry(text, status=status, retry_after=retry_after(response), down=status in _DOWN)
+        return Refused(text, status=status)
+
+    def _transport_failure(self, call: _Call, error: Exception) -> RemoteError:
+        """Name the failure of a request that got no answer."""
+        text = self._describe(error)
+        if isinstance(error, requests.exceptions.SSLError):
+            return call.lost(text) if tls_was_cut(error) else Config(text)
+        if never_sent(error):
+            return Retry(text)
+        if isinstance(error, requests.ConnectionError | requests.Timeout | urllib3.exceptions.HTTPError):
+            return call.lost(text)
+        if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+            return call.lost(text)
+        # What is left never reached the network: a wrong scheme, an address or a header that cannot be sent.
+        return Config(text)
+
+    def _describe(self, error: Exception) -> str:
+        return redact(f"{type(error).__name__}: {error}", self._token)[:2000]
+
+    def _observe(self, call: _Call, failure: RemoteError | None) -> None:
+        if self.observer is None:
+            return
+        base_path = urllib3.util.parse_url(self.base_url).path or ""
+        exchange = Exchange(
+            remote=self.remote,
+            method=call.method,
+            path=redact(f"{base_path}/{call.path}", self._token),
+            query=redact(urlencode(call.params), self._token),
+            status=call.status,
+            request_body=self._logged(call.body or b""),
+            response_body=self._logged(call.answer),
+            error="" if failure is None else f"{type(failure).__name__}: {failure.message}",
+            started_at=call.started_at,
+            duration_ms=round((time.perf_counter() - call.started) * 1000),
+            subjects=call.subjects,
+        )
+        try:
+            self.observer(exchange)
+        except Exception:
+            logger.exception("The observer of %s failed", self.remote)
+
+    def _logged(self, body: bytes) -> str:
+        # Cut before masking to bound the work, and with a margin, for masking may shorten the text.
+        text = body[: LOGGED_CHARACTERS * 2].decode("utf-8", errors="replace")
+        return redact(text, self._token)[:LOGGED_CHARACTERS]
+
+
+def _refuse(value: Any) -> None:
+    """T01 for lists: an object instead of a list may be an error that came with status 200."""
+    message = documented_error(value)
+    if message is not None:
+        raise Refused(redact(message), status=200)

@@ -1,0 +1,28 @@
+"""Secrets never reach the exchange log, an error text or a traceback.
+
+Works on text, not on parsed JSON, because what must be masked may be malformed, cut short, or no JSON at all.
+"""
+
+import re
+
+MASK = "***"
+
+_KEYS = r"sourcePassword|source_password|password|access_token|refresh_token|client_secret|apikey|api_key|token"
+_SCALAR = r'"(?:[^"\\]|\\.)*+(?:"|$)|[^\s,}\]\[{]+'
+_PAIR = re.compile(rf'("(?:{_KEYS})"\s*(?::|=>)\s*)(?:{_SCALAR})', re.IGNORECASE | re.DOTALL)
+_QUERY = re.compile(rf"(\b(?:{_KEYS})=)[^&\s\"'<>]+", re.IGNORECASE)
+_BEARER = re.compile(r"(\bBearer\s+)[^\s\"',;]+", re.IGNORECASE)
+_SHORTEST_SECRET = 6
+
+
+def redact(text: str, *secrets: str | None) -> str:
+    """`text` with passwords, tokens and API keys masked: in JSON pairs, in query strings, after "Bearer".
+
+    Each of `secrets` is masked wherever it stands; those shorter than six characters are not, for masking "1"
+    would destroy the text and reveal more than it hides.
+    """
+    text = _BEARER.sub(rf"\g<1>{MASK}", _QUERY.sub(rf"\g<1>{MASK}", _PAIR.sub(rf'\g<1>"{MASK}"', text)))
+    for secret in secrets:
+        if secret and len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, MASK)
+    return text

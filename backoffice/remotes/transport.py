@@ -1,0 +1,91 @@
+"""What we ask of requests and urllib3, and how their exceptions and headers are to be understood."""
+
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Self
+
+import requests
+import urllib3
+from requests.auth import AuthBase
+
+# A TLS connection that ends early is a lost connection; every other TLS error is a wrong setting.
+_TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class RetryReads(urllib3.Retry):
+    """Repeats GETs only. urllib3 alone would also repeat a POST that could not connect, behind the outbox's back."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: urllib3.connectionpool.ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """The policy for the next attempt; raises when there must be none."""
+        policy = self if method == "GET" else self.new(total=0, read=False)
+        return urllib3.Retry.increment(policy, method, url, response, error, _pool, _stacktrace)
+
+
+class Bearer(AuthBase):
+    """Sets the token. As an `auth` object, because requests would let a .netrc override a mere header."""
+
+    def __init__(self, token: str | None):
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the Authorization header, if there is a token."""
+        if self.token:
+            request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+
+def never_sent(error: Exception) -> bool:
+    """True when no connection came about, so that the remote cannot have seen the request."""
+    kinds = (
+        requests.exceptions.ConnectTimeout,
+        requests.exceptions.ProxyError,
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+    )
+    return any(isinstance(cause, kinds) for cause in _causes(error))
+
+
+def tls_was_cut(error: Exception) -> bool:
+    """True when a TLS error is a connection that ended early, and no wrong certificate or protocol."""
+    return any(isinstance(cause, _TLS_CUT) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and everything that urllib3 and requests wrapped into it."""
+    seen: set[int] = set()
+    pending: list[BaseException] = [error]
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner = [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
+        pending.extend(item for item in inner if isinstance(item, BaseException))
+
+
+def retry_after(response: requests.Response) -> float | None:
+    """The Retry-After header in seconds from now; None when there is none or it cannot be read."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    if value.isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
