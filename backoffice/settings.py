@@ -183,7 +183,9 @@ TIME_ZONE = env.str("TIME_ZONE", default="Europe/Moscow")
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "backoffice" / "static"] if path.is_dir()]
-WHITENOISE_USE_FINDERS = DEBUG  # so that a debugging server needs no collectstatic
+if DEBUG:
+    WHITENOISE_USE_FINDERS = True  # no collectstatic needed
+    STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns of a missing one
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

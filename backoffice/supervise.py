@@ -202,11 +202,13 @@ class Child:
         self.reader.start()
 
     def _read(self) -> None:
-        for line in self.process.stdout or ():
-            if self.keep_lines:
-                self.lines.append(line.rstrip())
-            else:
-                say(self.name, line.rstrip())
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                if self.keep_lines:
+                    self.lines.append(line.rstrip())
+                else:
+                    say(self.name, line.rstrip())
 
     def signal(self, number: int) -> None:
         """To the whole group, as long as anything of it is alive."""
