@@ -39,7 +39,7 @@ if not SECRET_KEY:
     SECRET_KEY = "insecure-and-for-debugging-only"  # noqa: S105
 
 # Secrets that encrypt fields: the first one encrypts, all of them decrypt (see backoffice/secrets.py).
-FIELD_KEYS = [key.strip() for key in env.list("FIELD_KEYS", default=[]) if key.strip()]
+FIELD_KEYS: list[str] = [key.strip() for key in env.list("FIELD_KEYS", default=[]) if key.strip()]
 if not FIELD_KEYS:
     if not DEBUG:
         raise ImproperlyConfigured(

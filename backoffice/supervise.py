@@ -111,10 +111,13 @@ def prepare(given: Mapping[str, str], base: Path = BASE_DIR) -> Demo:
 
 def read_env_file(path: Path) -> dict[str, str]:
     """What a file in the format of `.env` says; nothing when it does not exist."""
-    values: dict[str, str] = {}
+
+    class FileEnv(environ.Env):
+        ENVIRON: dict[str, str] = {}
+
     if path.is_file():
-        type("FileEnv", (environ.Env,), {"ENVIRON": values}).read_env(str(path))
-    return values
+        FileEnv.read_env(str(path))
+    return FileEnv.ENVIRON
 
 
 def _port(text: str) -> int:

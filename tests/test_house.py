@@ -58,7 +58,7 @@ def test_the_database_of_sqlite_waits_for_the_write_lock_and_keeps_foreign_keys(
         values = [cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "foreign_keys")]
 
     assert values == ["wal", 1]
-    assert connection.transaction_mode == "IMMEDIATE"
+    assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
 
 
 def test_only_the_admin_may_evaluate_scripts(client: Client, db: None) -> None:

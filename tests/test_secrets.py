@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 from django.core.exceptions import FieldError
@@ -15,6 +16,8 @@ from backoffice.secrets import EncryptedTextField, RedactingFormatter, Secret, U
 class Vault(models.Model):
     secret = EncryptedTextField(blank=True, default="")
     spare = EncryptedTextField(null=True)
+
+    objects: ClassVar[models.Manager["Vault"]] = models.Manager()
 
     class Meta:
         app_label = "tests"
