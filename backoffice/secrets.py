@@ -81,7 +81,7 @@ def decrypt(token: str) -> Secret:
         ) from error
 
 
-class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django takes none at run time
+class EncryptedTextField(models.TextField):
     """A TextField that holds a token in the database and a `Secret` in Python; saving encrypts anew with the first key.
 
     Tokens of equal secrets differ, so a filter could only lie: every lookup but `isnull` raises FieldError.

@@ -76,6 +76,7 @@ CALLBACK_SECRET = env.str("CALLBACK_SECRET", default="")
 
 PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at most
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
+EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30)  # how long the log of HTTP exchanges is kept
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")

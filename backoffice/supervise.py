@@ -275,7 +275,7 @@ class Supervisor:
         self._do("migrate", "migrate", "--verbosity=1")
         users: list[str] = []
         if demo.sandbox_port is not None:
-            state = str(demo.home / "sandbox.json")
+            state = str(demo.home / "sandbox.sqlite3")
             sandbox = self._start(
                 "sandbox", "sandbox", "--port", str(demo.sandbox_port), "--state", state, "--speed", SANDBOX_SPEED
             )
