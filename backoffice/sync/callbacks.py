@@ -1,0 +1,108 @@
+"""The inbox: what a remote posted is stored raw and answered 201 at once; a worker makes sense of it later.
+
+A callback carries neither a version nor a signature (T37), and may come twice, late or out of order. So it is a hint: where its body says
+nothing that we do not know, it is done (the echo of our own push); where it does, the object is read again by its id, and that is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from backoffice.remotes.http import Config, Refused, RemoteError
+from backoffice.remotes.ireca import contract
+from backoffice.sync import connection, lease
+from backoffice.sync.apply import apply, knows
+from backoffice.sync.mirror import Mirror, registry
+from backoffice.sync.models import Callback
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+
+# kind -> what to do with one decoded body that is not the state of a mirrored entity
+HANDLERS: dict[str, Callable[[Any], str]] = {}
+
+
+def store(remote: str, kind: str, body: bytes) -> Callback:
+    """Keep a callback before it is answered. PostgreSQL's text holds no NUL; whatever is not UTF-8 stays visible as a replacement mark."""
+    text = body.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return Callback.objects.create(remote=remote, kind=kind, body=text, digest=hashlib.sha256(body).hexdigest())
+
+
+def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> int:
+    """Process a batch of callbacks. Returns how many were looked at."""
+    due = Callback.objects.filter(remote=remote, state=Callback.State.NEW, due_at__lte=timezone.now()).order_by(
+        "due_at", "id"
+    )
+    callbacks = lease.claim(due, holder, BATCH)
+    seen: set[tuple[str, str]] = set()
+    for index, callback in enumerate(callbacks):
+        try:
+            result = "" if (callback.kind, callback.digest) in seen else _process_one(callback, client)
+        except (ValueError, contract.ContractError) as error:
+            _finish(callback, holder, state=Callback.State.FAILED, error=str(error))
+        except RemoteError as error:
+            _postpone(callbacks[index:], holder, error)
+            connection.failed(remote, error)
+            return index
+        else:
+            seen.add((callback.kind, callback.digest))
+            _finish(callback, holder, state=Callback.State.DONE, error="", result=result[:300])
+    return len(callbacks)
+
+
+def _process_one(callback: Callback, client: Any | None) -> str:
+    payload = json.loads(callback.body)
+    mirror = registry.for_entity(callback.kind)
+    if mirror is None:
+        return HANDLERS[callback.kind](payload)
+    items = payload.get("items", [payload]) if isinstance(payload, dict) else payload
+    objects, bad = contract.decode_rows(mirror.struct, items)
+    fresh = [current(mirror, obj, client) for obj in objects if not knows(mirror, obj)]
+    applied = apply(mirror, fresh)
+    if bad:
+        # What could be read is applied; the callback stays visible as failed with what could not.
+        raise ValueError("; ".join(str(row) for row in bad))
+    return f"{len(objects)} read, {applied.created} new, {applied.updated} changed, {applied.conflicts} in conflict"
+
+
+def current(mirror: Mirror, hint: Any, client: Any | None) -> Any:
+    """The object as it is now at the remote, or as the callback has it where the remote does not tell."""
+    if client is None or connection.is_blocked(mirror.remote):
+        return hint
+    try:
+        return mirror.fetch(client, mirror.ireca_id(hint)) or hint
+    except Refused:
+        return hint
+
+
+def _finish(callback: Callback, holder: str, **values: Any) -> None:
+    with transaction.atomic():
+        Callback.objects.filter(pk=callback.pk, lease_owner=holder).update(
+            processed_at=timezone.now(), attempts=callback.attempts + 1, **values, **lease.RELEASED
+        )
+
+
+def _postpone(callbacks: Sequence[Callback], holder: str, error: RemoteError) -> None:
+    """The remote cannot be asked now. Nothing is lost: the callbacks stay, with the reason."""
+    first = callbacks[0]
+    delay = connection.CONFIG_PROBE if isinstance(error, Config) else connection.backoff(first.attempts)
+    Callback.objects.filter(pk=first.pk, lease_owner=holder).update(attempts=first.attempts + 1)
+    Callback.objects.filter(pk__in=[callback.pk for callback in callbacks], lease_owner=holder).update(
+        due_at=timezone.now() + timedelta(seconds=delay), error=str(error)[:2000], **lease.RELEASED
+    )
+
+
+def retry(queryset: Any) -> int:
+    """A person asked: process again."""
+    return queryset.exclude(state=Callback.State.DONE).update(
+        state=Callback.State.NEW, due_at=timezone.now(), attempts=0, error=""
+    )

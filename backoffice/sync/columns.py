@@ -1,0 +1,33 @@
+"""Column types for a remote's values: roomy text, money, quantities and coordinates, the same in every app.
+
+A remote's text has no documented length, so its columns have none: a limit of ours would refuse what the remote accepts.
+"""
+
+from typing import Any
+
+from django.db import models
+
+
+def text(label: Any, **kwargs: Any) -> models.CharField:
+    """One line of text, empty when there is none."""
+    return models.CharField(label, blank=True, default="", **kwargs)
+
+
+def money(label: Any, **kwargs: Any) -> models.DecimalField:
+    """Roubles with kopecks."""
+    return models.DecimalField(label, max_digits=14, decimal_places=2, **kwargs)
+
+
+def quantity(label: Any, **kwargs: Any) -> models.DecimalField:
+    return models.DecimalField(label, max_digits=14, decimal_places=3, **kwargs)
+
+
+def coordinate(label: Any) -> models.DecimalField:
+    """Degrees; none when unknown (the wire's 0 and "0.00000000000000")."""
+    return models.DecimalField(label, max_digits=17, decimal_places=14, null=True, blank=True)
+
+
+def reference(to: str, label: Any, **kwargs: Any) -> models.ForeignKey:
+    """A reference to another entity. It protects what it points to: what the remote still refers to must not vanish here."""
+    options = {"null": True, "blank": True, "related_name": "+", **kwargs}
+    return models.ForeignKey(to, models.PROTECT, verbose_name=label, **options)

@@ -1,0 +1,126 @@
+"""From settings to a client, and what all workers know of a remote.
+
+The client itself knows neither settings nor tables; here it gets its address, its token and the observer that writes the exchange log.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from backoffice.remotes.http import Config, RemoteError, Retry, Session
+from backoffice.remotes.http import Exchange as HttpExchange
+from backoffice.remotes.ireca.client import IrecaClient
+from backoffice.sync.models import Exchange, ExchangeSubject, RemoteState
+
+log = logging.getLogger(__name__)
+
+IRECA = "ireca"
+MAX_SUBJECTS = 500
+BACKOFF_FIRST, BACKOFF_CAP = 1.0, 300.0  # seconds
+CONFIG_PROBE = 300.0  # seconds until a remote with wrong settings is tried again
+
+
+def is_on(remote: str = IRECA) -> bool:
+    """A remote without its settings is off."""
+    return bool(settings.IRECA_URL and settings.IRECA_TOKEN) if remote == IRECA else False
+
+
+def client(remote: str = IRECA) -> IrecaClient | None:
+    """A client for the calling thread, or None when the remote is off."""
+    if not is_on(remote):
+        return None
+    return IrecaClient(
+        Session(
+            IRECA,
+            settings.IRECA_URL,
+            token=settings.IRECA_TOKEN,
+            timeout=(5, settings.HTTP_TIMEOUT),
+            observer=record_exchange,
+        )
+    )
+
+
+def record_exchange(exchange: HttpExchange) -> None:
+    """Observer of a Session. Never called inside a transaction: HTTP never happens in one."""
+    with transaction.atomic():
+        row = Exchange.objects.create(
+            remote=exchange.remote,
+            method=exchange.method,
+            path=exchange.path[:500],
+            query=exchange.query[:2000],
+            status=exchange.status,
+            request_body=exchange.request_body,
+            response_body=exchange.response_body,
+            error=exchange.error,
+            duration_ms=exchange.duration_ms,
+            started_at=exchange.started_at,
+        )
+        ExchangeSubject.objects.bulk_create(
+            [ExchangeSubject(exchange=row, subject=subject[:240]) for subject in exchange.subjects[:MAX_SUBJECTS]]
+        )
+
+
+def backoff(failures: int, retry_after: float | None = None) -> float:
+    """Seconds to wait after so many failures in a row: exponential with jitter, capped; a Retry-After is obeyed in full."""
+    delay = min(BACKOFF_CAP, BACKOFF_FIRST * 2 ** min(failures, 16))
+    return max(delay * random.uniform(0.5, 1.0), retry_after or 0.0)
+
+
+def is_blocked(remote: str) -> bool:
+    state = RemoteState.objects.filter(pk=remote).first()
+    if state is None:
+        return False
+    return state.paused or (state.blocked_until is not None and state.blocked_until > timezone.now())
+
+
+def worked(remote: str) -> None:
+    """Note a success: whatever blocked the remote is over. Written at most once in some seconds, so that success costs nothing."""
+    now = timezone.now()
+    updated = (
+        RemoteState.objects.filter(pk=remote)
+        .exclude(block="", failures=0, last_ok_at__gt=now - timedelta(seconds=5))
+        .update(block="", blocked_until=None, reason="", failures=0, last_ok_at=now)
+    )
+    if not updated:
+        RemoteState.objects.get_or_create(pk=remote, defaults={"last_ok_at": now})
+
+
+def failed(remote: str, error: RemoteError) -> None:
+    """Block the remote for all workers: for a while when it is down, until somebody mends the settings when they are wrong."""
+    with transaction.atomic():
+        RemoteState.objects.get_or_create(pk=remote)
+        state = RemoteState.objects.select_for_update().get(pk=remote)
+        state.failures += 1
+        state.last_error_at = timezone.now()
+        state.reason = str(error)[:2000]
+        if isinstance(error, Config):
+            state.block, delay = RemoteState.Block.CONFIG, CONFIG_PROBE
+        else:
+            state.block = RemoteState.Block.DOWN
+            delay = backoff(state.failures - 1, error.retry_after if isinstance(error, Retry) else None)
+        state.blocked_until = state.last_error_at + timedelta(seconds=delay)
+        state.save()
+    log.warning("%s blocked for %.0f s: %s", remote, delay, state.reason)
+
+
+def unblock(remote: str = IRECA) -> None:
+    """Forget a block that is not a person's pause: a worker that starts, or a person who asks, tries at once."""
+    RemoteState.objects.filter(pk=remote).update(block="", blocked_until=None, failures=0)
+
+
+def is_outage(error: RemoteError) -> bool:
+    """Whether the remote as a whole is out of reach, in contrast to a request that it cannot stand."""
+    return isinstance(error, Config) or (isinstance(error, Retry) and error.down)
+
+
+def state_of(remote: str) -> dict[str, Any]:
+    """For pages: is the remote on, and if it is blocked, why and until when."""
+    state = RemoteState.objects.filter(pk=remote).first()
+    return {"name": remote, "on": is_on(remote), "state": state, "blocked": is_blocked(remote)}

@@ -1,0 +1,51 @@
+"""The remote's names for its codes, read daily, and the label that a page shows for a code.
+
+A code that no dictionary names is shown as it is, never refused (CONTRACT T29).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.cache import cache
+from django.utils.translation import gettext as _
+
+from backoffice.remotes.ireca import contract
+from backoffice.sync import pull
+from backoffice.sync.apply import Applied
+from backoffice.sync.models import DictionaryEntry
+
+CACHE_SECONDS = 60
+
+
+@pull.reader("dictionaries", rank=0, every=24 * 3600)
+def read_dictionaries(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
+    """Read the six dictionaries (seed 002:2737-2862)."""
+    for kind in contract.DICTIONARIES:
+        entries = client.dictionary(kind)
+        for entry in entries:
+            DictionaryEntry.objects.update_or_create(kind=kind, code=entry.code, defaults={"title": entry.title or ""})
+        progress.add(Applied(updated=len(entries)), len(entries))
+    cache.delete_many([_key(kind) for kind in contract.DICTIONARIES])
+
+
+def titles(kind: str) -> dict[str, str]:
+    """Code -> title; cached for a minute, so that a list of rows costs no query a row."""
+    return cache.get_or_set(
+        _key(kind),
+        lambda: dict(DictionaryEntry.objects.filter(kind=kind).values_list("code", "title")),
+        CACHE_SECONDS,
+    )
+
+
+def label(kind: str, code: Any, known: type | None = None) -> str:
+    """What a person reads for a code: our own translated name, the remote's, or the code itself."""
+    if code is None:
+        return ""
+    if known is not None and code in known.values:  # type: ignore[attr-defined]  # an enumeration of Django
+        return str(known(code).label)
+    return titles(kind).get(str(code)) or _("Status %(code)s") % {"code": code}
+
+
+def _key(kind: str) -> str:
+    return f"dictionary:{kind}"

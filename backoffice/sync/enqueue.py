@@ -1,0 +1,154 @@
+"""The one way into the outbox.
+
+Signals and the bulk paths of `TrackedQuerySet` end here, inside the transaction of the change itself. What we write because a remote said so
+runs in `untracked()`: the echo of a remote's change must not become a push.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import islice
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models.signals import post_delete, post_save
+from django.utils import timezone
+
+_tracking: ContextVar[bool] = ContextVar("tracking", default=True)
+
+CHUNK = 500
+
+
+def tracking() -> bool:
+    return _tracking.get()
+
+
+@contextmanager
+def untracked() -> Iterator[None]:
+    """Writes in this block come from a remote (or are bookkeeping) and cause no push."""
+    token = _tracking.set(False)
+    try:
+        yield
+    finally:
+        _tracking.reset(token)
+
+
+def chunks(items: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def changed(model: type[models.Model], ids: Collection[int]) -> None:
+    """Note that these rows differ from what the remote has. Coalesces with a push that is open already.
+
+    An open push gets a new `change` token: a worker that has it in the air will then not close it.
+    """
+    from backoffice.sync.mirror import registry
+    from backoffice.sync.mirrored import SyncState
+
+    mirror = registry.for_model(model)
+    if mirror is None or not ids:
+        return
+    with transaction.atomic():
+        _open(mirror, [(pk, "") for pk in sorted(ids)], "save")
+        for batch in chunks(sorted(ids)):
+            model._base_manager.filter(pk__in=batch).exclude(
+                sync_state__in=(SyncState.PENDING, SyncState.CONFLICT)
+            ).update(sync_state=SyncState.PENDING)
+
+
+def deleted(model: type[models.Model], rows: Collection[tuple[int, str]]) -> None:
+    """Note that these rows, (our key, id at the remote), are gone here and must go there."""
+    from backoffice.sync.mirror import registry
+
+    mirror = registry.for_model(model)
+    if mirror is not None and rows:
+        with transaction.atomic():
+            _open(mirror, rows, "delete")
+
+
+def _open(mirror: Any, rows: Collection[tuple[int, str]], action: str) -> None:
+    from backoffice.sync.models import Push
+
+    now = timezone.now()
+    for batch in chunks(rows):
+        Push.objects.bulk_create(
+            [
+                Push(
+                    remote=mirror.remote,
+                    entity=mirror.entity,
+                    action=action,
+                    object_id=pk,
+                    remote_id=remote_id or "",
+                    open_key=Push.key(mirror.remote, mirror.entity, pk),
+                    change=uuid.uuid4(),
+                    due_at=now,
+                    changed_at=now,
+                    state=Push.State.QUEUED,
+                )
+                for pk, remote_id in batch
+            ],
+            update_conflicts=True,
+            unique_fields=["open_key"],
+            update_fields=[
+                "action",
+                "remote_id",
+                "change",
+                "due_at",
+                "changed_at",
+                "state",
+                "attempts",
+                "error",
+                "waits_for",
+            ],
+        )
+
+
+def command(
+    remote: str, entity: str, name: str, payload: dict[str, Any], *, object_id: int | None, remote_id: str
+) -> Any:
+    """Store a command: immutable, in order, never coalesced. Returns the Push."""
+    from backoffice.sync.models import Push
+
+    return Push.objects.create(
+        remote=remote,
+        entity=entity,
+        action=Push.Action.COMMAND,
+        command=name,
+        payload=payload,
+        object_id=object_id,
+        remote_id=remote_id,
+    )
+
+
+def _on_save(
+    sender: type[Any], instance: Any, raw: bool, update_fields: Collection[str] | None, **_kwargs: Any
+) -> None:
+    if raw or not tracking() or instance.is_local(update_fields):
+        return
+    changed(sender.root_model(), [instance.root_id()])
+
+
+def _on_delete(sender: type[Any], instance: Any, **_kwargs: Any) -> None:
+    if not tracking():
+        return
+    if sender.SYNC_ROOT:
+        changed(sender.root_model(), [instance.root_id()])
+    else:
+        deleted(sender, [(instance.pk, instance.ireca_id)])
+
+
+def connect_signals() -> None:
+    """Connect every tracked model of every app (history models are not tracked)."""
+    from django.apps import apps
+
+    from backoffice.sync.mirrored import Tracked
+
+    for model in apps.get_models():
+        if issubclass(model, Tracked):
+            post_save.connect(_on_save, sender=model, dispatch_uid=f"sync-save-{model._meta.label}")
+            post_delete.connect(_on_delete, sender=model, dispatch_uid=f"sync-delete-{model._meta.label}")

@@ -1,0 +1,84 @@
+"""Leases: who of many workers holds a row.
+
+A lease is taken in a short transaction and ends by itself. The owner's name tells host and process, so that the leases of a worker that was
+killed on this host are freed at once instead of after their time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+LEASE = timedelta(seconds=120)  # longer than any single request with its timeout
+
+_TOKEN = uuid.uuid4().hex[:8]
+
+
+def owner(role: str = "") -> str:
+    """This process (and thread of it, by role): host:pid:token[:role]."""
+    return ":".join(filter(None, (socket.gethostname()[:60], str(os.getpid()), _TOKEN, role)))
+
+
+def is_free() -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
+
+
+def claim(queryset: models.QuerySet, holder: str, limit: int) -> list[Any]:
+    """Take up to `limit` free rows of the queryset, in its order."""
+    with transaction.atomic():
+        rows = queryset.filter(is_free())
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True, of=("self",))
+        taken = list(rows[:limit])
+        until = timezone.now() + LEASE
+        queryset.model._base_manager.filter(pk__in=[row.pk for row in taken]).update(
+            lease_owner=holder, lease_until=until
+        )
+    for row in taken:
+        row.lease_owner, row.lease_until = holder, until
+    return taken
+
+
+def renew(model: type[models.Model], ids: list[int], holder: str) -> set[int]:
+    """Hold the rows longer. Returns those that are still ours: an expired lease may have gone to another worker."""
+    with transaction.atomic():
+        mine = model._base_manager.filter(pk__in=ids, lease_owner=holder)
+        kept = set(mine.values_list("pk", flat=True))
+        mine.update(lease_until=timezone.now() + LEASE)
+    return kept
+
+
+RELEASED: dict[str, Any] = {"lease_owner": "", "lease_until": None}
+
+
+def release_dead(models_: tuple[type[models.Model], ...]) -> int:
+    """Free what processes of this host hold that are no more. Returns the number of rows."""
+    freed = 0
+    for model in models_:
+        owners = model._base_manager.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
+        dead = [name for name in owners if _is_dead(name)]
+        if dead:
+            freed += model._base_manager.filter(lease_owner__in=dead).update(**RELEASED)
+    return freed
+
+
+def _is_dead(name: str) -> bool:
+    host, pid, token, *_role = [*name.split(":"), "", ""]
+    if host != socket.gethostname()[:60] or not pid.isdigit():
+        return False
+    if int(pid) == os.getpid():
+        return token != _TOKEN  # an earlier process had our number
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,85 @@
+"""Three ways: what both sides agreed on last (base), what we have (ours), what the remote says (theirs).
+
+Changed on one side only, that side wins; changed on both, a person decides. A value that one side does not state (UNSET) is no change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET
+
+if TYPE_CHECKING:
+    from backoffice.sync.mirror import Mirror
+
+
+@dataclass
+class Merge:
+    """`take`: attributes to copy from theirs. `conflicts`: attributes changed on both sides."""
+
+    take: set[str] = field(default_factory=set)
+    conflicts: set[str] = field(default_factory=set)
+
+
+def blank(value: Any) -> bool:
+    """Whether a value says nothing: the wire spells "none" as null, "", {}, [] and 0 coordinates alike (T12, T18, T19)."""
+    if isinstance(value, msgspec.Struct):
+        return all(blank(getattr(value, name)) for name in value.__struct_fields__)
+    return value is UNSET or value is None or value in ("", [], False)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality in the wire's sense: a blank is a blank, nested attributes that either side leaves unstated do not count."""
+    if one is UNSET or other is UNSET:
+        return True
+    if isinstance(one, msgspec.Struct) and isinstance(other, msgspec.Struct):
+        return all(same(getattr(one, name), getattr(other, name)) for name in one.__struct_fields__)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        # The wire has whole seconds.
+        return one.replace(microsecond=0) == other.replace(microsecond=0)
+    return one == other or (blank(one) and blank(other))
+
+
+def differing(mirror: Mirror, ours: Any, base: Any | None) -> frozenset[str]:
+    """The attributes that a push would change at the remote."""
+    names = mirror.sendable() & mirror.by_attr.keys()
+    if base is None:
+        return frozenset(names)
+    return frozenset(
+        name
+        for name in names
+        if (getattr(base, name) is UNSET and not blank(getattr(ours, name)))
+        or not same(getattr(ours, name), getattr(base, name))
+    )
+
+
+def three_way(mirror: Mirror, base: Any | None, ours: Any, theirs: Any) -> Merge:
+    from backoffice.sync.mirror import Owner
+
+    merge = Merge()
+    for spec in mirror.fields:
+        t = getattr(theirs, spec.attr)
+        if t is UNSET:
+            continue
+        o = getattr(ours, spec.attr)
+        b = getattr(base, spec.attr) if base is not None else UNSET
+        if spec.owner is Owner.THEIRS or same(o, t):
+            # Equal lists are taken too: the remote adds what it alone knows (titles, cancelled items).
+            merge.take.add(spec.attr)
+        elif spec.owner is Owner.OURS or (b is not UNSET and same(t, b)):
+            continue
+        elif b is UNSET:
+            if blank(o):
+                merge.take.add(spec.attr)
+            elif not blank(t):
+                merge.conflicts.add(spec.attr)
+        elif same(o, b):
+            merge.take.add(spec.attr)
+        else:
+            merge.conflicts.add(spec.attr)
+    return merge

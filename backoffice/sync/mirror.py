@@ -1,0 +1,277 @@
+"""Mirror: how the rows of a model become a remote's objects and back, and who owns which field.
+
+A mirror is declared in its app (`<app>/mirror.py`) from a contract class and fields, and registered here. Push, pull, callbacks and merge
+know rows through their mirror only; the wire format itself lives once, in `remotes/ireca/contract`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from django.db import models
+from msgspec import UNSET
+
+from backoffice.remotes.ireca import contract
+from backoffice.remotes.ireca.contract import names
+from backoffice.sync.mirrored import Mirrored, keys_by_ireca_id
+
+
+class Owner(Enum):
+    """Who may change a field. What both may change is merged three ways."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+    BOTH = "both"
+
+
+class Keys:
+    """Our keys for the remote ids of one batch, looked up with one query for a model."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[type[Mirrored], set[str]] = defaultdict(set)
+        self._found: dict[type[Mirrored], dict[str, int]] = {}
+
+    def want(self, model: type[Mirrored], ireca_id: Any) -> None:
+        if ireca_id:
+            self._wanted[model].add(ireca_id)
+
+    def resolve(self) -> None:
+        for model, ids in self._wanted.items():
+            self._found[model] = keys_by_ireca_id(model, ids)
+
+    def key(self, model: type[Mirrored], ireca_id: str | None) -> int | None:
+        return self._found[model][ireca_id] if ireca_id else None
+
+
+@dataclass(frozen=True)
+class Field:
+    """A contract attribute that one column holds."""
+
+    attr: str
+    column: str = ""
+    owner: Owner = Owner.BOTH
+
+    @property
+    def name(self) -> str:
+        return self.column or self.attr
+
+    def columns(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def read(self, row: Any) -> Any:
+        """The contract's value of this field of a row."""
+        return getattr(row, self.name)
+
+    def write(self, row: Any, value: Any, keys: Keys) -> None:
+        column = row._meta.get_field(self.name)
+        if value is None and not column.null:
+            value = column.get_default()
+        if isinstance(value, str) and isinstance(column, models.IntegerField):
+            return  # a code that is no number: the row keeps its own, `remote_data` shows the remote's
+        setattr(row, self.name, value)
+
+    def want(self, value: Any, keys: Keys) -> None:
+        """Announce the remote ids that `write` will look up."""
+
+
+@dataclass(frozen=True)
+class Reference(Field):
+    """A contract attribute that holds another entity's id; here a foreign key."""
+
+    model: Callable[[], type[Mirrored]] = field(kw_only=True)
+
+    def columns(self) -> tuple[str, ...]:
+        return (f"{self.name}_id",)
+
+    def read(self, row: Any) -> str | None:
+        target = getattr(row, self.name)
+        return target.ireca_id if target is not None else None
+
+    def want(self, value: Any, keys: Keys) -> None:
+        keys.want(self.model(), value)
+
+    def write(self, row: Any, value: Any, keys: Keys) -> None:
+        setattr(row, f"{self.name}_id", keys.key(self.model(), value))
+
+
+@dataclass(frozen=True)
+class Embedded(Field):
+    """A nested object of the contract whose attributes are columns with a prefix."""
+
+    struct: Callable[..., Any] = field(kw_only=True)
+    parts: tuple[str, ...] = field(kw_only=True)
+    prefix: str = field(kw_only=True)
+
+    def columns(self) -> tuple[str, ...]:
+        return tuple(f"{self.prefix}{part}" for part in self.parts)
+
+    def read(self, row: Any) -> Any:
+        return self.struct(**{part: getattr(row, f"{self.prefix}{part}") for part in self.parts})
+
+    def write(self, row: Any, value: Any, keys: Keys) -> None:
+        for part in self.parts:
+            new = getattr(value, part, UNSET) if value is not None else None
+            if new is not UNSET:
+                Field(part, f"{self.prefix}{part}").write(row, new, keys)
+
+
+@dataclass(frozen=True)
+class Parts(Field):
+    """A list of the contract that is rows of their own here (lines, payments, stock)."""
+
+    build: Callable[[Any], list[Any]] = field(kw_only=True)
+    announce: Callable[[list[Any], Keys], None] = field(kw_only=True)
+    replace: Callable[[list[tuple[Any, list[Any]]], Keys], None] = field(kw_only=True)
+
+    def columns(self) -> tuple[str, ...]:
+        return ()
+
+    def read(self, row: Any) -> list[Any]:
+        return self.build(row)
+
+    def want(self, value: Any, keys: Keys) -> None:
+        self.announce(value or [], keys)
+
+    def write(self, row: Any, value: Any, keys: Keys) -> None:
+        """Rows of their own are written in bulk by `replace`, once their owners are stored."""
+
+
+@dataclass
+class Outgoing:
+    """An object on its way: the push, the row, what we have, what both sides agreed on, and what differs."""
+
+    push: Any
+    row: Any
+    ours: Any
+    base: Any
+    changed: frozenset[str]
+    remote_data_seen: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request for some objects. `send(items)` returns nothing; what is agreed afterwards is in `sent`."""
+
+    items: Sequence[Outgoing]
+    send: Callable[[Sequence[Outgoing]], None]
+    attrs: frozenset[str] | None = None  # None: every attribute that a replace carries
+
+
+class Mirror:
+    """One entity. Subclass and override where an entity has a way of its own."""
+
+    remote = "ireca"
+    entity: str  # the wire's name of the resource
+    resource: str  # the client's attribute
+    model: type[Any]
+    struct: type[Any]
+    rank: int  # references have a lower rank than those who refer to them
+    fields: tuple[Field, ...]
+    created_in_cabinet_only = False  # seed 002:22
+    cadence = 24 * 3600  # seconds between scheduled pulls
+
+    def __init__(self) -> None:
+        self.by_attr = {spec.attr: spec for spec in self.fields}
+
+    @property
+    def key(self) -> str:
+        """The contract's attribute that holds the id."""
+        return self.struct.wire_id
+
+    def wire(self, attr: str) -> str:
+        """How the remote spells an attribute."""
+        return names.wire_name(self.struct, attr)
+
+    def ireca_id(self, obj: Any) -> str:
+        """The id of a wire object."""
+        return getattr(obj, self.key)
+
+    def identify(self, ireca_id: str) -> dict[str, str]:
+        """The id as the wire has it, to read a stored state back."""
+        return {self.wire(self.key): ireca_id}
+
+    # rows -> wire
+
+    def queryset(self) -> models.QuerySet:
+        """Rows with everything that `build` reads."""
+        references = [spec.name for spec in self.fields if isinstance(spec, Reference)]
+        return self.model._base_manager.select_related(*references).prefetch_related(*self.prefetch())
+
+    def prefetch(self) -> tuple[Any, ...]:
+        return ()
+
+    def build(self, row: Any) -> Any:
+        """What we say about the row, in the contract's terms."""
+        return self.struct(**{self.key: row.ireca_id}, **{spec.attr: spec.read(row) for spec in self.fields})
+
+    def base(self, row: Any) -> Any | None:
+        """The last state both sides agreed on; None while the remote does not know the row."""
+        if row.remote_data is None:
+            return None
+        return contract.decode(self.struct, {**row.remote_data, **self.identify(row.ireca_id)})
+
+    def sendable(self) -> frozenset[str]:
+        """The attributes that a `replace` carries."""
+        return names.attributes(self.struct, "replace")
+
+    def dependencies(self, row: Any) -> Iterator[Mirrored]:
+        """Rows that the remote must know before this one."""
+        for spec in self.fields:
+            if isinstance(spec, Reference) and (target := getattr(row, spec.name)) is not None:
+                yield target
+
+    def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
+        """How a batch leaves: here all in one `replace`."""
+        yield self.replace_request(items, client)
+
+    def replace_request(self, items: Sequence[Outgoing], client: Any) -> Request:
+        resource = getattr(client, self.resource)
+        return Request(items, lambda some: resource.replace([item.ours for item in some]))
+
+    def stale(self, item: Outgoing) -> bool:
+        """Whether to read the object again before a `replace`, because the other side may be changing it right now."""
+        return False
+
+    # wire -> rows
+
+    def fetch(self, client: Any, ireca_id: str) -> Any | None:
+        """The remote's object, or None where it has none."""
+        return getattr(client, self.resource).get(ireca_id)
+
+    def list(self, client: Any, **params: Any) -> Iterator[Any]:
+        return getattr(client, self.resource).list(**params)
+
+    def delete(self, client: Any, ireca_id: str) -> None:
+        getattr(client, self.resource).delete(ireca_id)
+
+    def after_apply(self, rows: Sequence[Any], taken: dict[int, set[str]]) -> None:
+        """What follows from a remote's change; inside the transaction, `taken` holds the changed attributes by our key."""
+
+
+class Registry:
+    def __init__(self) -> None:
+        self._by_model: dict[type[models.Model], Mirror] = {}
+        self._by_entity: dict[str, Mirror] = {}
+
+    def register(self, mirror_class: type[Mirror]) -> type[Mirror]:
+        mirror = mirror_class()
+        self._by_model[mirror.model] = mirror
+        self._by_entity[mirror.entity] = mirror
+        return mirror_class
+
+    def for_model(self, model: type[models.Model]) -> Mirror | None:
+        return self._by_model.get(model)
+
+    def for_entity(self, entity: str) -> Mirror | None:
+        return self._by_entity.get(entity)
+
+    def ranked(self) -> list[Mirror]:
+        """All mirrors, references before those who refer to them."""
+        return sorted(self._by_entity.values(), key=lambda mirror: (mirror.rank, mirror.entity))
+
+
+registry = Registry()

@@ -1,0 +1,221 @@
+"""What every mirrored row carries, and the managers whose bulk paths write the outbox as `save` does.
+
+`Mirrored` is a row that a remote knows too. `MirroredPart` is a row that belongs to one (an order's line, a good's stock): changing it is
+changing its owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, ClassVar
+
+from django.db import NotSupportedError, models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.sync import enqueue
+
+LOCAL_FIELDS = frozenset({"ireca_id", "remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict"})
+
+
+class TrackedQuerySet(models.QuerySet):
+    """A queryset none of whose bulk paths changes a mirrored row past the outbox."""
+
+    def update(self, **kwargs: Any) -> int:
+        if not enqueue.tracking() or self.model.is_local(kwargs):
+            return super().update(**kwargs)
+        with transaction.atomic(using=self.db):
+            # The ids come first: the change may move rows out of the filter.
+            ids = self._root_ids()
+            count = super().update(**kwargs)
+            enqueue.changed(self.model.root_model(), ids)
+        return count
+
+    update.alters_data = True  # type: ignore[attr-defined]  # Django's own marker for templates
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        if kwargs.get("ignore_conflicts") and enqueue.tracking():
+            raise NotSupportedError(
+                "bulk_create(ignore_conflicts=True) returns no keys, so its rows would miss the outbox"
+            )
+        objs = list(objs)
+        with transaction.atomic(using=self.db):
+            created = super().bulk_create(objs, *args, **kwargs)
+            self.model.after_bulk_create(created)
+            if enqueue.tracking():
+                enqueue.changed(self.model.root_model(), {obj.root_id() for obj in created})
+        return created
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        if not enqueue.tracking():
+            return super().delete()
+        with transaction.atomic(using=self.db):
+            doomed = list(self.model.deletions(self))
+            # One statement for all instead of a signal for each.
+            with enqueue.untracked():
+                result = super().delete()
+            self.model.enqueue_deletions(doomed)
+        return result
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def _root_ids(self) -> set[int]:
+        path = self.model.SYNC_ROOT
+        return set(self.order_by().values_list(path or "pk", flat=True))
+
+
+TrackedManager = models.Manager.from_queryset(TrackedQuerySet)
+
+
+class Tracked(models.Model):
+    """Common to mirrored rows and their parts."""
+
+    SYNC_ROOT: ClassVar[str] = ""  # the path to the mirrored owner; empty for the mirrored row itself
+    OUR_FIELDS: ClassVar[frozenset[str]] = frozenset()  # columns that no remote knows
+
+    objects = TrackedManager()
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def is_local(cls, names: Collection[str] | None) -> bool:
+        """Whether a change of just these columns concerns no remote."""
+        if names is None:
+            return False
+        return all(name in LOCAL_FIELDS or name in cls.OUR_FIELDS for name in names)
+
+    @classmethod
+    def root_model(cls) -> type[models.Model]:
+        model: type[models.Model] = cls
+        for step in filter(None, cls.SYNC_ROOT.split("__")):
+            model = model._meta.get_field(step).related_model  # type: ignore[assignment]  # a foreign key always has one
+        return model
+
+    def root_id(self) -> int:
+        if not self.SYNC_ROOT:
+            return self.pk
+        *steps, last = self.SYNC_ROOT.split("__")
+        owner: Any = self
+        for step in steps:
+            owner = getattr(owner, step)
+        return getattr(owner, f"{last}_id")
+
+    @classmethod
+    def after_bulk_create(cls, created: list[Any]) -> None:
+        """Bulk creation bypasses `save`; a subclass repeats here what its `save` adds."""
+
+    @classmethod
+    def deletions(cls, queryset: models.QuerySet) -> Iterable[Any]:
+        return set(queryset.order_by().values_list(cls.SYNC_ROOT, flat=True))
+
+    @classmethod
+    def enqueue_deletions(cls, doomed: list[Any]) -> None:
+        enqueue.changed(cls.root_model(), doomed)
+
+
+class MirroredPart(Tracked):
+    """A row whose change is a change of the mirrored row it belongs to."""
+
+    class Meta:
+        abstract = True
+
+
+class SyncState(models.TextChoices):
+    CLEAN = "clean", _("In sync")
+    PENDING = "pending", _("On its way")
+    FAILED = "failed", _("Refused")
+    CONFLICT = "conflict", _("Conflict")
+
+
+class Mirrored(Tracked):
+    """A row that iRECA knows, or is to know, under `ireca_id`.
+
+    `remote_data` is the last wire state both sides agreed on: None while iRECA does not know the row, {} when it is known by its id only.
+    """
+
+    ireca_id = models.CharField(
+        _("iRECA id"),
+        max_length=191,
+        unique=True,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("The id under which iRECA knows this row."),
+    )
+    remote_data = models.JSONField(_("last agreed state"), null=True, blank=True, editable=False)
+    synced_at = models.DateTimeField(_("in sync since"), null=True, blank=True, editable=False)
+    sync_state = models.CharField(
+        _("sync"), max_length=20, choices=SyncState, default=SyncState.CLEAN, db_index=True, editable=False
+    )
+    sync_error = models.TextField(_("what iRECA answered"), blank=True, editable=False)
+    sync_conflict = models.JSONField(_("conflict"), default=dict, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if not self.ireca_id:
+                self.after_bulk_create([self])
+
+    def make_ireca_id(self) -> str:
+        """The id this row wants at iRECA: our key."""
+        return str(self.pk)
+
+    @classmethod
+    def after_bulk_create(cls, created: list[Any]) -> None:
+        """Give rows made here their id at iRECA: our key, or the next free number where another row has it already."""
+        fresh = [row for row in created if not row.ireca_id]
+        if not fresh:
+            return
+        wanted = {row.make_ireca_id() for row in fresh}
+        taken = set(cls._base_manager.filter(ireca_id__in=wanted).values_list("ireca_id", flat=True))
+        for row in fresh:
+            row.ireca_id = row.make_ireca_id()
+            if row.ireca_id in taken:
+                row.ireca_id = cls._next_free_id(row.ireca_id, taken)
+            taken.add(row.ireca_id)
+        cls._base_manager.bulk_update(fresh, ["ireca_id"])
+
+    @classmethod
+    def placeholder(cls, ireca_id: str) -> Mirrored:
+        """A row of which only the id is known so far."""
+        return cls(ireca_id=ireca_id, remote_data={}, **({"title": ireca_id} if hasattr(cls, "title") else {}))
+
+    @classmethod
+    def _next_free_id(cls, taken_id: str, reserved: set[str]) -> str:
+        if not taken_id.isdigit():
+            raise ValueError(f"{cls._meta.label} {taken_id!r} exists already")
+        start, span = int(taken_id) + 1, 1000
+        while True:
+            candidates = [str(number) for number in range(start, start + span)]
+            used = set(cls._base_manager.filter(ireca_id__in=candidates).values_list("ireca_id", flat=True))
+            for candidate in candidates:
+                if candidate not in used and candidate not in reserved:
+                    return candidate
+            start += span
+
+    @classmethod
+    def deletions(cls, queryset: models.QuerySet) -> Iterable[Any]:
+        return queryset.order_by().values_list("pk", "ireca_id", "remote_data")
+
+    @classmethod
+    def enqueue_deletions(cls, doomed: list[Any]) -> None:
+        enqueue.deleted(cls, [(pk, ireca_id) for pk, ireca_id, _known in doomed])
+
+
+def keys_by_ireca_id(model: type[Mirrored], ireca_ids: Iterable[str | None]) -> dict[str, int]:
+    """Our keys by iRECA ids. A row that we have not seen yet is made, known by its id only ({}), for a pull to fill."""
+    wanted = {value for value in ireca_ids if value}
+    found = dict(model._base_manager.filter(ireca_id__in=wanted).values_list("ireca_id", "pk"))
+    missing = sorted(wanted - found.keys())
+    if missing:
+        with enqueue.untracked():
+            model._base_manager.bulk_create(
+                [model.placeholder(value) for value in missing],
+                ignore_conflicts=True,
+            )
+        found |= dict(model._base_manager.filter(ireca_id__in=missing).values_list("ireca_id", "pk"))
+    return found

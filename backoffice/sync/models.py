@@ -1,0 +1,279 @@
+"""The rows that carry changes between our tables and the remotes.
+
+Push is the outbox, Callback the inbox, Pull one run of reading, Schedule when something is due, Exchange the log of HTTP, RemoteState what
+all workers know of a remote, Worker who is alive, DictionaryEntry the remote's names for its codes. What a mirrored row itself carries is in
+`mirrored.py`.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Leased(models.Model):
+    """A row that one worker at a time may hold. The lease ends a crash: whoever finds it expired may take the row."""
+
+    due_at = models.DateTimeField(_("due"), default=timezone.now)
+    lease_owner = models.CharField(_("held by"), max_length=120, blank=True, editable=False)
+    lease_until = models.DateTimeField(_("held until"), null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Push(Leased):
+    """One change on its way to a remote. It holds no payload, unless it is a command: the row is read when it is sent.
+
+    `open_key` is unique while the push is open, so that an object has one open push for a remote; `change` is renewed by each further
+    edit, and only the push whose token did not move while it was in the air is done.
+    """
+
+    class Action(models.TextChoices):
+        SAVE = "save", _("Save")
+        DELETE = "delete", _("Delete")
+        COMMAND = "command", _("Command")
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        WAITING = "waiting", _("Waiting for another object")
+        REFUSED = "refused", _("Refused")
+        UNKNOWN = "unknown", _("Answer lost")
+        DONE = "done", _("Done")
+
+    OPEN = (State.QUEUED, State.WAITING, State.REFUSED, State.UNKNOWN)
+
+    remote = models.CharField(_("remote"), max_length=20, default="ireca")
+    entity = models.CharField(_("entity"), max_length=40)
+    action = models.CharField(_("action"), max_length=20, choices=Action, default=Action.SAVE)
+    command = models.CharField(_("command"), max_length=40, blank=True)
+    object_id = models.BigIntegerField(_("object"), null=True, blank=True)
+    remote_id = models.CharField(_("remote id"), max_length=191, blank=True)
+    payload = models.JSONField(_("payload"), null=True, blank=True)
+    open_key = models.CharField(max_length=100, unique=True, null=True, editable=False)
+    change = models.UUIDField(default=uuid.uuid4, editable=False)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.QUEUED)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    error = models.TextField(_("error"), blank=True)
+    waits_for = models.CharField(_("waits for"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    changed_at = models.DateTimeField(_("last change"), default=timezone.now)
+    done_at = models.DateTimeField(_("done at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("push")
+        verbose_name_plural = _("pushes")
+        indexes = [
+            models.Index(
+                fields=["remote", "entity", "due_at"], name="push_due", condition=Q(state__in=("queued", "waiting"))
+            ),
+            models.Index(fields=["state", "changed_at"], name="push_state"),
+            models.Index(fields=["entity", "object_id"], name="push_object"),
+            models.Index(fields=["lease_owner"], name="push_lease", condition=~Q(lease_owner="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entity} {self.remote_id or self.object_id}"
+
+    @staticmethod
+    def key(remote: str, entity: str, object_id: int) -> str:
+        return f"{remote}:{entity}:{object_id}"
+
+
+class Callback(Leased):
+    """What a remote posted to us, stored raw and untrusted before it is processed."""
+
+    class State(models.TextChoices):
+        NEW = "new", _("New")
+        DONE = "done", _("Processed")
+        FAILED = "failed", _("Failed")
+
+    remote = models.CharField(_("remote"), max_length=20, default="ireca")
+    kind = models.CharField(_("kind"), max_length=40)
+    body = models.TextField(_("body"))
+    digest = models.CharField(max_length=64, editable=False)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.NEW)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    error = models.TextField(_("error"), blank=True)
+    result = models.CharField(_("result"), max_length=300, blank=True)
+    received_at = models.DateTimeField(_("received"), default=timezone.now, db_index=True)
+    processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("callback")
+        verbose_name_plural = _("callbacks")
+        indexes = [
+            models.Index(fields=["due_at"], name="callback_open", condition=Q(state="new")),
+            models.Index(fields=["lease_owner"], name="callback_lease", condition=~Q(lease_owner="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Pull(Leased):
+    """One run of reading an entity from a remote, with progress that a person can watch."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+
+    remote = models.CharField(_("remote"), max_length=20, default="ireca")
+    what = models.CharField(_("what"), max_length=40)
+    params = models.JSONField(_("parameters"), default=dict, blank=True)
+    open_key = models.CharField(max_length=200, unique=True, null=True, editable=False)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.QUEUED)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    total = models.PositiveIntegerField(_("total"), null=True, blank=True)
+    read = models.PositiveIntegerField(_("read"), default=0)
+    created_count = models.PositiveIntegerField(_("created"), default=0)
+    updated_count = models.PositiveIntegerField(_("updated"), default=0)
+    conflict_count = models.PositiveIntegerField(_("conflicts"), default=0)
+    bad_count = models.PositiveIntegerField(_("unreadable"), default=0)
+    error = models.TextField(_("error"), blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, verbose_name=_("requested by")
+    )
+    created_at = models.DateTimeField(_("requested"), default=timezone.now, db_index=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("pull")
+        verbose_name_plural = _("pulls")
+        indexes = [
+            models.Index(fields=["due_at"], name="pull_open", condition=Q(state__in=("queued", "running"))),
+            models.Index(fields=["lease_owner"], name="pull_lease", condition=~Q(lease_owner="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.what
+
+
+class Schedule(Leased):
+    """When something recurring is due; shared by any number of workers, changed in the admin."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    every = models.PositiveIntegerField(_("every, seconds"))
+    enabled = models.BooleanField(_("enabled"), default=True)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    last_started_at = models.DateTimeField(_("last started"), null=True, blank=True)
+    last_finished_at = models.DateTimeField(_("last finished"), null=True, blank=True)
+    last_result = models.CharField(_("last result"), max_length=300, blank=True)
+    error = models.TextField(_("error"), blank=True)
+
+    class Meta:
+        verbose_name = _("schedule")
+        verbose_name_plural = _("schedules")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Exchange(models.Model):
+    """One HTTP exchange with a remote, redacted, kept for a number of days."""
+
+    remote = models.CharField(_("remote"), max_length=20)
+    method = models.CharField(_("method"), max_length=10)
+    path = models.CharField(_("path"), max_length=500)
+    query = models.CharField(_("query"), max_length=2000, blank=True)
+    status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
+    request_body = models.TextField(_("request body"), blank=True)
+    response_body = models.TextField(_("response body"), blank=True)
+    error = models.TextField(_("error"), blank=True)
+    duration_ms = models.PositiveIntegerField(_("duration, ms"), default=0)
+    started_at = models.DateTimeField(_("started"), default=timezone.now, db_index=True)
+
+    class Meta:
+        verbose_name = _("exchange")
+        verbose_name_plural = _("exchanges")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class ExchangeSubject(models.Model):
+    """Which object an exchange concerned, so that the log is found from the object."""
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="subjects", verbose_name=_("exchange"))
+    subject = models.CharField(_("object"), max_length=240)
+
+    class Meta:
+        verbose_name = _("object of an exchange")
+        verbose_name_plural = _("objects of exchanges")
+        indexes = [models.Index(fields=["subject", "-exchange"], name="exchange_subject")]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class RemoteState(models.Model):
+    """What all workers know of a remote: blocked until when and why, or paused by a person."""
+
+    class Block(models.TextChoices):
+        NONE = "", _("none")
+        DOWN = "down", _("not reachable")
+        CONFIG = "config", _("wrong settings")
+
+    name = models.CharField(_("remote"), max_length=20, primary_key=True)
+    paused = models.BooleanField(_("paused by a person"), default=False)
+    block = models.CharField(_("block"), max_length=20, choices=Block, blank=True, default="")
+    blocked_until = models.DateTimeField(_("blocked until"), null=True, blank=True)
+    reason = models.TextField(_("reason"), blank=True)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    last_ok_at = models.DateTimeField(_("last success"), null=True, blank=True)
+    last_error_at = models.DateTimeField(_("last failure"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("remote")
+        verbose_name_plural = _("remotes")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Worker(models.Model):
+    """A worker process and its last heartbeat."""
+
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
+    beat_at = models.DateTimeField(_("last heartbeat"), default=timezone.now)
+    stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DictionaryEntry(models.Model):
+    """A remote's own name for one of its codes (seed 002:2723-2870). Codes that are not listed stay valid."""
+
+    class Kind(models.TextChoices):
+        ORDER_STATUSES = "orderStatuses", _("payment statuses of orders")
+        DELIVERY_STATUSES = "orderDeliveryStatuses", _("delivery statuses")
+        CLOSE_TYPES = "closeTypes", _("ways of payment at the register")
+        TAX_TYPES = "taxTypes", _("predefined tax rates")
+        CALC_TYPES = "goodCalcTypes", _("kinds of goods on a receipt")
+        PERMISSIONS = "permissions", _("permissions of the app")
+
+    kind = models.CharField(_("dictionary"), max_length=40, choices=Kind)
+    code = models.CharField(_("code"), max_length=100)
+    title = models.CharField(_("title"), max_length=300)
+
+    class Meta:
+        verbose_name = _("dictionary entry")
+        verbose_name_plural = _("dictionaries")
+        ordering = ["kind", "code"]
+        constraints = [models.UniqueConstraint(fields=["kind", "code"], name="dictionary_code")]
+
+    def __str__(self) -> str:
+        return self.title

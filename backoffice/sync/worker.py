@@ -1,0 +1,104 @@
+"""The worker: empties the inbox, the outbox and what is due to be read, again and again.
+
+`drain()` is all of it; an embedded worker calls it in a loop, and any other engine just wakes it. Pulls run in a thread of their own,
+so that a long one holds up no order.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import OperationalError, close_old_connections
+from django.utils import timezone
+
+from backoffice.sync import callbacks, connection, lease, pull, push
+from backoffice.sync.models import Callback, Exchange, Pull, Push, Schedule, Worker
+
+log = logging.getLogger(__name__)
+
+IDLE = 0.5  # seconds between two looks when nothing was due
+BEAT = 5.0  # seconds between heartbeats
+
+
+def drain_messages(holder: str) -> int:
+    """One round of inbox, outbox and follow-ups. Returns how much was handled; 0 means nothing is due."""
+    client = connection.client()
+    handled = callbacks.process(client, holder)
+    if client is not None:
+        handled += push.drain(client, holder)
+        handled += pull.follow_up(client)
+    return handled
+
+
+def drain_pulls(holder: str) -> int:
+    client = connection.client()
+    return pull.run_due(client, holder) if client is not None else 0
+
+
+def drain(holder: str) -> int:
+    """All that is due, until nothing is. Returns how much was handled."""
+    total = 0
+    while handled := drain_messages(holder) + drain_pulls(holder):
+        total += handled
+    return total
+
+
+def start() -> str:
+    """Before the first round: free what dead processes hold, and try blocked remotes at once. Returns this worker's name."""
+    lease.release_dead((Push, Callback, Pull, Schedule))
+    connection.unblock()
+    pull.ensure_schedules()
+    name = lease.owner()
+    Worker.objects.update_or_create(name=name, defaults={"started_at": timezone.now(), "beat_at": timezone.now()})
+    return name
+
+
+def run_forever(stop: threading.Event) -> None:
+    """Work until `stop` is set; the round that is under way is finished."""
+    name = start()
+    threads = [
+        threading.Thread(target=_loop, args=(drain_messages, lease.owner("messages"), stop), name="messages"),
+        threading.Thread(target=_loop, args=(drain_pulls, lease.owner("pulls"), stop), name="pulls"),
+    ]
+    for thread in threads:
+        thread.start()
+    while not stop.wait(BEAT):
+        _guarded(_beat, name)
+    for thread in threads:
+        thread.join()
+    Worker.objects.filter(name=name).update(stopped_at=timezone.now())
+
+
+def _loop(step: Any, holder: str, stop: threading.Event) -> None:
+    while not stop.is_set():
+        if not _guarded(step, holder):
+            stop.wait(IDLE)
+        close_old_connections()
+
+
+def _guarded(step: Any, argument: str) -> int:
+    """A round that fails is told in the log and tried again: a worker that died of one bad moment would lose every later one."""
+    try:
+        return step(argument) or 0
+    except OperationalError:
+        log.warning("the database did not answer; trying again", exc_info=True)
+    except Exception:
+        log.exception("a round of %s failed", getattr(step, "__name__", step))
+    return 0
+
+
+def _beat(name: str) -> None:
+    now = timezone.now()
+    Worker.objects.filter(name=name).update(beat_at=now)
+    lease.release_dead((Push, Callback, Pull, Schedule))
+    _prune(now)
+
+
+def _prune(now: Any) -> None:
+    """Old log rows go a few at a time; whatever is open stays for ever."""
+    old = Exchange.objects.filter(started_at__lt=now - timedelta(days=settings.EXCHANGE_DAYS)).values("pk")[:500]
+    Exchange.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()

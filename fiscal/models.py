@@ -1,0 +1,202 @@
+"""Money and the law: tax rates, payment types, receipts of all kinds, fiscalisation settings, errors of registers and terminals."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.secrets import EncryptedTextField
+from backoffice.sync import columns, history
+from backoffice.sync.mirrored import Mirrored
+
+
+class Tax(Mirrored):
+    """A VAT rate, by its name (seed 002:2659-2722). The names are free text; the law's list is longer than the remote's (CONTRACT T68)."""
+
+    title = columns.text(_("title"))
+
+    history = history.records()
+
+    class Meta:
+        verbose_name = _("tax rate")
+        verbose_name_plural = _("tax rates")
+        ordering = ["title"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class PaymentType(Mirrored):
+    """How an order is paid, and what the register is told of it (seed 002:2569-2658)."""
+
+    title = columns.text(_("title"))
+    close_type = models.IntegerField(
+        _("kind at the register"),
+        default=1,
+        help_text=_(
+            "1 cash, 2 bank card, 3 prepayment (set-off of an advance). iRECA's own list has 1 and 2; other codes are kept."
+        ),
+    )
+    remote_updated_at = models.DateTimeField(_("changed at iRECA"), null=True, blank=True, editable=False)
+
+    history = history.records()
+
+    class Meta:
+        verbose_name = _("payment type")
+        verbose_name_plural = _("payment types")
+        ordering = ["title"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class FiscalDocument(models.Model):
+    """What identifies a document of a fiscal drive (seed 002:1216-1251)."""
+
+    serial_number = columns.text(_("register's serial number"))
+    shift_number = columns.text(_("shift"))
+    fn = columns.text(_("fiscal drive (FN)"))
+    fd_number = columns.text(_("document number (FD)"))
+    receipt_number = columns.text(_("receipt number"))
+    fiscal_sign = columns.text(_("fiscal sign (FP)"))
+    date_time_receipt = models.DateTimeField(_("printed at"), null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Receipt(FiscalDocument):
+    """A receipt of payment or of return for an order; comes from iRECA and is never changed here."""
+
+    class Kind(models.TextChoices):
+        SALE = "sale", _("Receipt")
+        RETURN = "return", _("Return receipt")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    order = models.ForeignKey("orders.Order", models.PROTECT, related_name="receipts", verbose_name=_("order"))
+    remote_data = models.JSONField(_("as received"), default=dict, editable=False)
+    pulled_at = models.DateTimeField(_("pulled"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("receipt")
+        verbose_name_plural = _("receipts")
+        indexes = [
+            models.Index(fields=["-date_time_receipt", "-id"], name="receipt_time"),
+            models.Index(fields=["fn", "fd_number"], name="receipt_fd"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "kind", "fn", "fd_number", "fiscal_sign"], name="receipt_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.fn} / {self.fd_number}"
+
+
+class CorrectionReceipt(models.Model):
+    """A correction that a courier printed (seed 002:1252-1270); comes from iRECA."""
+
+    ireca_id = models.CharField(_("iRECA id"), max_length=191, unique=True)
+    courier = columns.reference("couriers.Courier", _("courier"))
+    serial_number = columns.text(_("register's serial number"))
+    amount = columns.money(_("amount"), null=True, blank=True)
+    command_executed_at = models.DateTimeField(_("printed at"), null=True, blank=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("correction receipt")
+        verbose_name_plural = _("correction receipts")
+
+    def __str__(self) -> str:
+        return self.ireca_id
+
+
+class AtolSettings(models.Model):
+    """Settings of ATOL Online (seed 002:1271-1318). iRECA only takes them and never tells them, so this copy is all there is (T40)."""
+
+    class TaxSystem(models.TextChoices):
+        OSN = "osn", _("general")
+        USN_INCOME = "usn_income", _("simplified, income")
+        USN_INCOME_OUTCOME = "usn_income_outcome", _("simplified, income less expenses")
+        ENVD = "envd", _("imputed income (abolished)")
+        ESN = "esn", _("agricultural")
+        PATENT = "patent", _("patent")
+
+    class AgentType(models.TextChoices):
+        BANK_PAYING_AGENT = "bank_paying_agent", _("bank paying agent")
+        BANK_PAYING_SUBAGENT = "bank_paying_subagent", _("bank paying subagent")
+        PAYING_AGENT = "paying_agent", _("paying agent")
+        PAYING_SUBAGENT = "paying_subagent", _("paying subagent")
+        ATTORNEY = "attorney", _("attorney")
+        COMMISSION_AGENT = "commission_agent", _("commission agent")
+        ANOTHER = "another", _("other agent")
+
+    setting_id = models.CharField(_("setting id"), max_length=191, unique=True)
+    login = models.CharField(_("login"), max_length=100)
+    password = EncryptedTextField(_("password"), blank=True, default="")
+    kkt_group = columns.text(_("register group"))
+    is_production = models.BooleanField(_("real receipts"), default=False)
+    inn = columns.text(_("company's INN"))
+    tax_system = models.CharField(_("tax system"), max_length=40, choices=TaxSystem)
+    agent_type = models.CharField(_("agent type"), max_length=40, choices=AgentType, blank=True)
+
+    history = history.HistoricalRecords(excluded_fields=["password"])
+
+    class Meta:
+        verbose_name = _("ATOL Online settings")
+        verbose_name_plural = _("ATOL Online settings")
+
+    def __str__(self) -> str:
+        return self.login
+
+
+class Pechka54(models.Model):
+    """The address that a shop's Pechka54 print server polls (seed 002:1319-1330); comes from iRECA."""
+
+    url = columns.text(_("address for the print server"))
+    pulled_at = models.DateTimeField(_("pulled"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("Pechka54 settings")
+        verbose_name_plural = _("Pechka54 settings")
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class DeviceError(models.Model):
+    """What the logs of both kinds of devices have in common (seed 002:2441-2492)."""
+
+    ireca_id = models.CharField(_("iRECA id"), max_length=191, unique=True)
+    courier = columns.reference("couriers.Courier", _("courier"))
+    order = models.ForeignKey(
+        "orders.Order", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("order")
+    )
+    error_code = columns.text(_("code"))
+    error_text = columns.text(_("error"))
+    serial_number = columns.text(_("serial number"))
+    amount = columns.money(_("amount"), null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.error_code} {self.error_text}"
+
+
+class RegistrarError(DeviceError):
+    """An error of a fiscal registrar (seed 002:2471-2492)."""
+
+    command_executed_at = models.DateTimeField(_("happened at"), null=True, blank=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("registrar error")
+        verbose_name_plural = _("registrar errors")
+
+
+class TerminalError(DeviceError):
+    """An error of a bank terminal (seed 002:2445-2470)."""
+
+    card_number = columns.text(_("card"))
+    payment_system = columns.text(_("payment system"))
+    transaction_created_at = models.DateTimeField(_("happened at"), null=True, blank=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("terminal error")
+        verbose_name_plural = _("terminal errors")

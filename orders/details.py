@@ -1,0 +1,152 @@
+"""What an order's own answer does not hold: status changes and receipts, read by id when a change calls for them.
+
+`details_due_at` says when an order is to be read next. A closed, paid order without its receipt is read again, ever less often, until the
+receipt is there: that is how no paid order stays without one unnoticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+from msgspec import UNSET
+
+from backoffice.remotes.http import Refused, RemoteError
+from backoffice.remotes.ireca import contract
+from backoffice.sync import pull
+from backoffice.sync.apply import Applied
+from backoffice.sync.connection import worked
+from backoffice.sync.mirror import Keys
+from fiscal.models import Receipt
+from orders.models import DeliveryStatus, Order, PaymentStatus, ReturnReason, StatusChange
+
+BATCH = 50
+LEASE = timedelta(minutes=2)
+# How long to wait before an order without its receipt is read again, by attempt.
+AGAIN = [timedelta(seconds=s) for s in (10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)]
+
+
+def note(orders: Sequence[Order], now: datetime) -> None:
+    """Orders that the remote changed: their details are due. Called inside the transaction of that change."""
+    started = [
+        order.pk for order in orders if order.delivery_status not in (DeliveryStatus.NEW, DeliveryStatus.PREPARED)
+    ]
+    paid = [order.pk for order in orders if order.status == PaymentStatus.PAID or order.is_returned]
+    Order._base_manager.filter(pk__in={*started, *paid}).update(details_due_at=now, details_attempts=0)
+
+
+def without_receipt() -> Q:
+    """Orders that are paid and closed, or whose receipt iRECA calls printed, and whose receipt we have not got."""
+    return Q(status=PaymentStatus.PAID, delivery_status=DeliveryStatus.CLOSED, receipts__isnull=True)
+
+
+def read_due(client: Any) -> int:
+    """Read what is due. Returns the number of orders read. A remote that fails leaves them due."""
+    now = timezone.now()
+    with transaction.atomic():
+        due = Order._base_manager.filter(details_due_at__lte=now).order_by("details_due_at")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        orders = list(due[:BATCH])
+        Order._base_manager.filter(pk__in=[order.pk for order in orders]).update(details_due_at=now + LEASE)
+    for index, order in enumerate(orders):
+        try:
+            read(client, order)
+        except RemoteError:
+            left = [rest.pk for rest in orders[index:]]
+            Order._base_manager.filter(pk__in=left).update(details_due_at=now)
+            raise
+    if orders:
+        worked(client.session.remote)
+    return len(orders)
+
+
+pull.FOLLOW_UPS.append(read_due)
+
+
+def read(client: Any, order: Order) -> None:
+    """Read an order's status changes and receipts, and decide when to look again."""
+    try:
+        changes = list(client.orders.journal_statuses(order.ireca_id))
+        sales = client.receipts.order_receipts(order.ireca_id)
+        returns = client.receipts.order_return_receipts(order.ireca_id) if order.is_returned or order.is_refund else []
+    except Refused as refusal:
+        _next(order, refused=str(refusal))
+        return
+    with transaction.atomic():
+        keep_status_changes(order, changes)
+        keep_receipts(order, Receipt.Kind.SALE, sales)
+        keep_receipts(order, Receipt.Kind.RETURN, returns)
+        _next(order)
+
+
+def _next(order: Order, refused: str = "") -> None:
+    """Nothing more to read, unless a receipt is still missing."""
+    kinds = set(order.receipts.values_list("kind", flat=True))
+    is_paid = order.status == PaymentStatus.PAID and order.delivery_status == DeliveryStatus.CLOSED
+    missing = (is_paid and Receipt.Kind.SALE not in kinds) or (order.is_returned and Receipt.Kind.RETURN not in kinds)
+    delay = AGAIN[min(order.details_attempts, len(AGAIN) - 1)] if missing or refused else None
+    Order._base_manager.filter(pk=order.pk, details_due_at=Order._base_manager.get(pk=order.pk).details_due_at).update(
+        details_due_at=timezone.now() + delay if delay else None, details_attempts=order.details_attempts + 1
+    )
+
+
+def keep_status_changes(order: Order, changes: Sequence[contract.StatusChange]) -> int:
+    """Store status changes; those that are there already stay. Returns how many are new."""
+    keys = Keys()
+    for change in changes:
+        if change.return_reason_id is not UNSET:
+            keys.want(ReturnReason, change.return_reason_id)
+    keys.resolve()
+    known = set(order.status_changes.values_list("created_at", "delivery_status"))
+    rows = {
+        (change.created_at or None, change.delivery_status_id): StatusChange(
+            order=order,
+            delivery_status=change.delivery_status_id if isinstance(change.delivery_status_id, int) else None,
+            return_reason_id=keys.key(ReturnReason, change.return_reason_id or None),
+            longitude=change.longitude or None,
+            latitude=change.latitude or None,
+            accuracy=change.accuracy or None,
+            created_at=change.created_at or None,
+        )
+        for change in changes
+    }
+    fresh = [row for key, row in rows.items() if key not in known]
+    StatusChange.objects.bulk_create(fresh, ignore_conflicts=True)
+    return len(fresh)
+
+
+def keep_receipts(order: Order, kind: str, receipts: Sequence[contract.Receipt]) -> int:
+    """Store receipts. One that is there is never replaced: a second one is a second row, and so is seen. Returns how many are new."""
+    before = order.receipts.count()
+    Receipt.objects.bulk_create(
+        [
+            Receipt(
+                order=order,
+                kind=kind,
+                **{name: getattr(receipt, name) or "" for name in TEXTS},
+                date_time_receipt=receipt.date_time_receipt or None,
+                remote_data=contract.dump(receipt),
+            )
+            for receipt in receipts
+            if receipt.fiscal_sign or receipt.fd_number
+        ],
+        ignore_conflicts=True,
+    )
+    return order.receipts.count() - before
+
+
+TEXTS = ("serial_number", "shift_number", "fn", "fd_number", "receipt_number", "fiscal_sign")
+
+
+@pull.reader("orderReceipts", rank=4, every=900)
+def read_missing_receipts(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
+    """Receipts of paid and closed orders that have none."""
+    for order in Order._base_manager.filter(without_receipt()).order_by("pk").iterator(chunk_size=200):
+        before = order.receipts.count()
+        read(client, order)
+        progress.add(Applied(created=order.receipts.count() - before), 1)

@@ -1,0 +1,183 @@
+"""Clients, reasons and orders as iRECA has them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from backoffice.remotes.ireca import contract
+from backoffice.sync.mirror import Embedded, Field, Mirror, Outgoing, Owner, Parts, Reference, Request, registry
+from backoffice.sync.mirrored import Mirrored
+from catalog.models import Supplier
+from couriers.models import Courier
+from fiscal.models import PaymentType
+from orders import details, parts
+from orders.models import Client, DeliveryStatus, Order, ReturnReason
+from orders.phones import e164
+
+MAX_REQUESTS = 2  # of one batch
+ADDRESS = ("postindex", "city", "street", "home", "apartment", "latitude", "longitude")
+
+
+class Phone(Field):
+    """A phone as it was given, and beside it the form that is compared."""
+
+    def columns(self) -> tuple[str, ...]:
+        return (self.name, "phone_e164")
+
+    def write(self, row: Any, value: Any, keys: Any) -> None:
+        super().write(row, value, keys)
+        row.phone_e164 = e164(row.phone)
+
+
+@registry.register
+class ReturnReasonMirror(Mirror):
+    entity, resource, rank = "orderReturnReasons", "order_return_reasons", 0
+    model, struct = ReturnReason, contract.ReturnReason
+    created_in_cabinet_only = True
+    fields = (Field("title"), Field("type", owner=Owner.THEIRS))
+
+
+@registry.register
+class ClientMirror(Mirror):
+    entity, resource, rank = "clients", "clients", 2
+    model, struct = Client, contract.Client
+    fields = (
+        Field("title"),
+        Field("firstname"),
+        Field("lastname"),
+        Field("birthday"),
+        Embedded("address_entity", struct=contract.ClientAddress, parts=ADDRESS, prefix="address_"),
+        Field("inn"),
+        Phone("phone"),
+        Field("email"),
+        Field("description"),
+        Field("updated_at", "remote_updated_at", Owner.THEIRS),
+    )
+
+
+@registry.register
+class OrderMirror(Mirror):
+    entity, resource, rank = "orders", "orders", 3
+    model, struct = Order, contract.Order
+    cadence = 3600
+    # The attributes that multipleUpdate can set (seed 002:940). The address is left out: there it is one line, which
+    # would replace the exact address by whatever a geocoder makes of it.
+    multiple = frozenset(
+        {"status_id", "delivery_status_id", "return_reason_id", "courier_id", "delivery_time_from", "delivery_time_to"}
+    )
+    fields = (
+        Field("code_alias", "number"),
+        Field("status_id", "status"),
+        Field("delivery_status_id", "delivery_status"),
+        Field("receipt_status_id", "receipt_status", Owner.THEIRS),
+        Field("fr_receipt_status_id", "fr_receipt_status", Owner.THEIRS),
+        Field("is_agreed"),
+        Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
+        Reference("courier_id", "courier", model=lambda: Courier),
+        Reference("client_id", "client", model=lambda: Client),
+        Embedded(
+            "client",
+            struct=contract.OrderClient,
+            parts=("firstname", "lastname", "inn", "email"),
+            prefix="client_",
+        ),
+        Reference("supplier_id", "supplier", model=lambda: Supplier),
+        Reference("payment_id", "payment_type", model=lambda: PaymentType),
+        Reference("original_payment_id", "original_payment_type", Owner.THEIRS, model=lambda: PaymentType),
+        Reference("fr_used_payment_id", "fr_used_payment_type", Owner.THEIRS, model=lambda: PaymentType),
+        Field("amount_to_pay"),
+        Field("pre_payment_sum", "prepayment_sum"),
+        Field("cash"),
+        Field("address_from", "from_line", Owner.THEIRS),
+        Embedded("address_from_entity", struct=contract.Address, parts=(*ADDRESS, "is_use_google_geo"), prefix="from_"),
+        Field("address_to", "to_line", Owner.THEIRS),
+        Embedded("address_to_entity", struct=contract.Address, parts=(*ADDRESS, "is_use_google_geo"), prefix="to_"),
+        Phone("phone"),
+        Field("delivery_time_from"),
+        Field("delivery_time_to"),
+        Field("description"),
+        Parts("goods", build=parts.build_lines, announce=parts.announce_lines, replace=parts.replace_lines),
+        Field("is_refund", owner=Owner.THEIRS),
+        Field("is_returned", owner=Owner.THEIRS),
+        Field("is_edited", owner=Owner.THEIRS),
+        Parts(
+            "payments",
+            owner=Owner.THEIRS,
+            build=parts.build_payments,
+            announce=parts.announce_payments,
+            replace=parts.replace_payments,
+        ),
+        Parts(
+            "returned_order",
+            owner=Owner.THEIRS,
+            build=parts.build_refund,
+            announce=parts.announce_refund,
+            replace=parts.replace_refund,
+        ),
+    )
+
+    def prefetch(self) -> Sequence[Any]:
+        return parts.PREFETCH
+
+    def dependencies(self, row: Order) -> Iterator[Mirrored]:
+        yield from super().dependencies(row)
+        for line in row.lines.all():
+            yield from (target for target in (line.good, line.tax) if target is not None)
+            yield from (part.warehouse for part in line.warehouses.all())
+            yield from (part.specificity for part in line.specificities.all())
+
+    def stale(self, item: Outgoing) -> bool:
+        """A courier has the order in hand: he may be closing it this minute, and a `replace` would say otherwise."""
+        return self._in_hand(item) and not self._few(item)
+
+    def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
+        """The same few attributes on many orders leave as one `multipleUpdate`, which touches nothing else.
+
+        Where that would take more than MAX_REQUESTS for the batch, the batch goes as one `replace` instead; except for orders that a courier
+        has in hand, which a `replace` could set back.
+        """
+        groups: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
+        in_hand: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
+        rest = []
+        for item in items:
+            if self._few(item):
+                values = tuple((attr, getattr(item.ours, attr)) for attr in sorted(item.changed))
+                (in_hand if self._in_hand(item) else groups)[values].append(item)
+            else:
+                rest.append(item)
+        if len(groups) + bool(rest) > MAX_REQUESTS:
+            rest = [*rest, *(item for group in groups.values() for item in group)]
+            groups.clear()
+        for some in (in_hand, groups):
+            for values, group in some.items():
+                yield self._multiple_update(dict(values), group, client)
+        if rest:
+            yield self.replace_request(rest, client)
+
+    def _in_hand(self, item: Outgoing) -> bool:
+        return (
+            item.base is not None
+            and bool(item.base.courier_id)
+            and item.base.delivery_status_id in (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
+        )
+
+    def _few(self, item: Outgoing) -> bool:
+        """Whether multipleUpdate can say it all. It documents no null, so taking a courier off an order is a `replace`."""
+        return (
+            item.base is not None
+            and item.changed <= self.multiple
+            and all(getattr(item.ours, attr) is not None for attr in item.changed)
+        )
+
+    def _multiple_update(self, values: dict[str, Any], group: Sequence[Outgoing], client: Any) -> Request:
+        def send(some: Sequence[Outgoing]) -> None:
+            client.orders.multiple_update([item.row.ireca_id for item in some], **values)
+
+        return Request(group, send, frozenset(values))
+
+    def after_apply(self, rows: Sequence[Order], taken: dict[int, set[str]]) -> None:
+        details.note(rows, timezone.now())

@@ -1,0 +1,109 @@
+"""Line: one position of an order, where it is picked up, what it carries, what the courier took off it."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.sync import columns, history
+from backoffice.sync.mirrored import MirroredPart
+
+
+class Line(MirroredPart):
+    """A position of an order (seed 002:117-150, 394-461). What iRECA adds from its catalogue is kept here as it was sold."""
+
+    SYNC_ROOT = "order"
+    OUR_FIELDS = frozenset({"title", "article", "calc_id", "multiplicity", "image_url", "image_big_url", "is_active"})
+
+    order = models.ForeignKey("orders.Order", models.CASCADE, related_name="lines", verbose_name=_("order"))
+    position = models.IntegerField(_("position"), default=0)
+    good = columns.reference("catalog.Good", _("good"))
+    parent = columns.reference("catalog.Good", _("parent"), editable=False)
+    title = columns.text(_("title"))
+    article = columns.text(_("article"))
+    count = columns.quantity(_("count"), default=Decimal(1))
+    price = columns.money(_("price"), default=Decimal(0))
+    total = columns.money(_("total before discount"), default=Decimal(0))
+    discount_total = columns.money(
+        _("discount (−) or surcharge (+)"), default=Decimal(0), help_text=_("A discount is negative.")
+    )
+    tax = columns.reference("fiscal.Tax", _("tax rate"), help_text=_("When empty, the rate of the good is used."))
+    calc_id = models.IntegerField(_("kind on a receipt"), null=True, blank=True)
+    unit = columns.text(_("unit"))
+    ved_code = columns.text(_("commodity code (1162)"))
+    country_code = columns.text(_("country of origin (1230)"))
+    custom_declaration_code = columns.text(_("customs declaration (1231)"))
+    mark_value = columns.text(_("marking code as scanned"))
+    mark_binary_value = columns.text(_("marking code, decoded"))
+    weight = columns.quantity(_("weight"), null=True, blank=True)
+    multiplicity = columns.quantity(_("step"), null=True, blank=True)
+    description = columns.text(_("description"))
+    image_url = columns.text(_("image"))
+    image_big_url = columns.text(_("large image"))
+    is_active = models.BooleanField(_("active"), default=True)
+    return_reason = columns.reference("orders.ReturnReason", _("reason of return"), editable=False)
+
+    history = history.HistoricalRecords()
+
+    class Meta:
+        verbose_name = _("line")
+        verbose_name_plural = _("lines")
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.title or str(self.good or self.position)
+
+
+class LineWarehouse(MirroredPart):
+    """From which warehouse a line is taken, and how much the courier really took (T32)."""
+
+    SYNC_ROOT = "line__order"
+    OUR_FIELDS = frozenset({"took_count"})
+
+    line = models.ForeignKey(Line, models.CASCADE, related_name="warehouses", verbose_name=_("line"))
+    warehouse = models.ForeignKey("catalog.Warehouse", models.PROTECT, related_name="+", verbose_name=_("warehouse"))
+    count = columns.quantity(_("count"))
+    took_count = columns.quantity(_("taken"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("warehouse of a line")
+        verbose_name_plural = _("warehouses of a line")
+
+    def __str__(self) -> str:
+        return f"{self.warehouse}: {self.count}"
+
+
+class LineSpecificity(MirroredPart):
+    """A characteristic of a line; its price is for information, it is part of the line's price (seed 002:145-150)."""
+
+    SYNC_ROOT = "line__order"
+
+    line = models.ForeignKey(Line, models.CASCADE, related_name="specificities", verbose_name=_("line"))
+    specificity = models.ForeignKey(
+        "catalog.Specificity", models.PROTECT, related_name="+", verbose_name=_("characteristic")
+    )
+    price = columns.money(_("price"))
+    count = columns.quantity(_("count"))
+
+    class Meta:
+        verbose_name = _("characteristic of a line")
+        verbose_name_plural = _("characteristics of a line")
+
+    def __str__(self) -> str:
+        return f"{self.specificity}: {self.count}"
+
+
+class CanceledItem(models.Model):
+    """What the courier took off a line, and why (seed 002:453-456)."""
+
+    line = models.ForeignKey(Line, models.CASCADE, related_name="canceled_items", verbose_name=_("line"))
+    return_reason = columns.reference("orders.ReturnReason", _("reason"))
+    count = columns.quantity(_("count"))
+    created_at = models.DateTimeField(_("at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("cancelled item")
+        verbose_name_plural = _("cancelled items")
+
+    def __str__(self) -> str:
+        return f"−{self.count}"

@@ -1,0 +1,164 @@
+"""Order: what is to be delivered to whom, by whom and when, and how far it got."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.sync import columns, history
+from backoffice.sync.mirrored import Mirrored
+from orders.phones import e164
+
+
+class DeliveryStatus(models.IntegerChoices):
+    """The codes we know (seed 002:2757-2776; 1 from CONTRACT T29). Others may come and are kept: never put these on a column."""
+
+    NEW = 1, _("New")
+    PREPARED = 6, _("Prepared")
+    TAKEN = 7, _("Taken by the courier")
+    DELIVERED = 9, _("Delivered")
+    CLOSED = 10, _("Closed")
+    CANCELLED = 11, _("Cancelled")
+
+
+class PaymentStatus(models.IntegerChoices):
+    """seed 002:2745-2754."""
+
+    UNPAID = 0, _("Not paid")
+    PAID = 1, _("Paid")
+
+
+class ReturnReason(Mirrored):
+    """Why an order, or a line of it, was cancelled or returned (seed 002:2493-2568)."""
+
+    title = columns.text(_("title"))
+    type = columns.text(_("type"), help_text=_("“standard” is built in at iRECA."))
+
+    history = history.records()
+
+    class Meta:
+        verbose_name = _("reason of cancellation")
+        verbose_name_plural = _("reasons of cancellation")
+        ordering = ["title"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Order(Mirrored):
+    """An order (seed 002:74-1206). Times are UTC, sums are roubles.
+
+    `amount_to_pay` is before the discounts of the lines; negative `discount_total` of a line is a discount (T71).
+    """
+
+    OUR_FIELDS = frozenset(
+        {"source", "source_id", "external_id", "phone_e164", "details_due_at", "details_attempts", "created_at"}
+    )
+
+    number = columns.text(_("number"), db_index=True, help_text=_("What people read instead of the id."))
+    source = columns.reference("partners.Source", _("source"))
+    external_id = columns.text(_("id at the source"))
+
+    status = models.IntegerField(_("payment"), default=PaymentStatus.UNPAID)
+    delivery_status = models.IntegerField(_("delivery"), default=DeliveryStatus.PREPARED)
+    receipt_status = models.IntegerField(_("receipt state"), null=True, blank=True, editable=False)
+    fr_receipt_status = models.IntegerField(_("receipt printed"), null=True, blank=True, editable=False)
+    is_agreed = models.BooleanField(_("agreed with the client"), default=False)
+    return_reason = columns.reference("orders.ReturnReason", _("reason of cancellation"))
+
+    courier = columns.reference("couriers.Courier", _("courier"), related_name="orders")
+    client = columns.reference("orders.Client", _("client"), related_name="orders")
+    client_firstname = columns.text(_("first name"))
+    client_lastname = columns.text(_("last name"))
+    client_inn = columns.text(_("INN"))
+    client_email = columns.text(_("e-mail"))
+    phone = columns.text(_("phone"), help_text=_("When empty, the client's phone is used."))
+    phone_e164 = models.CharField(
+        _("phone, E.164"), max_length=20, blank=True, default="", db_index=True, editable=False
+    )
+    supplier = columns.reference("catalog.Supplier", _("supplier"))
+
+    payment_type = columns.reference("fiscal.PaymentType", _("payment type"))
+    original_payment_type = columns.reference("fiscal.PaymentType", _("payment type at first"), editable=False)
+    fr_used_payment_type = columns.reference("fiscal.PaymentType", _("payment type at the register"), editable=False)
+    amount_to_pay = columns.money(_("sum before discount"), default=Decimal(0))
+    prepayment_sum = columns.money(
+        _("prepayment"), default=Decimal(0), help_text=_("When set, a second receipt is printed.")
+    )
+    cash = columns.money(_("the client's banknote"), null=True, blank=True, help_text=_("To have the change ready."))
+
+    from_line = columns.text(_("from, in one line"))
+    from_postindex = columns.text(_("postal code"))
+    from_city = columns.text(_("city"))
+    from_street = columns.text(_("street"))
+    from_home = columns.text(_("house"))
+    from_apartment = columns.text(_("flat or office"))
+    from_latitude = columns.coordinate(_("latitude"))
+    from_longitude = columns.coordinate(_("longitude"))
+    from_is_use_google_geo = models.BooleanField(_("find coordinates"), null=True, blank=True)
+
+    to_line = columns.text(_("to, in one line"))
+    to_postindex = columns.text(_("postal code"))
+    to_city = columns.text(_("city"))
+    to_street = columns.text(_("street"))
+    to_home = columns.text(_("house"))
+    to_apartment = columns.text(_("flat or office"))
+    to_latitude = columns.coordinate(_("latitude"))
+    to_longitude = columns.coordinate(_("longitude"))
+    to_is_use_google_geo = models.BooleanField(_("find coordinates"), null=True, blank=True)
+
+    delivery_time_from = models.DateTimeField(_("deliver from"), null=True, blank=True)
+    delivery_time_to = models.DateTimeField(_("deliver until"), null=True, blank=True)
+    description = models.TextField(_("description"), blank=True, default="")
+
+    is_refund = models.BooleanField(_("is a refund"), default=False, editable=False)
+    is_returned = models.BooleanField(_("was returned"), default=False, editable=False)
+    is_edited = models.BooleanField(_("lines were edited by the courier"), default=False, editable=False)
+
+    details_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    details_attempts = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    history = history.records("details_due_at", "details_attempts", "phone_e164")
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["-delivery_time_from", "-id"]
+        indexes = [
+            models.Index(fields=["-delivery_time_from", "-id"], name="order_window"),
+            models.Index(fields=["delivery_status", "-delivery_time_from", "-id"], name="order_delivery"),
+            models.Index(fields=["courier", "-delivery_time_from", "-id"], name="order_courier"),
+            models.Index(fields=["status", "-delivery_time_from", "-id"], name="order_payment"),
+            models.Index(
+                fields=["details_due_at"], name="order_details", condition=models.Q(details_due_at__isnull=False)
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "external_id"], name="order_external", condition=~models.Q(external_id="")
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.number or str(self.ireca_id)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.phone_e164 = e164(self.phone)
+        if (names := kwargs.get("update_fields")) is not None and "phone" in names:
+            kwargs["update_fields"] = {*names, "phone_e164"}
+        super().save(*args, **kwargs)
+
+    @property
+    def is_closed(self) -> bool:
+        return self.delivery_status in (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
+
+    @property
+    def address(self) -> str:
+        """Where to, as people write it."""
+        parts = [self.to_city, self.to_street, self.to_home, self.to_apartment]
+        return ", ".join(filter(None, parts)) or self.to_line

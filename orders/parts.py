@@ -1,0 +1,237 @@
+"""Lines, payments and refunds of an order: rows of their own here, nested lists on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch
+from msgspec import UNSET
+
+from backoffice.remotes.ireca import contract
+from backoffice.sync.mirror import Field, Keys, Reference
+from catalog.models import Good, Specificity, Warehouse
+from fiscal.models import PaymentType, Tax
+from orders.models import (
+    CanceledItem,
+    Line,
+    LineSpecificity,
+    LineWarehouse,
+    Order,
+    Payment,
+    Refund,
+    RefundGood,
+    RefundPayment,
+    ReturnReason,
+)
+
+PREFETCH = (
+    Prefetch(
+        "lines", Line._base_manager.select_related("good", "parent", "tax", "return_reason").order_by("position", "id")
+    ),
+    "lines__warehouses__warehouse",
+    "lines__specificities__specificity",
+)
+
+# Each nested object as fields of its row, by the same means as the entities themselves.
+LINE = (
+    Reference("good_id", "good", model=lambda: Good),
+    *(Field(name) for name in ("count", "price", "total", "discount_total")),
+    Reference("tax_id", "tax", model=lambda: Tax),
+    *(Field(name) for name in ("position", "unit", "ved_code", "country_code", "custom_declaration_code")),
+    *(Field(name) for name in ("mark_value", "mark_binary_value", "weight", "description")),
+)
+LINE_OF_THE_REMOTE = (
+    Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
+    Reference("parent_id", "parent", model=lambda: Good),
+    *(
+        Field(name)
+        for name in ("article", "calc_id", "title", "multiplicity", "image_url", "image_big_url", "is_active")
+    ),
+)
+WAREHOUSE = (
+    Reference("warehouse_id", "warehouse", model=lambda: Warehouse),
+    Field("count"),
+    Field("took_count"),
+)
+SPECIFICITY = (Reference("specificity_id", "specificity", model=lambda: Specificity), Field("price"), Field("count"))
+CANCELED = (
+    Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
+    Field("count"),
+    Field("created_at"),
+)
+PAYMENT = (
+    Field("payment_id", "payment_ref"),
+    Reference("payment_type_id", "payment_type", model=lambda: PaymentType),
+    *(Field(name) for name in ("price", "paid_in", "card_mask", "rrn", "card_auth")),
+)
+REFUND = (
+    Field("returned_order_id", "returned_order_ireca_id"),
+    Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
+    Field("created_at"),
+)
+REFUND_PAYMENT = (
+    Field("payment_id", "payment_ref"),
+    Reference("payment_type_id", "payment_type", model=lambda: PaymentType),
+    Field("sum"),
+    Field("created_at"),
+)
+REFUND_GOOD = (
+    Reference("good_id", "good", model=lambda: Good),
+    Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
+    *(Field(name) for name in ("count", "sum", "created_at")),
+)
+
+
+def _build(struct: type[Any], fields: tuple[Field, ...], row: Any, **nested: Any) -> Any:
+    return struct(**{spec.attr: spec.read(row) for spec in fields}, **nested)
+
+
+def _fill(row: Any, fields: tuple[Field, ...], value: Any, keys: Keys) -> Any:
+    for spec in fields:
+        if (said := getattr(value, spec.attr)) is not UNSET:
+            spec.write(row, said, keys)
+    return row
+
+
+def _announce(values: Any, fields: tuple[Field, ...], keys: Keys) -> None:
+    for value in values or []:
+        for spec in fields:
+            if (said := getattr(value, spec.attr)) is not UNSET:
+                spec.want(said, keys)
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is UNSET or value is None else value
+
+
+def build_lines(order: Order) -> list[contract.Line]:
+    return [
+        _build(
+            contract.Line,
+            LINE,
+            line,
+            warehouses=[
+                contract.LineWarehouse(warehouse_id=part.warehouse.ireca_id, count=part.count)
+                for part in line.warehouses.all()
+            ],
+            specificities=[_build(contract.LineSpecificity, SPECIFICITY, part) for part in line.specificities.all()],
+        )
+        for line in order.lines.all()
+    ]
+
+
+def announce_lines(lines: list[contract.Line], keys: Keys) -> None:
+    _announce(lines, (*LINE, *LINE_OF_THE_REMOTE), keys)
+    for line in lines:
+        _announce(_listed(line.warehouses), WAREHOUSE, keys)
+        _announce(_listed(line.specificities), SPECIFICITY, keys)
+        _announce(_listed(line.canceled_items), CANCELED, keys)
+
+
+def replace_lines(changes: list[tuple[Order, list[contract.Line]]], keys: Keys) -> None:
+    """Write the remote's lines. A line keeps its row where its good and position stay, so that its history and its key stay too."""
+    orders = [order for order, _ in changes]
+    spare: dict[tuple[int, int | None, int], list[Line]] = {}
+    for line in Line._base_manager.filter(order__in=orders).order_by("-id"):
+        spare.setdefault((line.order_id, line.good_id, line.position), []).append(line)
+    created: list[Line] = []
+    kept: list[Line] = []
+    nested: list[tuple[Line, contract.Line]] = []
+    for order, values in changes:
+        for index, value in enumerate(values):
+            line = _fill(Line(order=order, position=index), (*LINE, *LINE_OF_THE_REMOTE), value, keys)
+            if same := spare.get((order.pk, line.good_id, line.position)):
+                line.pk = same.pop().pk
+                kept.append(line)
+            else:
+                created.append(line)
+            nested.append((line, value))
+    gone = [line.pk for lines in spare.values() for line in lines]
+    if gone:
+        Line.objects.filter(pk__in=gone).delete()
+    Line.objects.bulk_create(created)
+    if kept:
+        columns = [spec.name for spec in (*LINE, *LINE_OF_THE_REMOTE)]
+        Line.objects.bulk_create(kept, update_conflicts=True, unique_fields=["id"], update_fields=columns)
+        for model in (LineWarehouse, LineSpecificity, CanceledItem):
+            model._base_manager.filter(line__in=kept).delete()
+    _create_nested(nested, keys)
+
+
+def _create_nested(nested: list[tuple[Line, contract.Line]], keys: Keys) -> None:
+    for model, attr, fields, required in (
+        (LineWarehouse, "warehouses", WAREHOUSE, "warehouse_id"),
+        (LineSpecificity, "specificities", SPECIFICITY, "specificity_id"),
+        (CanceledItem, "canceled_items", CANCELED, ""),
+    ):
+        model._base_manager.bulk_create(
+            _with_defaults(_fill(model(line=line), fields, item, keys))
+            for line, value in nested
+            for item in _listed(getattr(value, attr))
+            if not required or getattr(item, required)
+        )
+
+
+def _with_defaults(part: Any) -> Any:
+    """The remote may leave out a count or a price that our column needs."""
+    for name in ("count", "price"):
+        if hasattr(part, name) and getattr(part, name) is None:
+            setattr(part, name, 0)
+    return part
+
+
+def build_payments(order: Order) -> list[contract.Payment]:
+    return [_build(contract.Payment, PAYMENT, row) for row in order.payments.select_related("payment_type")]
+
+
+def announce_payments(payments: list[contract.Payment], keys: Keys) -> None:
+    _announce(payments, PAYMENT, keys)
+
+
+def replace_payments(changes: list[tuple[Order, list[contract.Payment]]], keys: Keys) -> None:
+    Payment.objects.filter(order__in=[order for order, _ in changes]).delete()
+    Payment.objects.bulk_create(
+        _fill(Payment(order=order), PAYMENT, value, keys) for order, values in changes for value in values
+    )
+
+
+def build_refund(order: Order) -> contract.ReturnedOrder | None:
+    refund = Refund.objects.filter(order=order).select_related("return_reason").first()
+    if refund is None:
+        return None
+    return _build(
+        contract.ReturnedOrder,
+        REFUND,
+        refund,
+        returned_payments=[
+            _build(contract.ReturnedPayment, REFUND_PAYMENT, row)
+            for row in refund.payments.select_related("payment_type")
+        ],
+        returned_goods=[
+            _build(contract.ReturnedGood, REFUND_GOOD, row)
+            for row in refund.goods.select_related("good", "return_reason")
+        ],
+    )
+
+
+def announce_refund(refund: Any, keys: Keys) -> None:
+    if refund:
+        _announce([refund], REFUND, keys)
+        _announce(_listed(refund.returned_payments), REFUND_PAYMENT, keys)
+        _announce(_listed(refund.returned_goods), REFUND_GOOD, keys)
+
+
+def replace_refund(changes: list[tuple[Order, Any]], keys: Keys) -> None:
+    Refund.objects.filter(order__in=[order for order, _ in changes]).delete()
+    refunds = [(_fill(Refund(order=order), REFUND, value, keys), value) for order, value in changes if value]
+    Refund.objects.bulk_create(refund for refund, _ in refunds)
+    RefundPayment.objects.bulk_create(
+        _fill(RefundPayment(refund=refund), REFUND_PAYMENT, item, keys)
+        for refund, value in refunds
+        for item in _listed(value.returned_payments)
+    )
+    RefundGood.objects.bulk_create(
+        _fill(RefundGood(refund=refund), REFUND_GOOD, item, keys)
+        for refund, value in refunds
+        for item in _listed(value.returned_goods)
+    )

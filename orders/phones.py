@@ -1,0 +1,16 @@
+"""Telephone numbers: kept as they were given, compared by E.164."""
+
+import phonenumbers
+
+REGION = "RU"
+
+
+def e164(raw: str) -> str:
+    """The number in E.164, or "" where it cannot be read as one (samples of the remote hold numbers that cannot exist)."""
+    if not raw:
+        return ""
+    try:
+        number = phonenumbers.parse(raw, REGION)
+    except phonenumbers.NumberParseException:
+        return ""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
