@@ -7,6 +7,8 @@ To use a server of your own instead, set TEST_DATABASE_URL and leave this plugin
 
 import logging
 import os
+import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Generator
@@ -42,3 +44,5 @@ def _start(config: pytest.Config) -> None:
     os.environ.update(PGHOST=str(server.get_postmaster_info().socket_dir), PGUSER="postgres")
     os.environ[URL] = "postgres:///postgres"
     config.add_cleanup(server.cleanup)
+    # Ends through `sys.exit`, so that a test run that is told to stop takes the server with it.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
