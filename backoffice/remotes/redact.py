@@ -8,8 +8,8 @@ import re
 MASK = "***"
 
 _KEYS = r"sourcePassword|source_password|password|access_token|refresh_token|client_secret|apikey|api_key|token"
-_SCALAR = r'"(?:[^"\\]|\\.)*+(?:"|$)|[^\s,}\]\[{]+'
-_PAIR = re.compile(rf'("(?:{_KEYS})"\s*(?::|=>)\s*)(?:{_SCALAR})', re.IGNORECASE | re.DOTALL)
+_SCALAR = r""""(?:[^"\\]|\\.)*+(?:"|$)|'(?:[^'\\]|\\.)*+(?:'|$)|[^\s,}\]\[{]+"""
+_PAIR = re.compile(rf'(["\'](?:{_KEYS})["\']\s*(?::|=>)\s*)(?:{_SCALAR})', re.IGNORECASE | re.DOTALL)
 _QUERY = re.compile(rf"(\b(?:{_KEYS})=)[^&\s\"'<>]+", re.IGNORECASE)
 _BEARER = re.compile(r"(\bBearer\s+)[^\s\"',;]+", re.IGNORECASE)
 _SHORTEST_SECRET = 6

@@ -1,5 +1,6 @@
 """What we ask of requests and urllib3, and how their exceptions and headers are to be understood."""
 
+import logging
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,8 +12,22 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 
+from .redact import redact
+
 # A TLS connection that ends early is a lost connection; every other TLS error is a wrong setting.
 _TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class _MaskSecrets(logging.Filter):
+    """urllib3 logs whole addresses, API keys in the query included, when it repeats a request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), ()
+        return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_MaskSecrets())
 
 
 class RetryReads(urllib3.Retry):
