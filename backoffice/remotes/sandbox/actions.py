@@ -1,7 +1,7 @@
 """What a courier does to an order in his application: take, deliver, close, cancel, refund, edit a line.
 
-Each action leaves what the document shows: journal entries of "Application: iRECA Courier", delivery statuses with coordinates,
-payments, receipts, and callbacks. Tests call these methods; `couriers` calls them as time goes by.
+Each action leaves what the document shows: journal entries of "Application: iRECA Courier", delivery statuses with
+coordinates, payments, receipts, and callbacks. Tests call these methods; `couriers` calls them as time goes by.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEFAULT_REASON = "5276"
 
 
 class Actions:
-    """Every method takes the order's id as text or number, raises LookupError without such an order, and returns the new record."""
+    """Every method takes an order's id as text or number and returns its new record; LookupError without the order."""
 
     def __init__(self, state: State, orders: Orders, registrar: Registrar) -> None:
         self._state = state

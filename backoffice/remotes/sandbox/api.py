@@ -1,6 +1,7 @@
 """A request of the API from its bytes to its answer, without a socket: authorisation, routing, validation, recording.
 
-Every request is recorded in `requests`, every breach of the contract in `violations`: the tests of our client end by looking there.
+Every request is recorded in `requests`, every breach of the contract in `violations`: the tests of our client end by
+looking there.
 """
 
 from __future__ import annotations

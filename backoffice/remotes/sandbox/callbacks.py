@@ -1,7 +1,8 @@
-"""The two outbound requests of the document: {"items": [order]} to the order callback, a bare session to the licence callback.
+"""The two outbound requests of the document: {"items": [order]} for orders, a bare session for licences.
 
-Only 201 counts as delivered (seed lines 1182, 2448). Until then a delivery is repeated with growing pauses; deliveries that hold the
-same object keep their order, others overtake. Nothing is sent to an address that is not on the loopback interface.
+Only 201 counts as delivered (seed lines 1182, 2448). Until then a delivery is repeated with growing pauses; deliveries
+that hold the same object keep their order, others overtake. Nothing is sent to an address that is not on the loopback
+interface.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Time of the sandbox: the real clock, or one given by a test, moved on by what `tick` adds. Always GMT (seed line 30)."""
+"""Time of the sandbox: the real clock, or a test's, moved on by what `tick` adds. Always GMT (seed line 30)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/__sandbox__/: what a person with curl or another process may ask and do. Served to loopback peers only, without a token.
+"""/__sandbox__/: what a person with curl or another process may ask and do, from loopback, without a token.
 
 GET  state | requests | violations | faults | callbacks
 POST faults      {"kind": "500", "probability": 1, "times": 3, "path_contains": "orders"}; {"clear": true} removes all

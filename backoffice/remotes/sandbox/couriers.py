@@ -1,7 +1,7 @@
 """Couriers who work as time goes by: `tick` moves every courier on, deterministically for a given seed.
 
-A courier does one order at a time, oldest first: takes it, drives along a straight line, hands it over, closes it. An order that
-the dispatcher changes under way (another courier, cancelled, deleted) is let go.
+A courier does one order at a time, oldest first: takes it, drives along a straight line, hands it over, closes it. An
+order that the dispatcher changes under way (another courier, cancelled, deleted) is let go.
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ class Couriers:
             start = (points[-1]["latitude"], points[-1]["longitude"])
         else:
             start = _point(order["addressFromEntity"]) or self._warehouse(order) or _CENTRE
-        return {
-            "order": order["orderId"], "stage": stage, "spent": 0.0, "silent": STEP, "start": list(start), "target": list(target),
-        }  # fmt: skip
+        # JSON has no tuples, and a job must be the same after a restart.
+        way = {"start": list(start), "target": list(target)}
+        return {"order": order["orderId"], "stage": stage, "spent": 0.0, "silent": STEP, **way}
 
     def _warehouse(self, order: Record) -> tuple[float, float] | None:
         for line in order["goods"]:
@@ -199,7 +199,7 @@ class Couriers:
 
 
 def _point(place: Record | None) -> tuple[float, float] | None:
-    """Latitude and longitude of an address or warehouse; None where they are unknown, which is written as zeros (T19)."""
+    """Latitude and longitude of an address or warehouse; None where unknown, which is written as zeros (T19)."""
     latitude, longitude = (float((place or {}).get(name) or 0) for name in ("latitude", "longitude"))
     return (latitude, longitude) if latitude or longitude else None
 

@@ -1,7 +1,7 @@
 """The entities of the document as tables. Line numbers are of the iRECA seed (seed 002).
 
-Required and nullable come from the attribute lists; where a request example of the document contradicts them, the example is
-accepted as well (courierId is "required, number" in line 85 and null in line 875).
+Required and nullable come from the attribute lists; where a request example of the document contradicts them, the
+example is accepted as well (courierId is "required, number" in line 85 and null in line 875).
 """
 
 from __future__ import annotations
@@ -300,8 +300,14 @@ CALLBACK = (Field("url", "url", required=True), Field("isActive", "flag", requir
 
 _TAX_SYSTEMS = ("osn", "usn_income", "usn_income_outcome", "envd", "esn", "patent")
 _AGENTS = (
-    "bank_paying_agent", "bank_paying_subagent", "paying_agent", "paying_subagent", "attorney", "commission_agent", "another",
-)  # fmt: skip
+    "bank_paying_agent",
+    "bank_paying_subagent",
+    "paying_agent",
+    "paying_subagent",
+    "attorney",
+    "commission_agent",
+    "another",
+)
 ATOL_SETTINGS = (  # lines 1262-1305: one object, although the operation is called replace
     Field("settingId", "id"),
     Field("login"),

@@ -14,7 +14,7 @@ KINDS = HTTP_KINDS + CALLBACK_KINDS
 
 @dataclass(slots=True)
 class Fault:
-    """`times` counts down to 0, None is for ever; `seconds` is the length of a delay or the Retry-After of a 429 or 503."""
+    """`times` counts down to 0, None is for ever; `seconds` is a delay's length or the Retry-After of a 429 or 503."""
 
     kind: str
     probability: float = 1.0

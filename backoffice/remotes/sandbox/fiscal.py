@@ -1,4 +1,4 @@
-"""Cash registers of the couriers: payments taken at the door and the receipts that are printed for them (seed lines 1213-1258)."""
+"""Cash registers of the couriers: payments taken at the door and the receipts printed for them (seed line 1208)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CARD, PREPAYMENT = 2, 3  # closeTypeId, seed lines 2610 and 2788
 
 
 class Registrar:
-    """Prints receipts. One register and one fiscal drive (fn) for a courier; fdNumber runs without gaps within a drive."""
+    """Prints receipts. A courier has one register with one fiscal drive (fn), in which fdNumber runs without gaps."""
 
     def __init__(self, state: State) -> None:
         self._state = state

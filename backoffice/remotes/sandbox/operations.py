@@ -1,4 +1,4 @@
-"""What the endpoints do. An operation takes a Call (validated query, parsed body) under the state's lock and returns an Answer.
+"""What the endpoints do. An operation takes a Call (query and body) under the state's lock and returns an Answer.
 
 Writes are all or nothing: every object of an array is validated before the first is applied.
 """

@@ -17,7 +17,7 @@ class Options:
     references: bool = True
     """Refuse an object that refers to one that does not exist."""
     cabinet: bool = False
-    """Dispatcher's cabinet mode (seed line 22, T69): couriers, taxes, payment types, reasons, roles, suppliers are not created."""
+    """Dispatcher's cabinet mode: couriers, taxes, payment types, reasons, roles, suppliers cannot be created (T69)."""
     error_status: int = 400
     """HTTP status of a refusal; the document names none (T01), 200 is possible."""
     partial_put: bool = False
@@ -33,7 +33,7 @@ class Options:
     locations_form: str = "array"
     """`array` as in the example or `object` as in the attributes (T21)."""
     returned_inside: bool = True
-    """returnedPayments and returnedGoods inside returnedOrder; otherwise beside it (seed lines 593-609 have lost their indentation)."""
+    """returnedPayments and returnedGoods inside returnedOrder or beside it: lines 468-485 have lost their indents."""
     first_page: int = 0
     """Number of the first page (T04)."""
     echo: bool = True

@@ -1,7 +1,7 @@
 """Orders as the service keeps them: how a client's object becomes a record, and what every change leaves behind.
 
-A change, whoever makes it, goes through `commit`: it writes the journal (only what changed), the journal of delivery statuses,
-and tells the callbacks.
+A change, whoever makes it, goes through `commit`: it writes the journal (only what changed), the journal of delivery
+statuses, and tells the callbacks.
 """
 
 from __future__ import annotations
@@ -176,8 +176,8 @@ class Orders:
             return
         differing = [name for name in JOURNALLED if old[name] != new[name]]
         if differing:
-            diff = tuple({name: _journal_value(name, side[name]) for name in differing} for side in (old, new))
-            self._journal(new["orderId"], "update", source, courier, diff)
+            before, after = ({name: _journal_value(name, side[name]) for name in differing} for side in (old, new))
+            self._journal(new["orderId"], "update", source, courier, (before, after))
         if "deliveryStatusId" in differing:
             place = place or {"longitude": 0, "latitude": 0, "accuracy": 0}
             entry = {

@@ -1,6 +1,6 @@
 """Records as the API answers them, with the types and the quirks of the document's examples.
 
-Three forms differ without a reason that the document gives: one object ("get"), a list ("list") and a callback ("callback").
+Three forms differ for no reason that the document gives: one object (GET), a list (LIST) and a callback (CALLBACK).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def _same(value: Any) -> Any:
 # Attribute -> how its canonical value is printed, in the order of the examples.
 CATALOGUE_FORMS: dict[str, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
     "goods": (
-        ("parentId", number_id), ("goodId", _same), ("article", _same), ("taxId", _same), ("calcId", _same), ("title", _same),
-        ("unit", _same), ("weight", _same), ("multiplicity", number), ("price", number), ("description", _same),
-        ("imageUrl", _same), ("imageBigUrl", _same), ("isActive", _same),
+        ("parentId", number_id), ("goodId", _same), ("article", _same), ("taxId", _same), ("calcId", _same),
+        ("title", _same), ("unit", _same), ("weight", _same), ("multiplicity", number), ("price", number),
+        ("description", _same), ("imageUrl", _same), ("imageBigUrl", _same), ("isActive", _same),
     ),
     "specificities": (
         ("parentId", number_id), ("specificityId", _same), ("title", _same), ("value", _same), ("price", number),
@@ -43,7 +43,8 @@ CATALOGUE_FORMS: dict[str, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
         )
     ),
     "couriers": tuple(
-        (name, _same) for name in ("courierId", "title", "email", "phone", "roleId", "sourcePassword", "inn", "updatedAt")
+        (name, _same)
+        for name in ("courierId", "title", "email", "phone", "roleId", "sourcePassword", "inn", "updatedAt")
     ),
     "userRoles": (("roleId", number_id), ("title", _same), ("isActive", _same)),
     "clients": (
@@ -95,7 +96,7 @@ def order_address(address: Record | None) -> Record:
 
 
 def order_row(state: State, order: Record, form: str) -> Record:
-    """An order in the read form, its lines enriched from the catalogue. Call with the state's lock held or on a snapshot."""
+    """An order in the read form, its lines enriched from the catalogue; needs no lock, records do not change."""
     quirky = state.options.empty_objects
     listed = form == LIST
 

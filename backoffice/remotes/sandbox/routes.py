@@ -1,7 +1,7 @@
 """The 90 endpoints of the document as a table: method, path, query parameters, operation, statuses.
 
-One path may have several endpoints; the one whose `select` parameter is in the query is taken: GET /goods?goodId= answers one good,
-GET /goods?page= a list (T07). The two outbound requests of the document (callbacks) are in `callbacks.py`.
+One path may have several endpoints; the one whose `select` parameter is in the query is taken: GET /goods?goodId=
+answers one good, GET /goods?page= a list (T07). The two outbound requests of the document are in `callbacks.py`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET",
         "permissions",
         do.permissions,
-        # Both are "required" (lines 2094-2097) and one of them has two names (T55); a list without them is tolerated (T56).
+        # Both are "required" and one of them has two names (lines 2088-2097); a list without them is tolerated (T56).
         query=(Field("roleId", "id"), Field("permissionId", "key"), Field("actionId", "key")),
     ),
     Endpoint("POST", "permissions/replace", do.replace_permissions, body="array"),

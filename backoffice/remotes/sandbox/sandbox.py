@@ -29,15 +29,15 @@ from .schema import Record
 from .server import API_ROOT, Server
 from .state import State
 
-SAMPLE_TOKEN = "4066e3217dfd51753d1f52cb7d033fe1"  # the one of every example in the document
+SAMPLE_TOKEN = "4066e3217dfd51753d1f52cb7d033fe1"  # noqa: S105 - the one of every example in the document
 
 
 class Sandbox:
     """iRECA Courier on loopback.
 
-    `with Sandbox(token="t") as sandbox:` serves `sandbox.url`. After `stop` the same object may be started again: the address and
-    the data stay, as of a service that was down. `options` are the attributes of `Options`; `habits` is how couriers work.
-    Raises ValueError for a host that is not loopback.
+    `with Sandbox(token="t") as sandbox:` serves `sandbox.url`. After `stop` the same object may be started again: the
+    address and the data stay, as of a service that was down. `options` are the attributes of `Options`, `habits` is how
+    couriers work, `keep` how many requests and violations are remembered. ValueError for a host that is not loopback.
     """
 
     def __init__(
@@ -135,6 +135,7 @@ class Sandbox:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self.state.store.close()
 
     def _live(self) -> None:
         """Couriers at `speed` seconds of work a second; what they do is stamped with the real time."""
@@ -254,15 +255,23 @@ def serve(
     speed: float = 60.0,
     habits: Habits | None = None,
     on_start: Callable[[Sandbox], None] | None = None,
+    keep: int = 1000,
     **settings: Any,
 ) -> None:
     """Runs a sandbox with living couriers until SIGINT or SIGTERM. Must be called in the main thread.
 
-    `settings` are the further arguments of `Sandbox` (callback_attempts, callback_backoff, options). `on_start` is called once the
-    address is known.
+    `settings` are the further arguments of `Sandbox` (callback_attempts, callback_backoff, options). `on_start` is
+    called once the address is known.
     """
     sandbox = Sandbox(
-        token, state_path=state_path, host=host, port=port, speed=speed, habits=habits or DEMO_HABITS, **settings
+        token,
+        state_path=state_path,
+        host=host,
+        port=port,
+        speed=speed,
+        habits=habits or DEMO_HABITS,
+        keep=keep,
+        **settings,
     )
     stopped = threading.Event()
     previous = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}

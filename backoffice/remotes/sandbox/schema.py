@@ -1,7 +1,8 @@
 """Validation of what clients send: kinds of values, fields, entities. No knowledge of any particular entity lives here.
 
-A kind turns a JSON value into its canonical form (ids are text, money is decimal text, booleans are 0/1) or raises ValueError
-with a Russian text, because the real service answers in Russian. Numbers arrive as int or Decimal (`json.loads(parse_float=Decimal)`).
+A kind turns a JSON value into its canonical form (ids are text, money is decimal text, booleans are 0/1) or raises
+ValueError with a Russian text, because the real service answers in Russian. Numbers arrive as int or Decimal
+(`json.loads(parse_float=Decimal)`).
 """
 
 from __future__ import annotations
@@ -137,9 +138,10 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 class Field:
     """One attribute of an entity.
 
-    `kind` is a key of KINDS, or "object" / "array" with `fields` of the object or of the array's items. `on` names the writes
-    that may hold the field (empty: read only). `ref` names the entity that the value refers to. `default` is what an absent
-    optional field becomes on create and replace. `keep`: `replace` without the field leaves the stored value alone.
+    `kind` is a key of KINDS, or "object" / "array" with `fields` of the object or of the array's items. `on` names the
+    writes that may hold the field (empty: read only). `ref` names the entity that the value refers to. `default` is
+    what an absent optional field becomes on create and replace. `keep`: `replace` without the field leaves the stored
+    value alone.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The sample data of the document, as the state that a new sandbox starts with.
 
-The objects are written through the same canonical forms as a client's, so a mistake in the data shows at once. What the service
-owns (isActive, updatedAt, type) is put as it stands in the examples.
+The objects are written through the same canonical forms as a client's, so a mistake in the data shows at once. What the
+service owns (isActive, updatedAt, type) is put as it stands in the examples.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ Control = Callable[[str, str, str, bytes], Reply]
 
 
 class Server(ThreadingHTTPServer):
-    """Threads for connections; closing the server also ends connections that are kept alive, as a service that went down does."""
+    """A thread for a connection; closing also ends the connections kept alive, as a service that goes down does."""
 
     daemon_threads = True
     block_on_close = False

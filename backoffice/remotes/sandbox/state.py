@@ -1,4 +1,4 @@
-"""What all parts of the sandbox share: the store, the clock, the options, poisoned objects, and hooks for what must be told outside."""
+"""What all parts share: the store, the clock, the options, poisoned objects, and hooks for what is told outside."""
 
 from __future__ import annotations
 

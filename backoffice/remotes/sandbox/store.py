@@ -1,7 +1,7 @@
 """Objects of the sandbox: kind -> id -> record, in memory, optionally kept in a SQLite file.
 
-Records are never changed in place: a writer puts a new dict. So a reader that took a list of records under the lock may render
-it after the lock was released, while others write.
+Records are never changed in place: a writer puts a new dict. So a reader that took a list of records under the lock may
+render it after the lock was released, while others write.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ class Store:
     def __init__(self, path: str | Path | None = None) -> None:
         self.lock = threading.RLock()
         self._rows: dict[str, dict[str, Any]] = defaultdict(dict)
-        self._dirty: set[tuple[str, str]] = set()
+        # A dict and not a set: rows are written in the order in which they were made, and listed so after a restart.
+        self._dirty: dict[tuple[str, str], None] = {}
         self._file: sqlite3.Connection | None = None
         if path is not None:
             self._file = sqlite3.connect(path, check_same_thread=False)
             self._file.execute(
-                "CREATE TABLE IF NOT EXISTS object"
-                " (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id))"
+                "CREATE TABLE IF NOT EXISTS object (seq INTEGER PRIMARY KEY,"
+                " kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id))"
             )
             for kind, key, body in self._file.execute("SELECT kind, id, body FROM object ORDER BY seq"):
                 self._rows[kind][key] = json.loads(body)
@@ -47,11 +48,11 @@ class Store:
 
     def put(self, kind: str, key: str, record: Any) -> None:
         self._rows[kind][key] = record
-        self._dirty.add((kind, key))
+        self._dirty[kind, key] = None
 
     def remove(self, kind: str, key: str) -> None:
         self._rows[kind].pop(key, None)
-        self._dirty.add((kind, key))
+        self._dirty[kind, key] = None
 
     def append(self, kind: str, key: str, item: Record) -> None:
         """Adds to the list kept under the key: journals, receipts, locations."""
@@ -76,7 +77,7 @@ class Store:
     def clear(self) -> None:
         with self.lock:
             for kind, rows in self._rows.items():
-                self._dirty.update((kind, key) for key in rows)
+                self._dirty.update(dict.fromkeys((kind, key) for key in rows))
             self._rows.clear()
 
     def flush(self) -> None:
