@@ -6,7 +6,6 @@ from typing import Any
 from backoffice.remotes.ireca import contract
 from backoffice.sync.mirror import Field, Keys, Mirror, Owner, Parts, Reference, registry
 from catalog.models import Good, Specificity, Stock, Supplier, Warehouse
-from fiscal.models import Tax
 
 
 @registry.register
@@ -16,7 +15,7 @@ class SupplierMirror(Mirror):
     created_in_cabinet_only = True
     fields = (
         Field("title"),
-        Reference("tax_id", "tax", model=lambda: Tax),
+        Reference("tax_id", "tax"),
         Field("inn"),
         Field("phone"),
         Field("address"),
@@ -43,7 +42,7 @@ class SpecificityMirror(Mirror):
     entity, resource, rank = "specificities", "specificities", 1
     model, struct = Specificity, contract.Specificity
     fields = (
-        Reference("parent_id", "parent", model=lambda: Specificity),
+        Reference("parent_id", "parent"),
         *(Field(name) for name in ("title", "value", "price", "image_url", "image_big_url", "article", "is_active")),
     )
 
@@ -72,8 +71,8 @@ class GoodMirror(Mirror):
     model, struct = Good, contract.Good
     fields = (
         Field("article"),
-        Reference("parent_id", "parent", model=lambda: Good),
-        Reference("tax_id", "tax", model=lambda: Tax),
+        Reference("parent_id", "parent"),
+        Reference("tax_id", "tax"),
         *(Field(name) for name in ("calc_id", "title", "unit", "weight", "multiplicity", "price", "description")),
         Field("image_url"),
         Field("image_big_url"),

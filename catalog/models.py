@@ -1,4 +1,6 @@
-"""What is delivered and from where: goods, their characteristics, warehouses with stock, suppliers of the agent scheme."""
+"""What is delivered and from where: goods, their characteristics, warehouses with stock, suppliers of the agent
+scheme.
+"""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,6 @@
-"""Couriers, roles and permissions as iRECA has them; sessions (licences) and locations are read, and a session can be closed."""
+"""Couriers, roles and permissions as iRECA has them; sessions (licences) and locations are read, and a session can be
+closed.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +30,13 @@ class RoleMirror(Mirror):
     fields = (Field("title"), Field("is_active", owner=Owner.THEIRS))
 
 
+class Password(Field):
+    """A secret: sent when we know it, and left out when we do not, so that an edit never wipes it."""
+
+    def read(self, row: Courier) -> Any:
+        return str(row.source_password) if row.source_password else UNSET
+
+
 @registry.register
 class CourierMirror(Mirror):
     entity, resource, rank = "couriers", "couriers", 1
@@ -37,8 +46,8 @@ class CourierMirror(Mirror):
         Field("title"),
         Field("email"),
         Field("phone"),
-        Reference("role_id", "role", model=lambda: Role),
-        Field("source_password", owner=Owner.OURS),
+        Reference("role_id", "role"),
+        Password("source_password", owner=Owner.OURS),
         Field("inn"),
         Field("updated_at", "remote_updated_at", Owner.THEIRS),
     )
@@ -51,7 +60,7 @@ class PermissionMirror(Mirror):
     entity, resource, rank = "permissions", "permissions", 1
     model, struct = Permission, contract.Permission
     fields = (
-        Reference("role_id", "role", model=lambda: Role),
+        Reference("role_id", "role"),
         Field("action_id"),
         Field("is_allowed"),
         Field("description", owner=Owner.THEIRS),

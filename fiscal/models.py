@@ -1,4 +1,6 @@
-"""Money and the law: tax rates, payment types, receipts of all kinds, fiscalisation settings, errors of registers and terminals."""
+"""Money and the law: tax rates, payment types, receipts of all kinds, fiscalisation settings, errors of registers and
+terminals.
+"""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -9,7 +11,9 @@ from backoffice.sync.mirrored import Mirrored
 
 
 class Tax(Mirrored):
-    """A VAT rate, by its name (seed 002:2659-2722). The names are free text; the law's list is longer than the remote's (CONTRACT T68)."""
+    """A VAT rate, by its name (seed 002:2659-2722). The names are free text; the law's list is longer than the
+    remote's (CONTRACT T68).
+    """
 
     title = columns.text(_("title"))
 
@@ -32,7 +36,8 @@ class PaymentType(Mirrored):
         _("kind at the register"),
         default=1,
         help_text=_(
-            "1 cash, 2 bank card, 3 prepayment (set-off of an advance). iRECA's own list has 1 and 2; other codes are kept."
+            "1 cash, 2 bank card, 3 prepayment (set-off of an advance). iRECA's own list has 1 and 2; "
+            "other codes are kept."
         ),
     )
     remote_updated_at = models.DateTimeField(_("changed at iRECA"), null=True, blank=True, editable=False)
@@ -108,7 +113,9 @@ class CorrectionReceipt(models.Model):
 
 
 class AtolSettings(models.Model):
-    """Settings of ATOL Online (seed 002:1271-1318). iRECA only takes them and never tells them, so this copy is all there is (T40)."""
+    """Settings of ATOL Online (seed 002:1271-1318). iRECA only takes them and never tells them, so this copy is all
+    there is (T40).
+    """
 
     class TaxSystem(models.TextChoices):
         OSN = "osn", _("general")

@@ -1,6 +1,7 @@
 """What an order's own answer does not hold: status changes and receipts, read by id when a change calls for them.
 
-`details_due_at` says when an order is to be read next. A closed, paid order without its receipt is read again, ever less often, until the
+`details_due_at` says when an order is to be read next. A closed, paid order without its receipt is read again, ever
+less often, until the
 receipt is there: that is how no paid order stays without one unnoticed.
 """
 
@@ -121,7 +122,9 @@ def keep_status_changes(order: Order, changes: Sequence[contract.StatusChange]) 
 
 
 def keep_receipts(order: Order, kind: str, receipts: Sequence[contract.Receipt]) -> int:
-    """Store receipts. One that is there is never replaced: a second one is a second row, and so is seen. Returns how many are new."""
+    """Store receipts. One that is there is never replaced: a second one is a second row, and so is seen. Returns how
+    many are new.
+    """
     before = order.receipts.count()
     Receipt.objects.bulk_create(
         [

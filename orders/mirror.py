@@ -11,9 +11,6 @@ from django.utils import timezone
 from backoffice.remotes.ireca import contract
 from backoffice.sync.mirror import Embedded, Field, Mirror, Outgoing, Owner, Parts, Reference, Request, registry
 from backoffice.sync.mirrored import Mirrored
-from catalog.models import Supplier
-from couriers.models import Courier
-from fiscal.models import PaymentType
 from orders import details, parts
 from orders.models import Client, DeliveryStatus, Order, ReturnReason
 from orders.phones import e164
@@ -76,19 +73,19 @@ class OrderMirror(Mirror):
         Field("receipt_status_id", "receipt_status", Owner.THEIRS),
         Field("fr_receipt_status_id", "fr_receipt_status", Owner.THEIRS),
         Field("is_agreed"),
-        Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
-        Reference("courier_id", "courier", model=lambda: Courier),
-        Reference("client_id", "client", model=lambda: Client),
+        Reference("return_reason_id", "return_reason"),
+        Reference("courier_id", "courier"),
+        Reference("client_id", "client"),
         Embedded(
             "client",
             struct=contract.OrderClient,
             parts=("firstname", "lastname", "inn", "email"),
             prefix="client_",
         ),
-        Reference("supplier_id", "supplier", model=lambda: Supplier),
-        Reference("payment_id", "payment_type", model=lambda: PaymentType),
-        Reference("original_payment_id", "original_payment_type", Owner.THEIRS, model=lambda: PaymentType),
-        Reference("fr_used_payment_id", "fr_used_payment_type", Owner.THEIRS, model=lambda: PaymentType),
+        Reference("supplier_id", "supplier"),
+        Reference("payment_id", "payment_type"),
+        Reference("original_payment_id", "original_payment_type", Owner.THEIRS),
+        Reference("fr_used_payment_id", "fr_used_payment_type", Owner.THEIRS),
         Field("amount_to_pay"),
         Field("pre_payment_sum", "prepayment_sum"),
         Field("cash"),
@@ -137,7 +134,8 @@ class OrderMirror(Mirror):
     def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
         """The same few attributes on many orders leave as one `multipleUpdate`, which touches nothing else.
 
-        Where that would take more than MAX_REQUESTS for the batch, the batch goes as one `replace` instead; except for orders that a courier
+        Where that would take more than MAX_REQUESTS for the batch, the batch goes as one `replace` instead; except
+        for orders that a courier
         has in hand, which a `replace` could set back.
         """
         groups: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
@@ -166,7 +164,9 @@ class OrderMirror(Mirror):
         )
 
     def _few(self, item: Outgoing) -> bool:
-        """Whether multipleUpdate can say it all. It documents no null, so taking a courier off an order is a `replace`."""
+        """Whether multipleUpdate can say it all. It documents no null, so taking a courier off an order is a
+        `replace`.
+        """
         return (
             item.base is not None
             and item.changed <= self.multiple

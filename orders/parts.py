@@ -9,8 +9,6 @@ from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.sync.mirror import Field, Keys, Reference
-from catalog.models import Good, Specificity, Warehouse
-from fiscal.models import PaymentType, Tax
 from orders.models import (
     CanceledItem,
     Line,
@@ -21,7 +19,6 @@ from orders.models import (
     Refund,
     RefundGood,
     RefundPayment,
-    ReturnReason,
 )
 
 PREFETCH = (
@@ -34,50 +31,50 @@ PREFETCH = (
 
 # Each nested object as fields of its row, by the same means as the entities themselves.
 LINE = (
-    Reference("good_id", "good", model=lambda: Good),
+    Reference("good_id", "good"),
     *(Field(name) for name in ("count", "price", "total", "discount_total")),
-    Reference("tax_id", "tax", model=lambda: Tax),
+    Reference("tax_id", "tax"),
     *(Field(name) for name in ("position", "unit", "ved_code", "country_code", "custom_declaration_code")),
     *(Field(name) for name in ("mark_value", "mark_binary_value", "weight", "description")),
 )
 LINE_OF_THE_REMOTE = (
-    Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
-    Reference("parent_id", "parent", model=lambda: Good),
+    Reference("return_reason_id", "return_reason"),
+    Reference("parent_id", "parent"),
     *(
         Field(name)
         for name in ("article", "calc_id", "title", "multiplicity", "image_url", "image_big_url", "is_active")
     ),
 )
 WAREHOUSE = (
-    Reference("warehouse_id", "warehouse", model=lambda: Warehouse),
+    Reference("warehouse_id", "warehouse"),
     Field("count"),
     Field("took_count"),
 )
-SPECIFICITY = (Reference("specificity_id", "specificity", model=lambda: Specificity), Field("price"), Field("count"))
+SPECIFICITY = (Reference("specificity_id", "specificity"), Field("price"), Field("count"))
 CANCELED = (
-    Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
+    Reference("return_reason_id", "return_reason"),
     Field("count"),
     Field("created_at"),
 )
 PAYMENT = (
     Field("payment_id", "payment_ref"),
-    Reference("payment_type_id", "payment_type", model=lambda: PaymentType),
+    Reference("payment_type_id", "payment_type"),
     *(Field(name) for name in ("price", "paid_in", "card_mask", "rrn", "card_auth")),
 )
 REFUND = (
     Field("returned_order_id", "returned_order_ireca_id"),
-    Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
+    Reference("return_reason_id", "return_reason"),
     Field("created_at"),
 )
 REFUND_PAYMENT = (
     Field("payment_id", "payment_ref"),
-    Reference("payment_type_id", "payment_type", model=lambda: PaymentType),
+    Reference("payment_type_id", "payment_type"),
     Field("sum"),
     Field("created_at"),
 )
 REFUND_GOOD = (
-    Reference("good_id", "good", model=lambda: Good),
-    Reference("return_reason_id", "return_reason", model=lambda: ReturnReason),
+    Reference("good_id", "good"),
+    Reference("return_reason_id", "return_reason"),
     *(Field(name) for name in ("count", "sum", "created_at")),
 )
 
@@ -93,11 +90,11 @@ def _fill(row: Any, fields: tuple[Field, ...], value: Any, keys: Keys) -> Any:
     return row
 
 
-def _announce(values: Any, fields: tuple[Field, ...], keys: Keys) -> None:
+def _announce(values: Any, model: type[Any], fields: tuple[Field, ...], keys: Keys) -> None:
     for value in values or []:
         for spec in fields:
             if (said := getattr(value, spec.attr)) is not UNSET:
-                spec.want(said, keys)
+                spec.want(model, said, keys)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -121,15 +118,17 @@ def build_lines(order: Order) -> list[contract.Line]:
 
 
 def announce_lines(lines: list[contract.Line], keys: Keys) -> None:
-    _announce(lines, (*LINE, *LINE_OF_THE_REMOTE), keys)
+    _announce(lines, Line, (*LINE, *LINE_OF_THE_REMOTE), keys)
     for line in lines:
-        _announce(_listed(line.warehouses), WAREHOUSE, keys)
-        _announce(_listed(line.specificities), SPECIFICITY, keys)
-        _announce(_listed(line.canceled_items), CANCELED, keys)
+        _announce(_listed(line.warehouses), LineWarehouse, WAREHOUSE, keys)
+        _announce(_listed(line.specificities), LineSpecificity, SPECIFICITY, keys)
+        _announce(_listed(line.canceled_items), CanceledItem, CANCELED, keys)
 
 
 def replace_lines(changes: list[tuple[Order, list[contract.Line]]], keys: Keys) -> None:
-    """Write the remote's lines. A line keeps its row where its good and position stay, so that its history and its key stay too."""
+    """Write the remote's lines. A line keeps its row where its good and position stay, so that its history and its
+    key stay too.
+    """
     orders = [order for order, _ in changes]
     spare: dict[tuple[int, int | None, int], list[Line]] = {}
     for line in Line._base_manager.filter(order__in=orders).order_by("-id"):
@@ -185,7 +184,7 @@ def build_payments(order: Order) -> list[contract.Payment]:
 
 
 def announce_payments(payments: list[contract.Payment], keys: Keys) -> None:
-    _announce(payments, PAYMENT, keys)
+    _announce(payments, Payment, PAYMENT, keys)
 
 
 def replace_payments(changes: list[tuple[Order, list[contract.Payment]]], keys: Keys) -> None:
@@ -216,9 +215,9 @@ def build_refund(order: Order) -> contract.ReturnedOrder | None:
 
 def announce_refund(refund: Any, keys: Keys) -> None:
     if refund:
-        _announce([refund], REFUND, keys)
-        _announce(_listed(refund.returned_payments), REFUND_PAYMENT, keys)
-        _announce(_listed(refund.returned_goods), REFUND_GOOD, keys)
+        _announce([refund], Refund, REFUND, keys)
+        _announce(_listed(refund.returned_payments), RefundPayment, REFUND_PAYMENT, keys)
+        _announce(_listed(refund.returned_goods), RefundGood, REFUND_GOOD, keys)
 
 
 def replace_refund(changes: list[tuple[Order, Any]], keys: Keys) -> None:

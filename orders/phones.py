@@ -6,7 +6,9 @@ REGION = "RU"
 
 
 def e164(raw: str) -> str:
-    """The number in E.164, or "" where it cannot be read as one (samples of the remote hold numbers that cannot exist)."""
+    """The number in E.164, or "" where it cannot be read as one (samples of the remote hold numbers that cannot
+    exist).
+    """
     if not raw:
         return ""
     try:

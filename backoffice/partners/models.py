@@ -7,7 +7,10 @@ from backoffice.sync import columns
 
 
 class Source(models.Model):
-    """A shop, an ERP or a cash-register service whose orders are delivered; keeps its own numbering in `external_id` of its rows."""
+    """A shop, an ERP or a cash-register service whose orders are delivered.
+
+    Its own numbering is in `external_id` of its orders and clients.
+    """
 
     title = models.CharField(_("title"), max_length=200, unique=True)
     description = columns.text(_("description"))

@@ -1,6 +1,7 @@
 """What a remote says becomes rows: a batch of wire objects is merged and written in bulk.
 
-The rows are locked while they are merged, so that an edit made at the same moment is neither lost nor overwritten: it comes before the merge
+The rows are locked while they are merged, so that an edit made at the same moment is neither lost nor overwritten: it
+comes before the merge
 and takes part in it, or after it and is pushed.
 """
 
@@ -46,7 +47,8 @@ SYNC_COLUMNS = ["remote_data", "synced_at", "sync_state", "sync_error", "sync_co
 def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
     """Merge the remote's objects into our rows. Idempotent: what is agreed already costs one SELECT.
 
-    1. lock the rows that exist; 2. merge each with what we have; 3. look up what they refer to; 4. write owners, then parts, in bulk;
+    1. lock the rows that exist; 2. merge each with what we have; 3. look up what they refer to; 4. write owners, then
+    parts, in bulk;
     5. let the mirror do what follows.
     """
     latest = {mirror.ireca_id(obj): obj for obj in objects}  # of two states in one batch the later one counts
@@ -63,7 +65,7 @@ def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
         for obj in news.values():
             for spec in mirror.fields:
                 if (value := getattr(obj, spec.attr)) is not UNSET:
-                    spec.want(value, keys)
+                    spec.want(mirror.model, value, keys)
         keys.resolve()
 
         created, updated, taken_of = [], [], {}
@@ -159,7 +161,8 @@ def _write(mirror: Mirror, created: list[Any], updated: list[Any], columns: list
         for row in created:
             row.pk = bulk[row.ireca_id].pk
     if updated:
-        # INSERT … ON CONFLICT DO UPDATE: the rows exist and are locked; CASE WHEN of bulk_update is ten times slower at this width.
+        # INSERT … ON CONFLICT DO UPDATE: the rows exist and are locked; CASE WHEN of bulk_update is ten times slower
+        # at this width.
         manager.bulk_create(
             updated,
             update_conflicts=True,
@@ -184,7 +187,9 @@ def _write_parts(mirror: Mirror, written: list[tuple[Any, Any, set[str]]], keys:
 
 
 def resolve(mirror: Mirror, row: Any, choices: dict[str, str]) -> None:
-    """Settle a conflict. `choices`: wire name of the attribute -> "ours" or "theirs". Ours is pushed, theirs is taken; both leave a trace."""
+    """Settle a conflict. `choices`: wire name of the attribute -> "ours" or "theirs". Ours is pushed, theirs is
+    taken; both leave a trace.
+    """
     with transaction.atomic():
         row = mirror.queryset().get(pk=row.pk)
         theirs = contract.decode(mirror.struct, {**row.sync_conflict, **mirror.identify(row.ireca_id)})
@@ -196,7 +201,7 @@ def resolve(mirror: Mirror, row: Any, choices: dict[str, str]) -> None:
         settled = set(choices) & set(row.sync_conflict)
         keys = Keys()
         for attr in chosen:
-            mirror.by_attr[attr].want(getattr(theirs, attr), keys)
+            mirror.by_attr[attr].want(mirror.model, getattr(theirs, attr), keys)
         keys.resolve()
         # The remote's value is agreed on either way; where ours was chosen it now differs from it, and is pushed.
         row.remote_data = {**row.remote_data, **{name: row.sync_conflict[name] for name in settled}}

@@ -1,7 +1,9 @@
 """The inbox: what a remote posted is stored raw and answered 201 at once; a worker makes sense of it later.
 
-A callback carries neither a version nor a signature (T37), and may come twice, late or out of order. So it is a hint: where its body says
-nothing that we do not know, it is done (the echo of our own push); where it does, the object is read again by its id, and that is believed.
+A callback carries neither a version nor a signature (T37), and may come twice, late or out of order. So it is a hint:
+where its body says
+nothing that we do not know, it is done (the echo of our own push); where it does, the object is read again by its id,
+and that is believed.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ HANDLERS: dict[str, Callable[[Any], str]] = {}
 
 
 def store(remote: str, kind: str, body: bytes) -> Callback:
-    """Keep a callback before it is answered. PostgreSQL's text holds no NUL; whatever is not UTF-8 stays visible as a replacement mark."""
+    """Keep a callback before it is answered. PostgreSQL's text holds no NUL; whatever is not UTF-8 stays visible as a
+    replacement mark.
+    """
     text = body.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     return Callback.objects.create(remote=remote, kind=kind, body=text, digest=hashlib.sha256(body).hexdigest())
 

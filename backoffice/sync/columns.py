@@ -1,6 +1,7 @@
 """Column types for a remote's values: roomy text, money, quantities and coordinates, the same in every app.
 
-A remote's text has no documented length, so its columns have none: a limit of ours would refuse what the remote accepts.
+A remote's text has no documented length, so its columns have none: a limit of ours would refuse what the remote
+accepts.
 """
 
 from typing import Any
@@ -28,6 +29,8 @@ def coordinate(label: Any) -> models.DecimalField:
 
 
 def reference(to: str, label: Any, **kwargs: Any) -> models.ForeignKey:
-    """A reference to another entity. It protects what it points to: what the remote still refers to must not vanish here."""
+    """A reference to another entity. It protects what it points to: what the remote still refers to must not vanish
+    here.
+    """
     options = {"null": True, "blank": True, "related_name": "+", **kwargs}
     return models.ForeignKey(to, models.PROTECT, verbose_name=label, **options)

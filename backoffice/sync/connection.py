@@ -1,6 +1,7 @@
 """From settings to a client, and what all workers know of a remote.
 
-The client itself knows neither settings nor tables; here it gets its address, its token and the observer that writes the exchange log.
+The client itself knows neither settings nor tables; here it gets its address, its token and the observer that writes
+the exchange log.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def record_exchange(exchange: HttpExchange) -> None:
 
 
 def backoff(failures: int, retry_after: float | None = None) -> float:
-    """Seconds to wait after so many failures in a row: exponential with jitter, capped; a Retry-After is obeyed in full."""
+    """Seconds to wait after so many failures in a row: exponential with jitter, capped; a Retry-After is obeyed in
+    full.
+    """
     delay = min(BACKOFF_CAP, BACKOFF_FIRST * 2 ** min(failures, 16))
     return max(delay * random.uniform(0.5, 1.0), retry_after or 0.0)
 
@@ -81,7 +84,9 @@ def is_blocked(remote: str) -> bool:
 
 
 def worked(remote: str) -> None:
-    """Note a success: whatever blocked the remote is over. Written at most once in some seconds, so that success costs nothing."""
+    """Note a success: whatever blocked the remote is over. Written at most once in some seconds, so that success
+    costs nothing.
+    """
     now = timezone.now()
     updated = (
         RemoteState.objects.filter(pk=remote)
@@ -93,7 +98,9 @@ def worked(remote: str) -> None:
 
 
 def failed(remote: str, error: RemoteError) -> None:
-    """Block the remote for all workers: for a while when it is down, until somebody mends the settings when they are wrong."""
+    """Block the remote for all workers: for a while when it is down, until somebody mends the settings when they are
+    wrong.
+    """
     with transaction.atomic():
         RemoteState.objects.get_or_create(pk=remote)
         state = RemoteState.objects.select_for_update().get(pk=remote)

@@ -1,6 +1,7 @@
 """The one way into the outbox.
 
-Signals and the bulk paths of `TrackedQuerySet` end here, inside the transaction of the change itself. What we write because a remote said so
+Signals and the bulk paths of `TrackedQuerySet` end here, inside the transaction of the change itself. What we write
+because a remote said so
 runs in `untracked()`: the echo of a remote's change must not become a push.
 """
 

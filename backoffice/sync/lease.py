@@ -1,6 +1,7 @@
 """Leases: who of many workers holds a row.
 
-A lease is taken in a short transaction and ends by itself. The owner's name tells host and process, so that the leases of a worker that was
+A lease is taken in a short transaction and ends by itself. The owner's name tells host and process, so that the
+leases of a worker that was
 killed on this host are freed at once instead of after their time.
 """
 

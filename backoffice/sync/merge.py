@@ -1,6 +1,7 @@
 """Three ways: what both sides agreed on last (base), what we have (ours), what the remote says (theirs).
 
-Changed on one side only, that side wins; changed on both, a person decides. A value that one side does not state (UNSET) is no change.
+Changed on one side only, that side wins; changed on both, a person decides. A value that one side does not state
+(UNSET) is no change.
 """
 
 from __future__ import annotations
@@ -25,14 +26,18 @@ class Merge:
 
 
 def blank(value: Any) -> bool:
-    """Whether a value says nothing: the wire spells "none" as null, "", {}, [] and 0 coordinates alike (T12, T18, T19)."""
+    """Whether a value says nothing: the wire spells "none" as null, "", {}, [] and 0 coordinates alike (T12, T18,
+    T19).
+    """
     if isinstance(value, msgspec.Struct):
         return all(blank(getattr(value, name)) for name in value.__struct_fields__)
     return value is UNSET or value is None or value in ("", [], False)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equality in the wire's sense: a blank is a blank, nested attributes that either side leaves unstated do not count."""
+    """Equality in the wire's sense: a blank is a blank, nested attributes that either side leaves unstated do not
+    count.
+    """
     if one is UNSET or other is UNSET:
         return True
     if isinstance(one, msgspec.Struct) and isinstance(other, msgspec.Struct):

@@ -1,6 +1,7 @@
 """Mirror: how the rows of a model become a remote's objects and back, and who owns which field.
 
-A mirror is declared in its app (`<app>/mirror.py`) from a contract class and fields, and registered here. Push, pull, callbacks and merge
+A mirror is declared in its app (`<app>/mirror.py`) from a contract class and fields, and registered here. Push, pull,
+callbacks and merge
 know rows through their mirror only; the wire format itself lives once, in `remotes/ireca/contract`.
 """
 
@@ -74,28 +75,29 @@ class Field:
             return  # a code that is no number: the row keeps its own, `remote_data` shows the remote's
         setattr(row, self.name, value)
 
-    def want(self, value: Any, keys: Keys) -> None:
-        """Announce the remote ids that `write` will look up."""
+    def want(self, owner: type[models.Model], value: Any, keys: Keys) -> None:
+        """Announce the remote ids that `write` will look up for a row of `owner`."""
 
 
 @dataclass(frozen=True)
 class Reference(Field):
     """A contract attribute that holds another entity's id; here a foreign key."""
 
-    model: Callable[[], type[Mirrored]] = field(kw_only=True)
-
     def columns(self) -> tuple[str, ...]:
         return (f"{self.name}_id",)
+
+    def target(self, owner: type[models.Model]) -> type[Mirrored]:
+        return owner._meta.get_field(self.name).related_model  # type: ignore[return-value]  # to a mirrored model
 
     def read(self, row: Any) -> str | None:
         target = getattr(row, self.name)
         return target.ireca_id if target is not None else None
 
-    def want(self, value: Any, keys: Keys) -> None:
-        keys.want(self.model(), value)
+    def want(self, owner: type[models.Model], value: Any, keys: Keys) -> None:
+        keys.want(self.target(owner), value)
 
     def write(self, row: Any, value: Any, keys: Keys) -> None:
-        setattr(row, f"{self.name}_id", keys.key(self.model(), value))
+        setattr(row, f"{self.name}_id", keys.key(self.target(type(row)), value))
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Parts(Field):
     def read(self, row: Any) -> list[Any]:
         return self.build(row)
 
-    def want(self, value: Any, keys: Keys) -> None:
+    def want(self, owner: type[models.Model], value: Any, keys: Keys) -> None:
         self.announce(value or [], keys)
 
     def write(self, row: Any, value: Any, keys: Keys) -> None:
@@ -249,7 +251,9 @@ class Mirror:
         getattr(client, self.resource).delete(ireca_id)
 
     def after_apply(self, rows: Sequence[Any], taken: dict[int, set[str]]) -> None:
-        """What follows from a remote's change; inside the transaction, `taken` holds the changed attributes by our key."""
+        """What follows from a remote's change; inside the transaction, `taken` holds the changed attributes by our
+        key.
+        """
 
 
 class Registry:

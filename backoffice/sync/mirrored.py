@@ -1,6 +1,7 @@
 """What every mirrored row carries, and the managers whose bulk paths write the outbox as `save` does.
 
-`Mirrored` is a row that a remote knows too. `MirroredPart` is a row that belongs to one (an order's line, a good's stock): changing it is
+`Mirrored` is a row that a remote knows too. `MirroredPart` is a row that belongs to one (an order's line, a good's
+stock): changing it is
 changing its owner.
 """
 
@@ -131,7 +132,8 @@ class SyncState(models.TextChoices):
 class Mirrored(Tracked):
     """A row that iRECA knows, or is to know, under `ireca_id`.
 
-    `remote_data` is the last wire state both sides agreed on: None while iRECA does not know the row, {} when it is known by its id only.
+    `remote_data` is the last wire state both sides agreed on: None while iRECA does not know the row, {} when it is
+    known by its id only.
     """
 
     ireca_id = models.CharField(

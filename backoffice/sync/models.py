@@ -1,7 +1,9 @@
 """The rows that carry changes between our tables and the remotes.
 
-Push is the outbox, Callback the inbox, Pull one run of reading, Schedule when something is due, Exchange the log of HTTP, RemoteState what
-all workers know of a remote, Worker who is alive, DictionaryEntry the remote's names for its codes. What a mirrored row itself carries is in
+Push is the outbox, Callback the inbox, Pull one run of reading, Schedule when something is due, Exchange the log of
+HTTP, RemoteState what
+all workers know of a remote, Worker who is alive, DictionaryEntry the remote's names for its codes. What a mirrored
+row itself carries is in
 `mirrored.py`.
 """
 
@@ -28,7 +30,8 @@ class Leased(models.Model):
 class Push(Leased):
     """One change on its way to a remote. It holds no payload, unless it is a command: the row is read when it is sent.
 
-    `open_key` is unique while the push is open, so that an object has one open push for a remote; `change` is renewed by each further
+    `open_key` is unique while the push is open, so that an object has one open push for a remote; `change` is renewed
+    by each further
     edit, and only the push whose token did not move while it was in the air is done.
     """
 

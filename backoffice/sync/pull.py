@@ -1,7 +1,9 @@
 """Reading from a remote: readers by name, runs with progress, schedules as rows.
 
-Every mirror is a reader under its wire name; apps register the rest (dictionaries, licences, receipts) with `reader`. A run is a `Pull` row
-that a person can watch. Follow-ups are short reads that a change calls for (the receipt of an order that was just closed); they keep their
+Every mirror is a reader under its wire name; apps register the rest (dictionaries, licences, receipts) with `reader`.
+A run is a `Pull` row
+that a person can watch. Follow-ups are short reads that a change calls for (the receipt of an order that was just
+closed); they keep their
 own due times in their app.
 """
 
@@ -113,7 +115,9 @@ def request(what: str, user: Any = None, **params: Any) -> Pull:
 
 
 def run(pull: Pull, client: Any, holder: str, show: Callable[[Pull], None] | None = None) -> Pull:
-    """Carry out a run that this holder has claimed. A remote that is out postpones it; it starts over, since applying is idempotent."""
+    """Carry out a run that this holder has claimed. A remote that is out postpones it; it starts over, since applying
+    is idempotent.
+    """
     reader_ = find(pull.what)
     if reader_ is None:
         raise LookupError(pull.what)

@@ -4,7 +4,8 @@ Steps of one batch, and why in this order:
 1. claim with a lease and commit: no transaction is open while HTTP runs;
 2. load the rows; what is gone, unchanged, in conflict or waits for another object never leaves;
 3. send in few requests; a refused request is halved until the bad object stands alone;
-4. record each request as soon as it is answered, so that a crash repeats as little as possible. Repeating is safe: `replace` and
+4. record each request as soon as it is answered, so that a crash repeats as little as possible. Repeating is safe:
+`replace` and
    `multipleUpdate` say how things are, and commands carry a key that is looked for first.
 """
 
@@ -49,7 +50,9 @@ class Outage(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """How a command is carried out. `exists(client, push)` tells, after a lost answer, whether the remote has done it (None: it cannot tell)."""
+    """How a command is carried out. `exists(client, push)` tells, after a lost answer, whether the remote has done it
+    (None: it cannot tell).
+    """
 
     send: Callable[[Any, Push], None]
     exists: Callable[[Any, Push], bool | None]
@@ -60,7 +63,7 @@ COMMANDS: dict[tuple[str, str], Command] = {}
 
 
 def drain(client: Any, holder: str, *, entities: Iterable[str] | None = None) -> int:
-    """Send one batch of each entity, references first. Returns how many pushes were looked at; 0 when nothing is due."""
+    """Send one batch of each entity, references first. Returns how many pushes were looked at: 0 when none is due."""
     if remote_connection.is_blocked(client.session.remote):
         return 0
     wanted = set(entities) if entities is not None else None
@@ -160,8 +163,8 @@ class Batch:
             self._renew([item])
             try:
                 states.append(self.mirror.fetch(self.client, item.row.ireca_id))
-            except Refused:
-                states.append(None)  # unknown there: the replace creates it
+            except (Refused, contract.ContractError):
+                states.append(None)  # not there, or not to be read: nothing to merge with
             except RemoteError as error:
                 raise Outage(error) from error
         apply(self.mirror, [state for state in states if state is not None])
@@ -327,7 +330,9 @@ def _lock(queryset: Any) -> list[Any]:
 
 
 def _run_commands(client: Any, holder: str, entities: set[str] | None) -> int:
-    """Commands one by one, for an object in the order they were given: a later one waits while an earlier one is open."""
+    """Commands one by one, for an object in the order they were given: a later one waits while an earlier one is
+    open.
+    """
     earlier = Push.objects.filter(
         remote=OuterRef("remote"),
         entity=OuterRef("entity"),

@@ -1,4 +1,6 @@
-"""Where remotes post to us. The answer is exactly 201 with an empty body, at once: only that counts as delivered (CONTRACT, T37)."""
+"""Where remotes post to us. The answer is exactly 201 with an empty body, at once: only that counts as delivered
+(CONTRACT, T37).
+"""
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,7 +16,9 @@ KINDS = ("orders", "licenses")
 @csrf_exempt
 @require_POST
 def ireca_callback(request: HttpRequest, secret: str, kind: str) -> HttpResponse:
-    """Store a callback of iRECA. The secret in the URL is all that tells iRECA from a stranger, so a wrong one sees no such page."""
+    """Store a callback of iRECA. The secret in the URL is all that tells iRECA from a stranger, so a wrong one sees
+    no such page.
+    """
     if not matches(secret, settings.CALLBACK_SECRET) or kind not in KINDS:
         raise Http404
     callbacks.store("ireca", kind, request.body)

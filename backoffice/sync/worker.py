@@ -1,6 +1,7 @@
 """The worker: empties the inbox, the outbox and what is due to be read, again and again.
 
-`drain()` is all of it; an embedded worker calls it in a loop, and any other engine just wakes it. Pulls run in a thread of their own,
+`drain()` is all of it; an embedded worker calls it in a loop, and any other engine just wakes it. Pulls run in a
+thread of their own,
 so that a long one holds up no order.
 """
 
@@ -48,7 +49,9 @@ def drain(holder: str) -> int:
 
 
 def start() -> str:
-    """Before the first round: free what dead processes hold, and try blocked remotes at once. Returns this worker's name."""
+    """Before the first round: free what dead processes hold, and try blocked remotes at once. Returns this worker's
+    name.
+    """
     lease.release_dead((Push, Callback, Pull, Schedule))
     connection.unblock()
     pull.ensure_schedules()
@@ -81,7 +84,9 @@ def _loop(step: Any, holder: str, stop: threading.Event) -> None:
 
 
 def _guarded(step: Any, argument: str) -> int:
-    """A round that fails is told in the log and tried again: a worker that died of one bad moment would lose every later one."""
+    """A round that fails is told in the log and tried again: a worker that died of one bad moment would lose every
+    later one.
+    """
     try:
         return step(argument) or 0
     except OperationalError:

@@ -7,7 +7,9 @@ from backoffice.sync import columns
 
 
 class StatusChange(models.Model):
-    """The delivery status changed, there and then (seed 002:1172-1206). The wire calls the status `statusId` here (T30)."""
+    """The delivery status changed, there and then (seed 002:1172-1206). The wire calls the status `statusId` here
+    (T30).
+    """
 
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="status_changes", verbose_name=_("order"))
     delivery_status = models.IntegerField(_("delivery"), null=True)
@@ -30,7 +32,9 @@ class StatusChange(models.Model):
 
 
 class JournalEntry(models.Model):
-    """A change of an order with what was before and after; only changed attributes are there (seed 002:1331-1440, T44)."""
+    """A change of an order with what was before and after; only changed attributes are there (seed 002:1331-1440,
+    T44).
+    """
 
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="journal", verbose_name=_("order"))
     event = columns.text(_("event"))

@@ -10,7 +10,9 @@ from backoffice.sync.mirrored import MirroredPart
 
 
 class Line(MirroredPart):
-    """A position of an order (seed 002:117-150, 394-461). What iRECA adds from its catalogue is kept here as it was sold."""
+    """A position of an order (seed 002:117-150, 394-461). What iRECA adds from its catalogue is kept here as it was
+    sold.
+    """
 
     SYNC_ROOT = "order"
     OUR_FIELDS = frozenset({"title", "article", "calc_id", "multiplicity", "image_url", "image_big_url", "is_active"})

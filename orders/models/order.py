@@ -15,7 +15,9 @@ from orders.phones import e164
 
 
 class DeliveryStatus(models.IntegerChoices):
-    """The codes we know (seed 002:2757-2776; 1 from CONTRACT T29). Others may come and are kept: never put these on a column."""
+    """The codes we know (seed 002:2757-2776; 1 from CONTRACT T29). Others may come and are kept: never put these on a
+    column.
+    """
 
     NEW = 1, _("New")
     PREPARED = 6, _("Prepared")

@@ -7,7 +7,9 @@ from backoffice.sync import columns
 
 
 class Payment(models.Model):
-    """A payment (seed 002:460-468). `payment_ref` is its own id; the wire's `paymentId` of an order is a payment type (T15)."""
+    """A payment (seed 002:460-468). `payment_ref` is its own id; the wire's `paymentId` of an order is a payment type
+    (T15).
+    """
 
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="payments", verbose_name=_("order"))
     payment_ref = columns.text(_("payment id"))

@@ -1,0 +1,44 @@
+"""`manage.py sandbox`: iRECA emulated on loopback."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from backoffice.remotes import sandbox
+
+
+class Command(BaseCommand):
+    help = (
+        "Emulate iRECA on a loopback address, with the sample data of its document and couriers who deliver. "
+        "GET /__sandbox__/ on it tells how to switch faults on. Refuses to start with production settings."
+    )
+    requires_system_checks = ()
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+        parser.add_argument("--port", type=int, default=settings.PORT + 1, help="default: PORT + 1")
+        parser.add_argument(
+            "--token", default=settings.IRECA_TOKEN or sandbox.SAMPLE_TOKEN, help="default: IRECA_TOKEN"
+        )
+        parser.add_argument(
+            "--state", type=Path, help="a file that keeps its state over restarts; in memory without it"
+        )
+        parser.add_argument("--speed", type=float, default=60.0, help="seconds of its couriers' time in a second (60)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("The sandbox does not start with production settings (DEBUG is off).")
+        try:
+            sandbox.serve(
+                host=options["host"],
+                port=options["port"],
+                token=options["token"],
+                state_path=options["state"],
+                speed=options["speed"],
+                on_start=lambda running: self.stdout.write(f"The sandbox answers at {running.url}"),
+            )
+        except (ValueError, OSError) as error:
+            raise CommandError(str(error)) from error
