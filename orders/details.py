@@ -7,7 +7,7 @@ receipt is there: that is how no paid order stays without one unnoticed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from backoffice.remotes.ireca import contract
 from backoffice.sync import pull
 from backoffice.sync.apply import Applied
 from backoffice.sync.connection import worked
+from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Keys
 from fiscal.models import Receipt
 from orders.models import DeliveryStatus, Order, PaymentStatus, ReturnReason, StatusChange
@@ -38,6 +39,16 @@ def note(orders: Sequence[Order], now: datetime) -> None:
     ]
     paid = [order.pk for order in orders if order.status == PaymentStatus.PAID or order.is_returned]
     Order._base_manager.filter(pk__in={*started, *paid}).update(details_due_at=now, details_attempts=0)
+
+
+def request(ids: Collection[int]) -> int:
+    """Let the worker read these orders next, because a person asked. Returns how many of them iRECA knows."""
+    return sum(
+        Order._base_manager.filter(pk__in=batch, remote_data__isnull=False).update(
+            details_due_at=timezone.now(), details_attempts=0
+        )
+        for batch in chunks(ids)
+    )
 
 
 def without_receipt() -> Q:
@@ -69,20 +80,21 @@ def read_due(client: Any) -> int:
 pull.FOLLOW_UPS.append(read_due)
 
 
-def read(client: Any, order: Order) -> None:
-    """Read an order's status changes and receipts, and decide when to look again."""
+def read(client: Any, order: Order) -> str:
+    """Read an order's status changes and receipts, and decide when to look again. Returns iRECA's refusal, or ""."""
     try:
         changes = list(client.orders.journal_statuses(order.ireca_id))
         sales = client.receipts.order_receipts(order.ireca_id)
         returns = client.receipts.order_return_receipts(order.ireca_id) if order.is_returned or order.is_refund else []
     except Refused as refusal:
         _next(order, refused=str(refusal))
-        return
+        return str(refusal)
     with transaction.atomic():
         keep_status_changes(order, changes)
         keep_receipts(order, Receipt.Kind.SALE, sales)
         keep_receipts(order, Receipt.Kind.RETURN, returns)
         _next(order)
+    return ""
 
 
 def _next(order: Order, refused: str = "") -> None:

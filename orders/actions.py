@@ -1,0 +1,155 @@
+"""What a dispatcher does to many orders at once. No view lives here, and no HTTP but the short reads of `pull_receipts`.
+
+Each change decides for every order, under a lock, whether it applies, writes those it applies to with one UPDATE (which the outbox
+sees), keeps who did it in the history, and says for each order what happened. One that was closed meanwhile is told so and stays as
+it is; an id that is there no more is left out of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from backoffice.remotes.http import RemoteError
+from backoffice.sync.enqueue import chunks
+from backoffice.sync.mirrored import SyncState
+from couriers.models import Courier
+from orders import details
+from orders.models import DeliveryStatus, Order, ReturnReason
+
+LOCK_AT_ONCE = 500
+READ_AT_ONCE = 20  # orders that one web request may read: each takes two or three short requests to iRECA
+NOT_LOADED = ("remote_data", "sync_conflict", "sync_error")  # large, and of no use here
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened to one order. `text` is for a person, in the active language."""
+
+    order: Order
+    done: bool
+    text: str
+
+
+Skip = Callable[[Order], str]
+
+
+def assign(ids: Collection[int], courier: Courier, user: Any = None) -> list[Outcome]:
+    """Give open orders to a courier."""
+
+    def skip(order: Order) -> str:
+        if order.courier_id == courier.pk:
+            return _("has this courier already")
+        return _finished(order)
+
+    return _change(ids, {"courier": courier}, skip, _("assigned to %(courier)s") % {"courier": courier}, user)
+
+
+def cancel(ids: Collection[int], reason: ReturnReason, user: Any = None) -> list[Outcome]:
+    """Cancel orders that are neither closed nor cancelled: delivery status 11 with its reason (seed 002:2757-2776)."""
+    changes = {"delivery_status": DeliveryStatus.CANCELLED.value, "return_reason": reason}
+    return _change(ids, changes, _finished, _("cancelled: %(reason)s") % {"reason": reason}, user)
+
+
+def move_window(ids: Collection[int], start: datetime, end: datetime, user: Any = None) -> list[Outcome]:
+    """Move the delivery window of open orders to `start`-`end`, aware times. Raises ValueError when it ends before it starts."""
+    if end < start:
+        raise ValueError("the window ends before it starts")
+
+    def skip(order: Order) -> str:
+        if (order.delivery_time_from, order.delivery_time_to) == (start, end):
+            return _("has this window already")
+        return _finished(order)
+
+    return _change(ids, {"delivery_time_from": start, "delivery_time_to": end}, skip, _("window moved"), user)
+
+
+def set_agreed(ids: Collection[int], agreed: bool, user: Any = None) -> list[Outcome]:
+    """Note that open orders are agreed with their clients, or are not."""
+
+    def skip(order: Order) -> str:
+        if order.is_agreed == agreed:
+            return _("is so already")
+        return _finished(order)
+
+    done = _("marked as agreed") if agreed else _("marked as not agreed")
+    return _change(ids, {"is_agreed": agreed}, skip, done, user)
+
+
+def pull_receipts(ids: Collection[int], client: Any | None) -> list[Outcome]:
+    """Read status changes and receipts: of a few orders now, with `client`; of many, or with no client, by the worker.
+
+    An order whose reading fails is left to the worker, and says why.
+    """
+    known, unknown = [], []
+    for order in _load(ids):
+        (unknown if order.remote_data is None else known).append(order)
+    outcomes = [Outcome(order, False, _("not known to iRECA yet")) for order in unknown]
+    if client is None or len(known) > READ_AT_ONCE:
+        details.request([order.pk for order in known])
+        return [*outcomes, *(Outcome(order, True, _("will be read by the worker")) for order in known)]
+    for order in known:
+        before = order.receipts.count()
+        try:
+            refusal = details.read(client, order)
+        except RemoteError as error:
+            details.request([order.pk])
+            refusal = str(error)
+        if refusal:
+            text = _("not read now, the worker will try again: %(error)s") % {"error": refusal}
+            outcomes.append(Outcome(order, False, text))
+        else:
+            outcomes.append(Outcome(order, True, _read_text(order, before)))
+    return outcomes
+
+
+def _read_text(order: Order, before: int) -> str:
+    now = order.receipts.count()
+    if now > before:
+        return _("new receipts: %(count)s") % {"count": now - before}
+    return _("nothing new, receipts: %(count)s") % {"count": now} if now else _("iRECA has no receipt for it")
+
+
+def _finished(order: Order) -> str:
+    """Why an order is not changed any more, or an empty text."""
+    if order.delivery_status == DeliveryStatus.CANCELLED:
+        return _("is cancelled")
+    return _("is closed") if order.is_closed else ""
+
+
+def _change(ids: Collection[int], changes: dict[str, Any], skip: Skip, done: str, user: Any) -> list[Outcome]:
+    """Change the orders that `skip` gives no reason to leave as they are. All of them or, on an error, none."""
+    outcomes = []
+    with transaction.atomic():
+        eligible = []
+        for order in _load(ids, lock=True):
+            if reason := skip(order):
+                outcomes.append(Outcome(order, False, reason))
+                continue
+            eligible.append(order)
+            in_conflict = order.sync_state == SyncState.CONFLICT
+            text = _("%(done)s; sent once its conflict is settled") % {"done": done} if in_conflict else done
+            outcomes.append(Outcome(order, True, text))
+        Order.objects.filter(pk__in=[order.pk for order in eligible]).update(**changes)
+        for order in eligible:
+            for name, value in changes.items():
+                setattr(order, name, value)
+        # `update` runs no signals, so the history is written here.
+        Order.history.bulk_history_create(eligible, update=True, default_user=user)
+    return outcomes
+
+
+def _load(ids: Collection[int], *, lock: bool = False) -> Iterator[Order]:
+    """Orders by their keys, in one order everywhere, so that two dispatchers cannot lock each other out."""
+    for batch in chunks(sorted(set(ids)), LOCK_AT_ONCE):
+        orders = Order.objects.filter(pk__in=batch).order_by("pk")
+        if lock:
+            orders = orders.defer(*NOT_LOADED)
+            if connection.features.has_select_for_update:
+                orders = orders.select_for_update()
+        yield from orders
