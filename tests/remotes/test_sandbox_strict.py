@@ -40,6 +40,8 @@ def refused(sandbox: Sandbox, answer: requests.Response, status: int = 400) -> s
         ({"courierId": "999"}, "couriers 999: модель не существует"),
         ({"clientId": "999"}, "clients 999: модель не существует"),
         ({"paymentId": "999"}, "paymentTypes 999: модель не существует"),
+        ({"deliveryStatusId": 8}, "dictionary/orderDeliveryStatuses 8: модель не существует"),
+        ({"statusId": 2}, "dictionary/orderStatuses 2: модель не существует"),
         ({"orderId": "A-17"}, "ожидается идентификатор"),
         ({"amountToPay": "много"}, "ожидается число"),
         ({"amountToPay": True}, "ожидается число"),
@@ -100,7 +102,7 @@ def test_wrong_order_is_refused_with_its_neighbours(sandbox: Sandbox, changes: d
             "/permissions/replace",
             [{"roleId": 908, "actionId": "fly", "isAllowed": "1"}],
             400,
-            "actionId fly",
+            "dictionary/permissions fly",
         ),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,9 +14,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from backoffice.remotes.sandbox import Habits, Sandbox
+from backoffice.remotes.sandbox import SAMPLE_TOKEN, Habits, Sandbox
 from tests.remotes.sandbox_support import call, order, receiver, wait_until
 
+ROOT = Path(__file__).parents[2]
 MORNING = datetime(2021, 5, 15, 9, 0, 0, tzinfo=UTC)
 
 
@@ -197,6 +201,19 @@ def test_forms_that_the_document_leaves_open() -> None:
 
 
 # Callbacks
+
+
+def test_change_by_someone_else_is_journalled_and_told(sandbox: Sandbox) -> None:
+    with receiver() as hook:
+        register(sandbox, hook.url)
+        sandbox.state.options.echo = False
+        read = sandbox.change(209900, description="Звонить заранее", deliveryStatusId=8, isEdited=1)
+        assert (read["description"], read["deliveryStatusId"], read["isEdited"]) == ("Звонить заранее", 8, 1)
+        assert sandbox.callbacks.wait_idle()
+        assert hook.order_ids() == [209900]
+        assert call(sandbox, "GET", "/journal?entityId=209900&page=0&count=9").json()[-1]["source"] == "iRECA"
+        with pytest.raises(LookupError):
+            sandbox.change(209900, colour="red")
 
 
 def test_callback_is_repeated_until_201_and_keeps_the_order_of_an_object(sandbox: Sandbox) -> None:
@@ -393,6 +410,23 @@ def test_state_survives_in_its_file(tmp_path: Path) -> None:
         assert again.order(7001)["deliveryStatusId"] == 10
         again.deliver(1)
         assert int(again.receipts(7001)[0]["fdNumber"]) == 1
+
+
+def test_served_process_stops_on_sigterm_and_keeps_its_orders(tmp_path: Path) -> None:
+    code = (
+        "import sys; from backoffice.remotes.sandbox import serve; "
+        "serve(port=0, state_path=sys.argv[1], speed=0, on_start=lambda s: print(s.url, flush=True))"
+    )
+    for expected in (404, 200):
+        command = [sys.executable, "-c", code, str(tmp_path / "state.sqlite3")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            headers = {"Authorization": f"Bearer {SAMPLE_TOKEN}"}
+            assert requests.get(f"{url}/orders?orderId=7001", headers=headers, timeout=5).status_code == expected
+            requests.post(f"{url}/orders/replace", json=[order(7001)], headers=headers, timeout=5)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
 
 
 def test_couriers_live_at_a_speed() -> None:

@@ -61,7 +61,7 @@ class Actions:
             return self._commit(order, {"deliveryStatusId": TAKEN, "goods": lines, **courier})
 
     def deliver(self, order_id: str | int, payment_type_id: str | int | None = None) -> Record:
-        """Hands the order over: payment, receipt, then status 9, as two changes (seed lines 1402-1431)."""
+        """Hands the order over: payment, receipt, then status 9, as two changes (seed lines 1403-1427)."""
         with self._state.lock:
             order = self._order(order_id)
             courier = self._courier(order)

@@ -1,6 +1,6 @@
 """The two outbound requests of the document: {"items": [order]} for orders, a bare session for licences.
 
-Only 201 counts as delivered (seed lines 1182, 2448). Until then a delivery is repeated with growing pauses; deliveries
+Only 201 counts as delivered (seed lines 1180, 2447). Until then a delivery is repeated with growing pauses; deliveries
 that hold the same object keep their order, others overtake. Nothing is sent to an address that is not on the loopback
 interface.
 """
@@ -88,7 +88,7 @@ class Callbacks:
             self._enqueue("orders", url, {"items": items}, frozenset(order["orderId"] for order in part))
 
     def license_closed(self, session: Record) -> None:
-        """Posts a finished session: six attributes (seed lines 2440-2447)."""
+        """Posts a finished session: six attributes (seed lines 2439-2446)."""
         url = self._url("licenses")
         if url:
             names = ("sessionId", "courierId", "deviceId", "deviceTitle", "sessionStartAt", "sessionFinishAt")

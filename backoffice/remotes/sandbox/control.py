@@ -4,6 +4,7 @@ GET  state | requests | violations | faults | callbacks
 POST faults      {"kind": "500", "probability": 1, "times": 3, "path_contains": "orders"}; {"clear": true} removes all
 POST tick        {"seconds": 600}
 POST courier     {"action": "take|deliver|close|cancel|refund|edit_line", "order_id": 1, ...the method's own arguments}
+POST change      {"order_id": 1, "attributes": {...}}: someone else changes an order
 POST poison      {"entity": "orders", "id": "1", "message": "..."}; without a message the poison is taken away
 POST reset       {} puts the sample data back and forgets requests, violations, faults and poison
 """
@@ -79,6 +80,8 @@ class Control:
                 raise ValueError(f"action is one of {', '.join(ACTIONS)}")
             getattr(sandbox, action)(**arguments)
             return sandbox.order(arguments["order_id"])
+        if what == "change":
+            return sandbox.change(arguments["order_id"], **arguments["attributes"])
         if what == "poison":
             sandbox.refuse(arguments["entity"], arguments["id"], arguments.get("message"))
             return {f"{entity} {key}": text for (entity, key), text in sandbox.state.poison.items()}

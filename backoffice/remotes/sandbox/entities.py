@@ -6,12 +6,14 @@ example is accepted as well (courierId is "required, number" in line 85 and null
 
 from __future__ import annotations
 
+from .dictionaries import CALC_TYPE, CLOSE_TYPE, DELIVERY_STATUS, ORDER_STATUS
+from .dictionaries import PERMISSION as PERMISSION_REF
 from .schema import EDITS, PUT, REFUND, REPLACE, Entity, Field
 
 _REFUND_OR_EDIT = frozenset({REFUND, PUT, REPLACE})
 _READ_ONLY: frozenset[str] = frozenset()
 
-# Lines 96-104. "home" here, "house" in warehouses (T24); isUseGoogleGeo is never answered (T22).
+# Lines 97-104. "home" here, "house" in warehouses (T24); isUseGoogleGeo is never answered (T22).
 ORDER_ADDRESS = (
     Field("postindex"),
     Field("city", required=True),
@@ -23,7 +25,7 @@ ORDER_ADDRESS = (
     Field("isUseGoogleGeo", "flag", required=True),
 )
 
-# Lines 117-147.
+# Lines 118-146.
 ORDER_LINE = (
     Field("goodId", "id", required=True, ref="goods"),
     Field("count", "decimal", required=True),
@@ -43,7 +45,7 @@ ORDER_LINE = (
     Field(
         "warehouses",
         "array",
-        most=1,  # line 136: only one for now
+        most=1,  # line 135: only one for now
         fields=(Field("warehouseId", "id", required=True, ref="warehouses"), Field("count", "decimal", required=True)),
     ),
     Field(
@@ -57,7 +59,7 @@ ORDER_LINE = (
     ),
 )
 
-# Lines 268-277.
+# Lines 281-289.
 PAYMENT = (
     Field("paymentId", "key"),
     Field("paymentTypeId", "key", ref="paymentTypes"),
@@ -68,7 +70,7 @@ PAYMENT = (
     Field("cardAuth"),
 )
 
-# Lines 78-147 and, for refunds, 215-277.
+# Lines 78-146 and, for refunds, 215-289.
 ORDERS = Entity(
     "orders",
     "orderId",
@@ -77,8 +79,8 @@ ORDERS = Entity(
     fields=(
         Field("orderId", "id", required=True),
         Field("codeAlias", default=""),
-        Field("statusId", "code", required=True),
-        Field("deliveryStatusId", "code", required=True),
+        Field("statusId", "code", required=True, ref=ORDER_STATUS),
+        Field("deliveryStatusId", "code", required=True, ref=DELIVERY_STATUS),
         Field("isAgreed", "flag", default=0),
         Field("returnReasonId", "id", nullable=True, ref="orderReturnReasons"),
         Field("courierId", "id", required=True, nullable=True, ref="couriers"),
@@ -103,10 +105,10 @@ ORDERS = Entity(
     ),
 )
 
-# Lines 939-947: the only seven.
+# Lines 940-947: the only seven.
 MULTIPLE_UPDATE = (
-    Field("statusId", "code"),
-    Field("deliveryStatusId", "code"),
+    Field("statusId", "code", ref=ORDER_STATUS),
+    Field("deliveryStatusId", "code", ref=DELIVERY_STATUS),
     Field("returnReasonId", "id", nullable=True, ref="orderReturnReasons"),
     Field("courierId", "id", nullable=True, ref="couriers"),
     Field("addressTo"),
@@ -116,7 +118,7 @@ MULTIPLE_UPDATE = (
 
 _ACTIVE = Field("isActive", "flag", on=_READ_ONLY, default=1)
 
-GOODS = Entity(  # lines 1447-1465; isActive in PUT and replace: 1577, 1600
+GOODS = Entity(  # lines 1449-1465; isActive in PUT and replace: 1577, 1600
     "goods",
     "goodId",
     soft_delete=True,
@@ -126,7 +128,7 @@ GOODS = Entity(  # lines 1447-1465; isActive in PUT and replace: 1577, 1600
         Field("goodId", "id", required=True),
         Field("article", default=""),
         Field("taxId", "key", required=True, ref="taxes"),
-        Field("calcId", "code", default=0),
+        Field("calcId", "code", default=0, ref=CALC_TYPE),
         Field("title", required=True),
         Field("unit", default=""),
         Field("weight", "decimal", default="0"),
@@ -145,7 +147,7 @@ GOODS = Entity(  # lines 1447-1465; isActive in PUT and replace: 1577, 1600
     ),
 )
 
-SPECIFICITIES = Entity(  # lines 1613-1622
+SPECIFICITIES = Entity(  # lines 1615-1623
     "specificities",
     "specificityId",
     soft_delete=True,
@@ -163,7 +165,7 @@ SPECIFICITIES = Entity(  # lines 1613-1622
     ),
 )
 
-WAREHOUSES = Entity(  # lines 1749-1762
+WAREHOUSES = Entity(  # lines 1750-1762
     "warehouses",
     "warehouseId",
     soft_delete=True,
@@ -186,7 +188,7 @@ WAREHOUSES = Entity(  # lines 1749-1762
     ),
 )
 
-COURIERS = Entity(  # lines 1904-1912; updatedAt is echoed in PUT and replace: 1982, 1999
+COURIERS = Entity(  # lines 1905-1911; updatedAt is echoed in PUT and replace: 1982, 1999
     "couriers",
     "courierId",
     cabinet_only=True,
@@ -203,7 +205,7 @@ COURIERS = Entity(  # lines 1904-1912; updatedAt is echoed in PUT and replace: 1
     ),
 )
 
-USER_ROLES = Entity(  # lines 2013-2017
+USER_ROLES = Entity(  # lines 2014-2015
     "userRoles",
     "roleId",
     soft_delete=True,
@@ -211,7 +213,7 @@ USER_ROLES = Entity(  # lines 2013-2017
     fields=(Field("roleId", "id", required=True), Field("title", required=True), _ACTIVE),
 )
 
-CLIENTS = Entity(  # lines 2124-2141
+CLIENTS = Entity(  # lines 2128-2141
     "clients",
     "clientId",
     stamped=True,
@@ -233,7 +235,7 @@ CLIENTS = Entity(  # lines 2124-2141
     ),
 )
 
-SUPPLIERS = Entity(  # lines 2293-2302
+SUPPLIERS = Entity(  # lines 2294-2300
     "suppliers",
     "supplierId",
     paged=True,
@@ -249,7 +251,7 @@ SUPPLIERS = Entity(  # lines 2293-2302
     ),
 )
 
-REASONS = Entity(  # examples only: lines 2504-2507, 2551, 2565
+REASONS = Entity(  # examples only: lines 2502-2505, 2550-2552, 2560-2565
     "orderReturnReasons",
     "reasonId",
     put_key=False,
@@ -261,7 +263,7 @@ REASONS = Entity(  # examples only: lines 2504-2507, 2551, 2565
     ),
 )
 
-PAYMENT_TYPES = Entity(  # lines 2577-2588, 2638
+PAYMENT_TYPES = Entity(  # lines 2579-2588, 2637-2640
     "paymentTypes",
     "paymentTypeId",
     put_key=False,
@@ -271,11 +273,11 @@ PAYMENT_TYPES = Entity(  # lines 2577-2588, 2638
     fields=(
         Field("paymentTypeId", "id", required=True),
         Field("title", required=True),
-        Field("closeTypeId", "code", required=True),
+        Field("closeTypeId", "code", required=True, ref=CLOSE_TYPE),
     ),
 )
 
-TAXES = Entity(  # lines 2668-2678, 2716
+TAXES = Entity(  # lines 2667-2676, 2716
     "taxes",
     "taxId",
     put_key=False,
@@ -289,14 +291,14 @@ CATALOGUE = (
 )  # fmt: skip
 ENTITIES = {entity.name: entity for entity in (ORDERS, *CATALOGUE)}
 
-# Lines 2092-2117: actionId in bodies, permissionId in URLs (T55).
+# Lines 2085-2121: actionId in bodies, permissionId in URLs (T55).
 PERMISSION = (
     Field("roleId", "id", required=True, ref="userRoles"),
-    Field("actionId", "key", required=True),
+    Field("actionId", "key", required=True, ref=PERMISSION_REF),
     Field("isAllowed", "flag", required=True),
 )
 
-CALLBACK = (Field("url", "url", required=True), Field("isActive", "flag", required=True))  # lines 1041-1045, 2427-2430
+CALLBACK = (Field("url", "url", required=True), Field("isActive", "flag", required=True))  # lines 1043-1046, 2431-2434
 
 _TAX_SYSTEMS = ("osn", "usn_income", "usn_income_outcome", "envd", "esn", "patent")
 _AGENTS = (
@@ -308,7 +310,7 @@ _AGENTS = (
     "commission_agent",
     "another",
 )
-ATOL_SETTINGS = (  # lines 1262-1305: one object, although the operation is called replace
+ATOL_SETTINGS = (  # lines 1263-1304: one object, although the operation is called replace
     Field("settingId", "id"),
     Field("login"),
     Field("password"),

@@ -10,7 +10,7 @@ from .clock import FORMAT
 from .schema import Record, plain
 from .state import State
 
-CARD, PREPAYMENT = 2, 3  # closeTypeId, seed lines 2610 and 2788
+CARD, PREPAYMENT = 2, 3  # closeTypeId, seed lines 2610 and 2787
 
 
 class Registrar:

@@ -39,6 +39,6 @@ class Options:
     echo: bool = True
     """Changes made through the API cause callbacks too."""
     source: str = "http://site.com"
-    """`source` of journal entries that the API client causes (seed line 1396)."""
+    """`source` of journal entries that the API client causes (seed line 1397)."""
     speed: float = 0.0
     """Seconds of a courier's work in one real second; 0 = couriers move only by `tick`."""

@@ -15,7 +15,7 @@ from .schema import PUT, Record
 from .state import State
 from .values import ZERO_GEO, number, number_id, one_line
 
-APPLICATION = "Application: iRECA Courier"  # seed line 1404
+APPLICATION = "Application: iRECA Courier"  # seed line 1405
 
 # What the service and its couriers own, and how a new order starts.
 OWNED: Record = {
@@ -27,7 +27,7 @@ OWNED: Record = {
     "isEdited": 0,
     "returnedOrder": None,
 }
-# Attributes that the journal compares (seed lines 1338-1363), with their journal form.
+# Attributes that the journal compares (seed lines 1338-1364), with their journal form.
 JOURNALLED = {
     "statusId": None,
     "deliveryStatusId": None,
@@ -139,10 +139,18 @@ class Orders:
         self.store.put("orders", record["orderId"], record)
         self._journal(record["orderId"], "create", self.state.options.source, None, None)
 
-    def commit(self, records: list[Record], *, courier: str | None = None, place: Record | None = None) -> list[Record]:
+    def commit(
+        self,
+        records: list[Record],
+        *,
+        courier: str | None = None,
+        place: Record | None = None,
+        source: str = "",
+    ) -> list[Record]:
         """Stores new records, journals what changed and tells the callbacks; returns those that did change.
 
-        `courier` is the courier whose application made the change (None: the API), `place` his coordinates.
+        `courier` is the courier whose application made the change, `place` his coordinates; `source` is who else made
+        it. With neither it was the client of the API.
         """
         changed = []
         for record in records:
@@ -150,10 +158,10 @@ class Orders:
             if old == record:
                 continue
             self.store.put("orders", record["orderId"], record)
-            self._log(old, record, courier, place)
+            self._log(old, record, courier, place, source)
             changed.append(record)
         self.revision += 1
-        if changed and (courier is not None or self.state.options.echo):
+        if changed and (courier is not None or source or self.state.options.echo):
             self.state.orders_changed(changed)
         return changed
 
@@ -169,8 +177,8 @@ class Orders:
         for kind in ("orders", "journal", "journalStatuses"):
             self.store.remove(kind, order_id)
 
-    def _log(self, old: Record | None, new: Record, courier: str | None, place: Record | None) -> None:
-        source = self.state.options.source if courier is None else APPLICATION
+    def _log(self, old: Record | None, new: Record, courier: str | None, place: Record | None, source: str) -> None:
+        source = APPLICATION if courier is not None else source or self.state.options.source
         if old is None:
             self._journal(new["orderId"], "create", source, courier, None)
             return
@@ -209,7 +217,7 @@ def _journal_value(name: str, value: Any) -> Any:
 
 
 def parse_address(line: str) -> Record:
-    """The parts of "город, улица, дом, квартира" (seed line 957); of anything else, nothing: the line stands alone."""
+    """The parts of "город, улица, дом, квартира" (seed line 960); of anything else, nothing: the line stands alone."""
     parts = [part.strip() for part in line.split(",")]
     if not 3 <= len(parts) <= 4 or not all(parts):
         return {}

@@ -15,7 +15,7 @@ from .values import ZERO_GEO, money_text, number, number_id
 GET, LIST, CALLBACK = "get", "list", "callback"
 
 _EMPTY: dict[str, Any] = {}
-# Which null of an order's header is printed as {} in which form: seed lines 535-550, 750-789, 1053-1090.
+# Which null of an order's header is printed as {} in which form: seed lines 492-535, 750-789, 1058-1099.
 _EMPTY_HEADERS = {GET: (), LIST: ("returnReasonId", "frUsedPaymentId", "supplierId"), CALLBACK: ("supplierId",)}
 _ADDRESS = ("postindex", "city", "street", "home", "apartment")
 
@@ -75,7 +75,7 @@ def catalogue_row(entity: str, record: Record, form: str) -> Record:
 
 
 def _client_address(address: Record, form: str) -> Record:
-    # Seven attributes for one client, four in the list: lines 2150-2158 and 2171-2176 (T58).
+    # Seven attributes for one client, four in the list: lines 2175-2183 and 2203-2208 (T58).
     if form == GET:
         return {
             **{name: address.get(name, "") for name in _ADDRESS},
@@ -189,7 +189,7 @@ def _specificity(state: State, chosen: Record, null: Any) -> Record:
     parent = number_id(known.get("parentId"))
     return {
         "count": number(chosen["count"]),
-        # {} in every example, even on a line whose own nulls are real (seed line 575).
+        # {} in every example, even on a line whose own nulls are real (seed line 578).
         "parentId": ({} if state.options.empty_objects else None) if parent is None else parent,
         "specificityId": chosen["specificityId"],
         "title": known.get("title", ""),

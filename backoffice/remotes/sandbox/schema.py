@@ -123,7 +123,7 @@ def _url(value: Any) -> str:
 KINDS: dict[str, Callable[[Any], Any]] = {
     "id": _id,  # a number, or digits in a string: both are in the examples (T11-T14)
     "key": _key,  # free text ids: payments[].paymentId, taxId, actionId, deviceId
-    "code": _code,  # statusId and the like: "0" in PUT (line 936), 0 elsewhere
+    "code": _code,  # statusId and the like: "0" in PUT (line 876), 0 elsewhere
     "decimal": _decimal,  # money, quantities, weights: number or numeric string (T16)
     "flag": _flag,  # T17
     "text": _text,
@@ -212,7 +212,7 @@ def references(fields: Iterable[Field], record: Record) -> Iterable[tuple[str, s
         if value is None:
             continue
         if field.ref:
-            yield field.ref, value
+            yield field.ref, str(value)
         elif field.kind == "object":
             yield from references(field.fields, value)
         elif field.kind == "array":

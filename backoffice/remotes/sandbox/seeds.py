@@ -6,28 +6,13 @@ service owns (isActive, updatedAt, type) is put as it stands in the examples.
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from .dictionaries import sample
 from .entities import CATALOGUE, ENTITIES
 from .orders import Orders
 from .schema import KINDS, REFUND, REPLACE, Entity
 from .state import State
-
-_DATA = Path(__file__).with_name("seed_data")
-
-
-@cache
-def _load(name: str) -> Any:
-    return json.loads((_DATA / f"{name}.json").read_text("utf-8"), parse_float=Decimal)
-
-
-def dictionaries() -> dict[str, list[dict[str, Any]]]:
-    """The six answers of dictionary/*, by name."""
-    return _load("dictionaries")
 
 
 def _stored(entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +31,7 @@ def _stored(entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
 
 def load(state: State, book: Orders) -> None:
     """Fills an empty state with the sample data."""
-    directories = _load("directories")
+    directories = sample("directories")
     for entity in CATALOGUE:
         for row in directories[entity.name]:
             state.store.put(entity.name, KINDS["key"](row[entity.key]), _stored(entity, row))
@@ -54,7 +39,7 @@ def load(state: State, book: Orders) -> None:
         state.store.put("permissions", f"{row['roleId']}/{row['actionId']}", row)
     for row in directories["licenses"]:
         state.store.put("licenses", row["deviceId"], row)
-    orders = _load("orders")
+    orders = sample("orders")
     for row in orders["created"]:
         book.seed(ENTITIES["orders"].canonical(row, REFUND, "orders", True))
     for row in orders["read"]:
