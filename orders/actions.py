@@ -1,8 +1,8 @@
-"""What a dispatcher does to many orders at once. No view lives here, and no HTTP but the short reads of `pull_receipts`.
+"""What a dispatcher does to many orders at once. No view lives here; no HTTP but the short reads of `pull_receipts`.
 
-Each change decides for every order, under a lock, whether it applies, writes those it applies to with one UPDATE (which the outbox
-sees), keeps who did it in the history, and says for each order what happened. One that was closed meanwhile is told so and stays as
-it is; an id that is there no more is left out of the answer.
+Each change decides for every order, under a lock, whether it applies, writes those it applies to with one UPDATE (which
+the outbox sees), keeps who did it in the history, and says for each order what happened. One that was closed meanwhile is
+told so and stays as it is; an id that is there no more is left out of the answer.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def cancel(ids: Collection[int], reason: ReturnReason, user: Any = None) -> list
 
 
 def move_window(ids: Collection[int], start: datetime, end: datetime, user: Any = None) -> list[Outcome]:
-    """Move the delivery window of open orders to `start`-`end`, aware times. Raises ValueError when it ends before it starts."""
+    """Move the delivery window of open orders. Both times are aware; ValueError when it ends before it starts."""
     if end < start:
         raise ValueError("the window ends before it starts")
 
