@@ -53,15 +53,18 @@ def loads(body: bytes) -> Any:
 
 
 def unwrap(value: Any) -> list[Any]:
-    """The rows of an answer that should have been a list: a list, one object, {"someKey": [...]}, {} or null."""
+    """The rows of what should have been a list: a list, one object, {"someKey": [...]}, {} or null.
+
+    T37: callbacks wrap orders as {"items": [...]}, whatever else may stand beside it.
+    """
     if isinstance(value, list):
         return value
     if value is None or value == {} or value == "":
         return []
-    if isinstance(value, dict) and len(value) == 1:
-        (only,) = value.values()
-        if isinstance(only, list):
-            return only
+    if isinstance(value, dict):
+        wrapped = next(iter(value.values())) if len(value) == 1 else value.get("items")
+        if isinstance(wrapped, list):
+            return wrapped
     return [value]
 
 

@@ -59,15 +59,13 @@ class Orders(Resource[Order]):
         unknown = attributes.keys() - _MULTIPLE
         if unknown:
             raise ContractError("attributes", f"cannot be set on many orders: {', '.join(sorted(unknown))}")
-        if not ids or not attributes:
-            raise ContractError("", "multipleUpdate needs orders and attributes")
+        written = encode(Order(**attributes), "multiple_update")
+        if not ids or not written or len(written) < len(attributes):
+            raise ContractError("", "multipleUpdate needs orders, and attributes with values")
         self.session.request(
             "PUT",
             "orders/multipleUpdate",
-            json={
-                "orderIds": [str(id_) for id_ in ids],
-                "attributes": encode(Order(**attributes), "multiple_update"),
-            },
+            json={"orderIds": [str(id_) for id_ in ids], "attributes": written},
             subjects=[f"orders:{id_}" for id_ in ids],
         )
 
@@ -167,19 +165,19 @@ class Taxes(Resource[Tax]):
     lines = {"create": 2665, "get": 2678, "list": 2687, "update": 2710, "replace": 2720, "delete": 2732}
 
 
-class Permissions(Resource[Permission]):
+class Permissions:
     """What the roles may do (seed 2084-2120). T57: not obeyed on Evotor devices."""
 
-    path = "permissions"
-    entity = Permission
-    lines = {"replace": 2110}
+    def __init__(self, api: Api):
+        self.api = api
+        self.session = api.session
 
     @endpoint("GET", "permissions?roleId=&permissionId=", 2091)
-    def get(self, role: str, action: str) -> Permission | None:  # type: ignore[override]
+    def get(self, role: str, action: str) -> Permission | None:
         """Read one permission of a role, None when iRECA has none. T55: both names of the action are sent. T56: the
         "list" needs both ids, so whoever wants all asks for each of dictionary/permissions."""
         rows = self.session.rows(
-            self.path,
+            "permissions",
             params={"roleId": role, "permissionId": action, "actionId": action},
             subjects=[f"permissions:{role}/{action}"],
         )
@@ -188,9 +186,12 @@ class Permissions(Resource[Permission]):
                 return found
         return None
 
-    def subjects(self, rows: Any) -> list[str]:
-        """The names of `rows` for the exchange log: a permission is one action of one role."""
-        return [f"permissions:{row.role_id}/{row.action_id}" for row in rows]
+    @endpoint("POST", "permissions/replace", 2110)
+    def replace(self, rows: Sequence[Permission]) -> None:
+        """Allow or forbid actions to roles."""
+        body = [encode(row, "replace") for row in rows]
+        subjects = [f"permissions:{row.role_id}/{row.action_id}" for row in rows]
+        self.session.request("POST", "permissions/replace", json=body, subjects=subjects)
 
 
 class Licenses:

@@ -5,7 +5,19 @@ seed are named T01-T73 where they are handled, line numbers are the seed's.
 """
 
 from .catalogue import Good, GoodStock, Specificity, Supplier, Warehouse
-from .codec import BadRow, ContractError, Entity, bad_row, decode, decode_rows, dump, encode, equal, unknown_keys
+from .codec import (
+    BadRow,
+    ContractError,
+    Entity,
+    bad_row,
+    decode,
+    decode_callback,
+    decode_rows,
+    dump,
+    encode,
+    equal,
+    unknown_keys,
+)
 from .common import Address, ClientAddress
 from .directories import DICTIONARIES, DictionaryEntry, PaymentType, ReturnReason, Tax
 from .fiscal import (
@@ -81,6 +93,7 @@ __all__ = [
     "Warehouse",
     "bad_row",
     "decode",
+    "decode_callback",
     "decode_rows",
     "dump",
     "encode",

@@ -26,7 +26,8 @@ _GOOD_WRITES = (
 class Good(Entity, kw_only=True):
     """A good (1448-1465). `parent_id` is required and may be null (T46); `is_active` is written in edits only (T51).
 
-    An empty unit stays empty here, unlike in an order's line (T72). Deleted goods stay listed as inactive (T33).
+    An empty unit stays empty here, unlike in an order's line (T72). Deleted goods stay listed as inactive (T33). T50:
+    reads document is_active alone, and show the attributes of creation besides.
     """
 
     good_id: Ref = UNSET

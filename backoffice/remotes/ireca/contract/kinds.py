@@ -88,6 +88,13 @@ def read_text(value: Any) -> str:
     return str(value)
 
 
+def _read_secret(value: Any) -> str:
+    try:
+        return read_text(value)
+    except ValueError:
+        raise ValueError("expected text") from None  # the usual message quotes the value
+
+
 def read_decimal(value: Any) -> Decimal | None:
     """An exact number, None for none. T16: 539.78, "679.57", "0", "1 000,50"; null and "" are none."""
     kind = type(value)
@@ -96,13 +103,10 @@ def read_decimal(value: Any) -> Decimal | None:
     elif kind is Decimal:
         number = value
     elif kind is str:
-        text = value.strip().replace(",", ".").replace(" ", "").replace("\xa0", "")
-        if not text:
-            return None
         try:
-            number = Decimal(text)
+            number = Decimal(value)
         except InvalidOperation:
-            raise ValueError(f"expected a number, got {_excerpt(value)}") from None
+            return _untidy_decimal(value)
     elif _nothing(value):
         return None
     elif kind is float:
@@ -112,6 +116,18 @@ def read_decimal(value: Any) -> Decimal | None:
     if not number.is_finite() or not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT:
         raise ValueError(f"expected a number of reasonable size, got {_excerpt(value)}")
     return number
+
+
+def _untidy_decimal(value: str) -> Decimal | None:
+    """The number in a text with a comma or spaces, None in an empty one."""
+    text = value.replace(",", ".").replace(" ", "").replace("\xa0", "").strip()
+    if not text:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"expected a number, got {_excerpt(value)}") from None
+    return read_decimal(number)
 
 
 def read_code(value: Any) -> int | str | None:
@@ -309,7 +325,7 @@ LineTaxRef = Annotated[
 ]
 Text = Annotated[str | UnsetType, Kind("text", read_text, read_text, _same)]
 LineUnit = Annotated[str | UnsetType, Kind("text", read_text, _write_line_unit, _same)]
-Secret = Annotated[str | UnsetType, Kind("text", read_text, read_text, _same, secret=True)]
+Secret = Annotated[str | UnsetType, Kind("text", _read_secret, read_text, _same, secret=True)]
 Money = Annotated[Decimal | UnsetType | None, _MONEY]
 Quantity = Annotated[Decimal | UnsetType | None, Kind("quantity", read_decimal, _write_quantity, _dump_decimal)]
 QuantityText = Annotated[Decimal | UnsetType | None, Kind("quantity", read_decimal, _write_decimal_text, _dump_decimal)]
