@@ -16,7 +16,6 @@ from django.utils import timezone
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
-from backoffice.remotes.ireca.contract import names
 from backoffice.sync import enqueue
 from backoffice.sync.merge import Merge, three_way
 from backoffice.sync.mirror import Keys, Mirror
@@ -107,11 +106,8 @@ def _is_agreed(mirror: Mirror, row: Any | None, theirs: Any) -> bool:
         return False
     base = mirror.base(row)
     for spec in mirror.fields:
-        if (said := getattr(theirs, spec.attr)) is UNSET:
-            continue
-        # The agreed state holds no secrets; what we have of them is in the row.
-        agreed = spec.read(row) if names.is_secret(mirror.struct, spec.attr) else getattr(base, spec.attr)
-        if agreed is UNSET or agreed != said:
+        said, agreed = mirror.said(theirs, spec.attr), getattr(base, spec.attr)
+        if said is not UNSET and (agreed is UNSET or agreed != said):
             return False
     return True
 
@@ -137,7 +133,7 @@ def _merge(mirror: Mirror, row: Any, theirs: Any, *, is_dirty: bool) -> Merge:
 
 def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, is_dirty: bool) -> None:
     """Keep what is agreed now. For a conflict the old base stays, so that it is still a conflict at the next look."""
-    old, said = row.remote_data or {}, contract.dump(theirs)
+    old, said = row.remote_data or {}, mirror.state(theirs)
     agreed = {**old, **said}
     for attr in merge.conflicts:
         name = mirror.wire(attr)

@@ -24,8 +24,11 @@ def quantity(label: Any, **kwargs: Any) -> models.DecimalField:
 
 
 def coordinate(label: Any) -> models.DecimalField:
-    """Degrees; none when unknown (the wire's 0 and "0.00000000000000")."""
-    return models.DecimalField(label, max_digits=17, decimal_places=14, null=True, blank=True)
+    """Degrees to a hundredth of a millimetre; none when unknown (the wire's 0 and "0.00000000000000").
+
+    The wire has 14 decimals, more than SQLite's numbers hold exactly.
+    """
+    return models.DecimalField(label, max_digits=13, decimal_places=10, null=True, blank=True)
 
 
 def reference(to: str, label: Any, **kwargs: Any) -> models.ForeignKey:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -47,6 +48,9 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, datetime) and isinstance(other, datetime):
         # The wire has whole seconds.
         return one.replace(microsecond=0) == other.replace(microsecond=0)
+    if isinstance(one, Decimal) and isinstance(other, Decimal):
+        # Our columns are coarser than what a remote may send; finer than this nothing on the wire is meant.
+        return abs(one - other) < Decimal("0.000001")
     return one == other or (blank(one) and blank(other))
 
 
@@ -59,7 +63,7 @@ def differing(mirror: Mirror, ours: Any, base: Any | None) -> frozenset[str]:
         name
         for name in names
         if (getattr(base, name) is UNSET and not blank(getattr(ours, name)))
-        or not same(getattr(ours, name), getattr(base, name))
+        or not same(mirror.said(ours, name), getattr(base, name))
     )
 
 
@@ -68,10 +72,10 @@ def three_way(mirror: Mirror, base: Any | None, ours: Any, theirs: Any) -> Merge
 
     merge = Merge()
     for spec in mirror.fields:
-        t = getattr(theirs, spec.attr)
+        t = mirror.said(theirs, spec.attr)
         if t is UNSET:
             continue
-        o = getattr(ours, spec.attr)
+        o = mirror.said(ours, spec.attr)
         b = getattr(base, spec.attr) if base is not None else UNSET
         if spec.owner is Owner.THEIRS or same(o, t):
             # Equal lists are taken too: the remote adds what it alone knows (titles, cancelled items).

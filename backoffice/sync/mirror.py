@@ -18,6 +18,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
+from backoffice.secrets import fingerprint
 from backoffice.sync.mirrored import Mirrored, keys_by_ireca_id
 
 
@@ -195,6 +196,20 @@ class Mirror:
     def identify(self, ireca_id: str) -> dict[str, str]:
         """The id as the wire has it, to read a stored state back."""
         return {self.wire(self.key): ireca_id}
+
+    def said(self, obj: Any, attr: str) -> Any:
+        """What a wire object says of an attribute, as it is stored and compared: of a secret just its fingerprint."""
+        value = getattr(obj, attr)
+        return fingerprint(value) if value and names.is_secret(self.struct, attr) else value
+
+    def state(self, obj: Any) -> dict[str, Any]:
+        """A wire object as `remote_data` keeps it: all that it says, secrets by their fingerprint."""
+        secrets = {
+            self.wire(attr): said
+            for attr in self.by_attr
+            if names.is_secret(self.struct, attr) and (said := self.said(obj, attr)) is not UNSET
+        }
+        return {**contract.dump(obj), **secrets}
 
     # rows -> wire
 

@@ -248,7 +248,7 @@ class Batch:
     def _agreed(self, request: Request, item: Outgoing) -> dict[str, Any]:
         """What both sides have after this request, by wire name."""
         attrs = request.attrs if request.attrs is not None else self.mirror.sendable()
-        said = contract.dump(item.ours)
+        said = self.mirror.state(item.ours)
         names = {self.mirror.wire(attr) for attr in attrs}
         return {name: value for name, value in said.items() if name in names}
 

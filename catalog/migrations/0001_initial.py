@@ -190,13 +190,13 @@ class Migration(migrations.Migration):
                 (
                     "latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (
                     "longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 ("description", models.CharField(blank=True, default="", verbose_name="description")),
@@ -404,13 +404,13 @@ class Migration(migrations.Migration):
                 (
                     "latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (
                     "longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 ("description", models.CharField(blank=True, default="", verbose_name="description")),

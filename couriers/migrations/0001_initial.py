@@ -365,13 +365,13 @@ class Migration(migrations.Migration):
                 (
                     "longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 (
                     "latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (

@@ -131,13 +131,13 @@ class Migration(migrations.Migration):
                 (
                     "address_latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (
                     "address_longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 ("inn", models.CharField(blank=True, default="", verbose_name="INN")),
@@ -206,13 +206,13 @@ class Migration(migrations.Migration):
                 (
                     "address_latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (
                     "address_longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 ("inn", models.CharField(blank=True, default="", verbose_name="INN")),
@@ -593,13 +593,13 @@ class Migration(migrations.Migration):
                 (
                     "from_latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (
                     "from_longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 ("from_is_use_google_geo", models.BooleanField(blank=True, null=True, verbose_name="find coordinates")),
@@ -612,13 +612,13 @@ class Migration(migrations.Migration):
                 (
                     "to_latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (
                     "to_longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 ("to_is_use_google_geo", models.BooleanField(blank=True, null=True, verbose_name="find coordinates")),
@@ -1039,13 +1039,13 @@ class Migration(migrations.Migration):
                 (
                     "from_latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (
                     "from_longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 ("from_is_use_google_geo", models.BooleanField(blank=True, null=True, verbose_name="find coordinates")),
@@ -1058,13 +1058,13 @@ class Migration(migrations.Migration):
                 (
                     "to_latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (
                     "to_longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 ("to_is_use_google_geo", models.BooleanField(blank=True, null=True, verbose_name="find coordinates")),
@@ -1385,13 +1385,13 @@ class Migration(migrations.Migration):
                 (
                     "longitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="longitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="longitude"
                     ),
                 ),
                 (
                     "latitude",
                     models.DecimalField(
-                        blank=True, decimal_places=14, max_digits=17, null=True, verbose_name="latitude"
+                        blank=True, decimal_places=10, max_digits=13, null=True, verbose_name="latitude"
                     ),
                 ),
                 (

@@ -1,0 +1,261 @@
+"""The outbox over real HTTP against the sandbox."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from backoffice.remotes.sandbox import Sandbox
+from backoffice.sync import lease, push, worker
+from backoffice.sync.models import Push
+from catalog.models import Good, Warehouse
+from couriers.models import Courier
+from orders.models import Client, Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def writes(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [request for request in sandbox.requests if request["method"] != "GET"]
+
+
+def drain() -> None:
+    worker.drain(lease.owner())
+
+
+def many_orders(count: int) -> list[Order]:
+    """Orders that iRECA knows: created here and pushed."""
+    template = Order.objects.get(ireca_id="209900")
+    orders = Order.objects.bulk_create(
+        Order(
+            number=f"N-{index}",
+            client=template.client,
+            payment_type=template.payment_type,
+            amount_to_pay=Decimal("100.00"),
+            phone="+79123456789",
+            to_city="Санкт-Петербург",
+            to_street="Улица правды",
+            to_home="24",
+            delivery_time_from=datetime(2026, 11, 21, 9, tzinfo=UTC),
+            delivery_time_to=datetime(2026, 11, 21, 11, tzinfo=UTC),
+        )
+        for index in range(count)
+    )
+    drain()
+    return orders
+
+
+def test_pull_costs_no_push(ireca: Sandbox) -> None:
+    assert Order.objects.count() == 3
+    assert not Push.objects.exists()
+    drain()
+    assert writes(ireca) == []
+    assert ireca.violations == []
+
+
+def test_an_edit_arrives_and_is_agreed(ireca: Sandbox) -> None:
+    order = Order.objects.get(ireca_id="209900")
+    order.description = "Позвонить за час"
+    order.save()
+    order.refresh_from_db()
+    assert order.sync_state == "pending"
+    drain()
+    order.refresh_from_db()
+    assert ireca.order("209900")["description"] == "Позвонить за час"
+    assert (order.sync_state, order.remote_data["description"]) == ("clean", "Позвонить за час")
+    assert Push.objects.get().state == Push.State.DONE
+    assert ireca.violations == []
+
+
+def test_a_save_without_a_change_sends_nothing(ireca: Sandbox) -> None:
+    Order.objects.get(ireca_id="209900").save()
+    drain()
+    assert writes(ireca) == []
+    assert Push.objects.get().state == Push.State.DONE
+
+
+def test_the_change_and_its_push_are_one_transaction(ireca: Sandbox) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        Order.objects.filter(ireca_id="209900").update(description="never")
+        raise RuntimeError
+    assert not Push.objects.exists()
+
+
+def test_five_hundred_orders_get_a_courier_in_one_request(ireca: Sandbox) -> None:
+    orders = many_orders(500)
+    ireca.requests.clear()
+    courier = Courier.objects.get(ireca_id="55752")
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(courier=courier)
+    drain()
+    (request,) = writes(ireca)
+    assert request["path"].endswith("orders/multipleUpdate")
+    assert request["body"]["attributes"] == {"courierId": "55752"}
+    assert len(request["body"]["orderIds"]) == 500
+    assert ireca.order(orders[77].ireca_id or Order.objects.get(number="N-77").ireca_id)["courierId"] == "55752"
+    assert ireca.violations == []
+
+
+def test_changes_of_all_kinds_leave_in_few_requests(ireca: Sandbox) -> None:
+    orders = many_orders(1000)
+    ireca.requests.clear()
+    couriers = list(Courier.objects.filter(ireca_id__in=["55752", "55753"]))
+    for index, order in enumerate(Order.objects.filter(pk__in=[order.pk for order in orders])):
+        order.courier = couriers[index % 2]
+        order.delivery_time_to = order.delivery_time_to + timedelta(minutes=index % 7)
+        order.save()
+    drain()
+    assert len(writes(ireca)) <= 4
+    assert set(Order.objects.values_list("sync_state", flat=True)) == {"clean"}
+    for order in Order.objects.filter(number__in=["N-3", "N-998"]).select_related("courier"):
+        assert ireca.order(order.ireca_id)["courierId"] == order.courier.ireca_id
+
+
+def test_a_refused_order_stands_alone(ireca: Sandbox) -> None:
+    orders = many_orders(100)
+    bad = Order.objects.get(number="N-42")
+    ireca.refuse("orders", bad.ireca_id, "Заказ отклонён")
+    ireca.requests.clear()
+    for index, order in enumerate(Order.objects.filter(pk__in=[order.pk for order in orders])):
+        order.description = f"changed {index}"
+        order.save()
+    drain()
+    bad.refresh_from_db()
+    assert (bad.sync_state, bad.sync_error) == ("failed", "Заказ отклонён")
+    assert Order.objects.filter(sync_state="clean").count() == 102
+    assert len(writes(ireca)) <= 15
+    # The next edit tries again.
+    ireca.refuse("orders", bad.ireca_id, None)
+    bad.description = "mended"
+    bad.save()
+    drain()
+    bad.refresh_from_db()
+    assert (bad.sync_state, bad.sync_error) == ("clean", "")
+    assert ireca.order(bad.ireca_id)["description"] == "mended"
+
+
+def test_an_order_waits_for_its_client(ireca: Sandbox) -> None:
+    client = Client.objects.create(lastname="Новая", firstname="Анна", phone="+79213456789")
+    order = many_orders(1)[0]
+    ireca.refuse("clients", client.ireca_id, "Клиент не принят")
+    client.description = "again"
+    client.remote_data = None
+    client.save()
+    order = Order.objects.get(pk=order.pk)
+    order.client = client
+    order.save()
+    drain()
+    order.refresh_from_db()
+    waiting = Push.objects.get(entity="orders", state=Push.State.WAITING)
+    assert "Новая Анна" in waiting.waits_for
+    assert "Клиент не принят" in order.sync_error
+    ireca.refuse("clients", client.ireca_id, None)
+    push.make_due()
+    drain()
+    order.refresh_from_db()
+    assert order.sync_state == "clean"
+    assert str(ireca.order(order.ireca_id)["clientId"]) == client.ireca_id
+
+
+def test_references_go_first(ireca: Sandbox) -> None:
+    with transaction.atomic():
+        order = Order.objects.get(ireca_id="209900")
+        good = Good.objects.create(title="Чай", price=Decimal("99.90"), tax=order.lines.first().tax)
+        good.stock.create(warehouse=Warehouse.objects.get(ireca_id="1099"), count=Decimal(5))
+        order.lines.create(good=good, count=Decimal(2), price=Decimal("99.90"), total=Decimal("199.80"), position=2)
+    drain()
+    paths = [request["path"] for request in writes(ireca)]
+    assert [path.rsplit("/", 2)[-2] for path in paths] == ["goods", "orders"]
+    assert ireca.violations == []
+    assert len(ireca.order("209900")["goods"]) == 3
+    assert ireca.violations == []
+
+
+def test_what_is_changed_while_ireca_is_down_arrives_later(ireca: Sandbox) -> None:
+    ireca.stop()
+    Order.objects.filter(ireca_id="209900").update(description="while down")
+    drain()
+    row = Push.objects.get()
+    assert row.state == Push.State.QUEUED
+    assert row.error
+    ireca.start()
+    worker.start()
+    drain()
+    assert ireca.order("209900")["description"] == "while down"
+
+
+def test_a_deleted_order_is_deleted_there(ireca: Sandbox) -> None:
+    order = many_orders(1)[0]
+    ireca_id = Order.objects.get(pk=order.pk).ireca_id
+    Order.objects.filter(pk=order.pk).delete()
+    drain()
+    assert ireca.order(ireca_id) is None
+    assert not Push.objects.filter(state__in=Push.OPEN).exists()
+
+
+def test_a_change_in_the_air_is_not_lost(ireca: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody saves while the request is under way: the push stays open and the second state follows."""
+    order = Order.objects.get(ireca_id="209900")
+    order.description = "first"
+    order.save()
+    original = push.Batch.record
+
+    def record(self: Any, pushes: Any, agreed: Any) -> None:
+        if agreed and not getattr(record, "done", False):
+            record.done = True  # type: ignore[attr-defined]
+            Order.objects.filter(pk=order.pk).update(description="second")
+        original(self, pushes, agreed)
+
+    monkeypatch.setattr(push.Batch, "record", record)
+    drain()
+    assert ireca.order("209900")["description"] == "second"
+    order.refresh_from_db()
+    assert order.sync_state == "clean"
+
+
+def test_a_500_for_one_object_holds_up_no_other(ireca: Sandbox) -> None:
+    orders = many_orders(20)
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(cash=Decimal(500))
+    ireca.faults.set("500", times=2)
+    drain()
+    assert Order.objects.filter(sync_state="clean", cash=500).count() == 20
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "reset_after", "503", "garbage"])
+def test_faults_lose_nothing(ireca: Sandbox, fault: str) -> None:
+    ireca.faults.set(fault, times=3)
+    Order.objects.filter(ireca_id="209900").update(description=fault)
+    for _ in range(6):
+        worker.start()
+        drain()
+    assert ireca.order("209900")["description"] == fault
+    assert Order.objects.get(ireca_id="209900").sync_state == "clean"
+
+
+def test_a_wrong_token_pauses_the_remote_and_keeps_the_change(ireca: Sandbox, settings: Any) -> None:
+    from backoffice.sync.models import RemoteState
+
+    settings.IRECA_TOKEN = "wrong"
+    Order.objects.filter(ireca_id="209900").update(description="later")
+    drain()
+    assert RemoteState.objects.get(pk="ireca").block == RemoteState.Block.CONFIG
+    settings.IRECA_TOKEN = ireca.token
+    worker.start()
+    drain()
+    assert ireca.order("209900")["description"] == "later"
+
+
+def test_a_courier_made_here_is_explained_in_cabinet_mode(ireca: Sandbox, settings: Any) -> None:
+    settings.IRECA_MODE = "cabinet"
+    courier = Courier.objects.create(title="Новый", email="n@example.com", phone="+79213456789", source_password="1")
+    drain()
+    courier.refresh_from_db()
+    assert courier.sync_state == "failed"
+    assert writes(ireca) == []
+    settings.IRECA_MODE = "api"
+    push.make_due()
+    drain()
+    courier.refresh_from_db()
+    assert courier.sync_state == "clean"
+    assert ireca.get("couriers", courier.ireca_id)["sourcePassword"] == "1"
