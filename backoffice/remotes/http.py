@@ -37,6 +37,9 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 LOGGED_CHARACTERS = 20_000
+# What is masked before it is cut: 20,000 characters of any script, and a margin, for masking may shorten the text and
+# a secret must not lie across the end.
+_LOGGED_BYTES = LOGGED_CHARACTERS * 4 + 4096
 MAX_BYTES = 200 * 2**20
 _CHUNK = 64 * 1024
 _DOWN = frozenset({408, 425, 429, 502, 503, 504})
@@ -78,7 +81,6 @@ class _Call:
     started: float
     status: int | None = None
     answer: bytes = b""
-    error: str = ""
 
     def lost(self, message: str) -> RemoteError:
         """The failure for an answer that was lost after the request may have been processed."""
@@ -111,6 +113,8 @@ class Session:
     ):
         self.remote = remote
         self.base_url = base_url.rstrip("/")
+        # By hand, for an address that cannot be parsed must still be logged
+        self._base_path = self.base_url.partition("://")[2].partition("/")[2]
         self.timeout = timeout
         self.observer = observer
         self.max_bytes = max_bytes
@@ -259,7 +263,7 @@ class Session:
                 if size > self.max_bytes:
                     failure = call.unreadable(f"The answer is larger than {self.max_bytes} bytes")
                     break
-                if len(call.answer) < LOGGED_CHARACTERS * 2:
+                if len(call.answer) < _LOGGED_BYTES:
                     call.answer += chunk
                 yield chunk
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -334,11 +338,10 @@ class Session:
     def _observe(self, call: _Call, failure: RemoteError | None) -> None:
         if self.observer is None:
             return
-        base_path = urllib3.util.parse_url(self.base_url).path or ""
         exchange = Exchange(
             remote=self.remote,
             method=call.method,
-            path=redact(f"{base_path}/{call.path}", self._token),
+            path=redact("/" + "/".join(filter(None, (self._base_path, call.path))), self._token),
             query=redact(urlencode(call.params), self._token),
             status=call.status,
             request_body=self._logged(call.body or b""),
@@ -354,8 +357,7 @@ class Session:
             logger.exception("The observer of %s failed", self.remote)
 
     def _logged(self, body: bytes) -> str:
-        # Cut before masking to bound the work, and with a margin, for masking may shorten the text.
-        text = body[: LOGGED_CHARACTERS * 2].decode("utf-8", errors="replace")
+        text = body[:_LOGGED_BYTES].decode("utf-8", errors="replace")
         return redact(text, self._token)[:LOGGED_CHARACTERS]
 
 

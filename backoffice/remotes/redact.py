@@ -12,6 +12,8 @@ _SCALAR = r""""(?:[^"\\]|\\.)*+(?:"|$)|'(?:[^'\\]|\\.)*+(?:'|$)|[^\s,}\]\[{]+"""
 _PAIR = re.compile(rf'(["\'](?:{_KEYS})["\']\s*(?::|=>)\s*)(?:{_SCALAR})', re.IGNORECASE | re.DOTALL)
 _QUERY = re.compile(rf"(\b(?:{_KEYS})=)[^&\s\"'<>]+", re.IGNORECASE)
 _BEARER = re.compile(r"(\bBearer\s+)[^\s\"',;]+", re.IGNORECASE)
+# Every pattern above needs one of these words; looking for them first makes a body of orders a hundred times cheaper.
+_WORDS = ("password", "token", "secret", "apikey", "api_key", "bearer")
 _SHORTEST_SECRET = 6
 
 
@@ -21,7 +23,9 @@ def redact(text: str, *secrets: str | None) -> str:
     Each of `secrets` is masked wherever it stands; those shorter than six characters are not, for masking "1"
     would destroy the text and reveal more than it hides.
     """
-    text = _BEARER.sub(rf"\g<1>{MASK}", _QUERY.sub(rf"\g<1>{MASK}", _PAIR.sub(rf'\g<1>"{MASK}"', text)))
+    lowered = text.lower()
+    if any(word in lowered for word in _WORDS):
+        text = _BEARER.sub(rf"\g<1>{MASK}", _QUERY.sub(rf"\g<1>{MASK}", _PAIR.sub(rf'\g<1>"{MASK}"', text)))
     for secret in secrets:
         if secret and len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, MASK)

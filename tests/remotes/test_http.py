@@ -120,7 +120,10 @@ def test_a_redirect_is_never_followed(status: int) -> None:
 
 @pytest.mark.parametrize("url", ["no-scheme/api", "ftp://127.0.0.1/", "http://", "http://[::1", "http://exa mple.com"])
 def test_config_for_an_address_that_is_none(url: str) -> None:
-    assert isinstance(failure(lambda: Session("ireca", url).request("GET", "orders")), Config)
+    seen: list[Exchange] = []
+    http = Session("ireca", url, observer=seen.append)
+    assert isinstance(failure(lambda: http.request("GET", "orders")), Config)
+    assert [exchange.error[:7] for exchange in seen] == ["Config:"]
 
 
 def test_config_for_a_token_that_is_no_header() -> None:
