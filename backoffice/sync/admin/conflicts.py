@@ -1,0 +1,164 @@
+"""Settling conflicts: a page that shows field, base, ours and theirs, and lets a person choose by field or for all at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import helpers
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from backoffice.remotes.ireca import contract
+from backoffice.remotes.redact import redact
+from backoffice.sync.apply import resolve
+from backoffice.sync.mirror import Mirror
+from backoffice.sync.mirrored import SyncState
+
+MANY = 100  # conflicts shown and settled in one go
+
+
+@dataclass(frozen=True)
+class FieldConflict:
+    """One attribute that both sides changed, for a person to read."""
+
+    name: str  # the wire's
+    label: str
+    base: str
+    ours: str
+    theirs: str
+
+    @property
+    def token(self) -> str:
+        """Stands for theirs in a form, which would change line ends in the text itself."""
+        return hashlib.sha256(self.theirs.encode()).hexdigest()[:16]
+
+
+def field_conflicts(mirror: Mirror, row: Any) -> list[FieldConflict]:
+    """What is in conflict on a row that `mirror.queryset()` gave."""
+    ours = contract.dump(mirror.build(row))
+    labels = {mirror.wire(spec.attr): _label(mirror, spec) for spec in mirror.fields}
+    return [
+        FieldConflict(
+            name,
+            labels.get(name, name),
+            pretty((row.remote_data or {}).get(name)),
+            pretty(ours.get(name)),
+            pretty(theirs),
+        )
+        for name, theirs in row.sync_conflict.items()
+    ]
+
+
+def pretty(value: Any) -> str:
+    """A wire value as a person reads it, secrets masked."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return redact(value)
+    return redact(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _label(mirror: Mirror, spec: Any) -> str:
+    names = {column.name for column in mirror.model._meta.get_fields()}
+    if spec.name not in names or not hasattr(mirror.model._meta.get_field(spec.name), "verbose_name"):
+        return mirror.wire(spec.attr)
+    return str(mirror.model._meta.get_field(spec.name).verbose_name)
+
+
+class ConflictsMixin:
+    """The pages on which `MirroredAdmin` settles conflicts, of one row by field and of many alike."""
+
+    mirror: Any
+
+    def conflict_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """GET shows the conflict of one row; POST settles it, by field or (`all`) for all fields."""
+        row = self.mirror.queryset().filter(pk=unquote(object_id)).first()
+        if row is None:
+            raise Http404
+        if not self.has_change_permission(request, row):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        back = reverse(self.page_name("change"), args=[row.pk])
+        if row.sync_state != SyncState.CONFLICT:
+            messages.info(request, _("There is no conflict any more."))
+            return HttpResponseRedirect(back)
+        fields = field_conflicts(self.mirror, row)
+        if request.method == "POST":
+            side = request.POST.get("all", "")
+            choices = {field.name: side or request.POST.get(f"field:{field.name}", "") for field in fields}
+            choices = {name: chosen for name, chosen in choices.items() if chosen in ("ours", "theirs")}
+            # What the page showed is what was decided on: a newer value of theirs is a new question.
+            shown = {field.name for field in fields if request.POST.get(f"seen:{field.name}") == field.token}
+            choices = {name: chosen for name, chosen in choices.items() if name in shown}
+            if choices:
+                resolve(self.mirror, row, choices)
+                self.log_settled(request, row, choices)
+            if len(choices) == len(fields):
+                messages.success(request, _("The conflict is settled."))
+                return HttpResponseRedirect(back)
+            messages.warning(request, _("Some fields are not decided yet, or changed again meanwhile."))
+            return HttpResponseRedirect(request.get_full_path())
+        context = self.page_context(request, _("Conflict: %(name)s") % {"name": row})
+        return TemplateResponse(
+            request, "admin/sync/conflict.html", {**context, "original": row, "fields": fields, "back": back}
+        )
+
+    def settle_many(self, request: HttpRequest, queryset: QuerySet, side: str, action: str) -> HttpResponse | None:
+        """Ask for confirmation with all that would change, then settle every conflict of the selection in one way."""
+        ids = list(
+            queryset.filter(sync_state=SyncState.CONFLICT).order_by("pk").values_list("pk", flat=True)[: MANY + 1]
+        )
+        if not ids:
+            messages.info(request, _("None of the selected rows is in conflict."))
+            return None
+        if len(ids) > MANY:
+            messages.error(request, _("Settle at most %(limit)d conflicts at once.") % {"limit": MANY})
+            return None
+        rows = list(self.mirror.queryset().filter(pk__in=ids))
+        if request.POST.get("confirmed"):
+            for row in rows:
+                choices = dict.fromkeys(row.sync_conflict, side)
+                resolve(self.mirror, row, choices)
+                self.log_settled(request, row, choices)
+            text = ngettext("%(count)d conflict is settled.", "%(count)d conflicts are settled.", len(rows))
+            messages.success(request, text % {"count": len(rows)})
+            return None
+        title = _("Keep ours") if side == "ours" else _("Take what iRECA has")
+        context = self.page_context(request, title)
+        return TemplateResponse(
+            request,
+            "admin/sync/conflicts.html",
+            {
+                **context,
+                "side": side,
+                "action": action,
+                "conflicts": [(row, field_conflicts(self.mirror, row)) for row in rows],
+                "checkbox_name": helpers.ACTION_CHECKBOX_NAME,
+                "back": reverse(self.page_name("changelist")),
+            },
+        )
+
+    def log_settled(self, request: HttpRequest, row: Any, choices: dict[str, str]) -> None:
+        """Who decided what, for the history page."""
+        text = ", ".join(f"{name}: {side}" for name, side in choices.items())
+        self.log_change(request, row, [{"changed": {"fields": [text]}}])  # type: ignore[attr-defined]
+
+    def page_context(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),  # type: ignore[attr-defined]
+            "opts": self.model._meta,  # type: ignore[attr-defined]
+            "title": title,
+        }
+
+    def page_name(self, page: str) -> str:
+        opts = self.model._meta  # type: ignore[attr-defined]
+        return f"admin:{opts.app_label}_{opts.model_name}_{page}"

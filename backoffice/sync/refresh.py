@@ -1,0 +1,93 @@
+"""A short read that a person asked for: some objects, one by one, with what came of each.
+
+This is the only HTTP that a web request may cause. It runs outside any transaction; whoever wants more than LIMIT objects asks for a pull.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from backoffice.remotes.errors import Refused, RemoteError
+from backoffice.remotes.ireca.contract import ContractError
+from backoffice.sync import connection
+from backoffice.sync.apply import apply
+from backoffice.sync.mirror import Mirror
+
+LIMIT = 50  # objects; one request each
+
+
+class Outcome(Enum):
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    CONFLICT = "conflict"
+    ABSENT = "absent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What came of one row; `text` is the remote's own where it failed."""
+
+    row: Any
+    outcome: Outcome
+    text: str = ""
+
+
+class Unavailable(Exception):
+    """The remote cannot be asked now; the text says why."""
+
+
+def refresh(mirror: Mirror, rows: Sequence[Any]) -> list[Refreshed]:
+    """Read the rows' objects from the remote and merge them. Stops at the first sign that the remote is out: the rest is not tried.
+
+    Raises Unavailable when the remote is off, paused or blocked, ValueError for more than LIMIT rows.
+    """
+    if len(rows) > LIMIT:
+        raise ValueError(f"{len(rows)} rows, but at most {LIMIT}")
+    if why := unavailable(mirror.remote):
+        raise Unavailable(why)
+    client = connection.client(mirror.remote)
+    results = []
+    for index, row in enumerate(rows):
+        try:
+            results.append(_refresh(mirror, row, client))
+        except RemoteError as error:
+            if connection.is_outage(error):
+                connection.failed(mirror.remote, error)
+                return results + [Refreshed(left, Outcome.FAILED, str(error)) for left in rows[index:]]
+            results.append(Refreshed(row, Outcome.FAILED, str(error)))
+    return results
+
+
+def unavailable(remote: str) -> str:
+    """Why the remote cannot be asked now; empty when it can."""
+    state = connection.state_of(remote)
+    if not state["on"]:
+        return _("The connection to iRECA is off: its address or token is not set.")
+    if not state["blocked"]:
+        return ""
+    if state["state"].paused:
+        return _("The exchange with iRECA is paused by a person.")
+    return _("iRECA is not available now: %(reason)s") % {"reason": state["state"].reason}
+
+
+def _refresh(mirror: Mirror, row: Any, client: Any) -> Refreshed:
+    try:
+        theirs = mirror.fetch(client, row.ireca_id)
+    except Refused as refusal:
+        # How iRECA says "no such object" is not documented, so its own words are shown.
+        return Refreshed(row, Outcome.ABSENT, str(refusal))
+    except ContractError as error:
+        return Refreshed(row, Outcome.FAILED, str(error))
+    connection.worked(mirror.remote)
+    if theirs is None:
+        return Refreshed(row, Outcome.ABSENT)
+    applied = apply(mirror, [theirs])
+    if applied.conflicts:
+        return Refreshed(row, Outcome.CONFLICT)
+    return Refreshed(row, Outcome.UNCHANGED if applied.unchanged else Outcome.CHANGED)
