@@ -75,7 +75,7 @@ class PermissionMirror(Mirror):
         return {"roleId": role, "actionId": action}
 
     def build(self, row: Permission) -> contract.Permission:
-        return self.struct(**{spec.attr: spec.read(row) for spec in self.fields})
+        return contract.Permission(role_id=row.role.ireca_id, action_id=row.action_id, is_allowed=row.is_allowed)
 
     def fetch(self, client: Any, ireca_id: str) -> contract.Permission | None:
         role, _, action = ireca_id.partition(":")

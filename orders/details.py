@@ -64,6 +64,8 @@ def read_due(client: Any) -> int:
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True)
         orders = list(due[:BATCH])
+        for order in orders:
+            order.details_due_at = now + LEASE
         Order._base_manager.filter(pk__in=[order.pk for order in orders]).update(details_due_at=now + LEASE)
     for index, order in enumerate(orders):
         try:
@@ -103,7 +105,8 @@ def _next(order: Order, refused: str = "") -> None:
     is_paid = order.status == PaymentStatus.PAID and order.delivery_status == DeliveryStatus.CLOSED
     missing = (is_paid and Receipt.Kind.SALE not in kinds) or (order.is_returned and Receipt.Kind.RETURN not in kinds)
     delay = AGAIN[min(order.details_attempts, len(AGAIN) - 1)] if missing or refused else None
-    Order._base_manager.filter(pk=order.pk, details_due_at=Order._base_manager.get(pk=order.pk).details_due_at).update(
+    # Where a change made it due again meanwhile, that stays.
+    Order._base_manager.filter(pk=order.pk, details_due_at=order.details_due_at).update(
         details_due_at=timezone.now() + delay if delay else None, details_attempts=order.details_attempts + 1
     )
 

@@ -104,14 +104,12 @@ class OrderMirror(Mirror):
         Parts(
             "payments",
             owner=Owner.THEIRS,
-            build=parts.build_payments,
             announce=parts.announce_payments,
             replace=parts.replace_payments,
         ),
         Parts(
             "returned_order",
             owner=Owner.THEIRS,
-            build=parts.build_refund,
             announce=parts.announce_refund,
             replace=parts.replace_refund,
         ),

@@ -179,10 +179,6 @@ def _with_defaults(part: Any) -> Any:
     return part
 
 
-def build_payments(order: Order) -> list[contract.Payment]:
-    return [_build(contract.Payment, PAYMENT, row) for row in order.payments.select_related("payment_type")]
-
-
 def announce_payments(payments: list[contract.Payment], keys: Keys) -> None:
     _announce(payments, Payment, PAYMENT, keys)
 
@@ -191,25 +187,6 @@ def replace_payments(changes: list[tuple[Order, list[contract.Payment]]], keys: 
     Payment.objects.filter(order__in=[order for order, _ in changes]).delete()
     Payment.objects.bulk_create(
         _fill(Payment(order=order), PAYMENT, value, keys) for order, values in changes for value in values
-    )
-
-
-def build_refund(order: Order) -> contract.ReturnedOrder | None:
-    refund = Refund.objects.filter(order=order).select_related("return_reason").first()
-    if refund is None:
-        return None
-    return _build(
-        contract.ReturnedOrder,
-        REFUND,
-        refund,
-        returned_payments=[
-            _build(contract.ReturnedPayment, REFUND_PAYMENT, row)
-            for row in refund.payments.select_related("payment_type")
-        ],
-        returned_goods=[
-            _build(contract.ReturnedGood, REFUND_GOOD, row)
-            for row in refund.goods.select_related("good", "return_reason")
-        ],
     )
 
 

@@ -83,3 +83,12 @@ def error_text(body: bytes) -> tuple[bool, str]:
     if text[:1] == "<":
         text = " ".join(re.sub(r"(?s)<(script|style).*?</\1>|<[^>]*>", " ", text).split())
     return False, text[:_TEXT_LIMIT]
+
+
+def is_page(body: bytes) -> bool:
+    """Whether the body of an answer is something for people, such as a web server's own error page: no JSON, not empty."""
+    try:
+        loads(body)
+    except MalformedJson:
+        return bool(body.strip())
+    return False

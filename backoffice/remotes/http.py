@@ -17,7 +17,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from .errors import Config, Refused, RemoteError, Retry, Unknown, documented_error, error_text
+from .errors import Config, Refused, RemoteError, Retry, Unknown, documented_error, error_text, is_page
 from .redact import redact
 from .transport import Bearer, RetryReads, never_sent, retry_after, tls_was_cut
 from .wirejson import BrokenRow, MalformedJson, iter_array, loads
@@ -310,7 +310,8 @@ class Session:
             )
         if status in (401, 403, 407):
             return Config(text, status=status)
-        if status in (404, 405) and not documented:
+        if not documented and (status == 405 or (status == 404 and is_page(call.answer))):
+            # Some web server's page. The API's own "not there", in whatever JSON or none, concerns one object only.
             return Config(f"Wrong address? HTTP {status}: {text}", status=status)
         if status in _LOST_BEHIND_GATEWAY and not call.repeatable:
             return Unknown(text, status=status)

@@ -126,15 +126,15 @@ class Embedded(Field):
 class Parts(Field):
     """A list of the contract that is rows of their own here (lines, payments, stock)."""
 
-    build: Callable[[Any], list[Any]] = field(kw_only=True)
+    build: Callable[[Any], list[Any]] | None = field(default=None, kw_only=True)  # None: only the remote says it
     announce: Callable[[list[Any], Keys], None] = field(kw_only=True)
     replace: Callable[[list[tuple[Any, list[Any]]], Keys], None] = field(kw_only=True)
 
     def columns(self) -> tuple[str, ...]:
         return ()
 
-    def read(self, row: Any) -> list[Any]:
-        return self.build(row)
+    def read(self, row: Any) -> Any:
+        return self.build(row) if self.build is not None else UNSET
 
     def want(self, owner: type[models.Model], value: Any, keys: Keys) -> None:
         self.announce(value or [], keys)
@@ -222,8 +222,9 @@ class Mirror:
         return ()
 
     def build(self, row: Any) -> Any:
-        """What we say about the row, in the contract's terms."""
-        return self.struct(**{self.key: row.ireca_id}, **{spec.attr: spec.read(row) for spec in self.fields})
+        """What we say about the row, in the contract's terms: all but what only the remote may say."""
+        said = {spec.attr: spec.read(row) for spec in self.fields if spec.owner is not Owner.THEIRS}
+        return self.struct(**{self.key: row.ireca_id}, **said)
 
     def base(self, row: Any) -> Any | None:
         """The last state both sides agreed on; None while the remote does not know the row."""

@@ -76,6 +76,8 @@ def test_a_write_may_be_answered_with_words_but_not_with_a_page() -> None:
         (200, '{"error": "Нет прав"}', "Нет прав"),
         (400, '{"error" => true, "message": "Модель не существует"}', "Модель не существует"),
         (404, '{"error": true, "message": "Модель не существует"}', "Модель не существует"),
+        (404, '{"detail": "no such order"}', '{"detail": "no such order"}'),
+        (404, "", "HTTP 404"),
         (405, '{"error": true, "message": "Так нельзя"}', "Так нельзя"),
         (422, '{"message": "title is required"}', "title is required"),
         (409, "plain words", "plain words"),

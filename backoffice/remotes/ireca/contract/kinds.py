@@ -265,6 +265,16 @@ def _write_ref_number(value: Any) -> Any:
     return int(text) if text is not None and text.isdecimal() and str(int(text)) == text else text
 
 
+def _write_known_ref(value: Any) -> Any:
+    ref = read_ref(value)
+    return OMIT if ref is None else ref
+
+
+def _write_known_ref_number(value: Any) -> Any:
+    ref = read_ref(value)
+    return OMIT if ref is None else _write_ref_number(ref)
+
+
 def _write_code(value: Any) -> Any:
     code = read_code(value)
     return OMIT if code is None else code
@@ -321,7 +331,14 @@ RefNumber = Annotated[str | UnsetType | None, Kind("ref", read_ref, _write_ref_n
 LineTaxRef = Annotated[
     str | UnsetType | None,
     # A number in the two examples that have it (197, 328), text everywhere else (T48).
-    Kind("ref", read_ref, read_ref, _same, {"create": _write_ref_number, "refund": _write_ref_number}),
+    # Left out when there is none: iRECA takes the good's (125).
+    Kind(
+        "ref",
+        read_ref,
+        _write_known_ref,
+        _same,
+        {"create": _write_known_ref_number, "refund": _write_known_ref_number},
+    ),
 ]
 Text = Annotated[str | UnsetType, Kind("text", read_text, read_text, _same)]
 LineUnit = Annotated[str | UnsetType, Kind("text", read_text, _write_line_unit, _same)]
