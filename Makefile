@@ -69,9 +69,8 @@ format: $(DEV_STAMP) ## Format code and templates
 	$(BIN)/ruff format $(CODE)
 	$(if $(TEMPLATES),$(BIN)/djade --target-version 5.2 $(TEMPLATES))
 
-messages: $(DEV_STAMP) ## Collect texts to translate and compile the catalogue (needs GNU gettext)
-	$(HERMETIC) $(BIN)/python manage.py makemessages --locale ru --no-location --ignore var --ignore .venv
-	$(HERMETIC) $(BIN)/python manage.py compilemessages --locale ru --ignore .venv
+messages: $(DEV_STAMP) ## Collect texts to translate and compile the catalogue; fails while a text waits
+	$(HERMETIC) $(BIN)/python -m backoffice.locale.collect
 
 lock: $(DEV_STAMP) ## Renew requirements*.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --universal \

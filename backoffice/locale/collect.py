@@ -79,14 +79,14 @@ class Found:
 def own_roots() -> list[Path]:
     """Directories of this project that hold texts for people."""
     base = Path(settings.BASE_DIR)
-    ours = {Path(app.path).relative_to(base).parts[0] for app in apps.get_app_configs() if _is_ours(app)}
+    ours = {Path(app.path).relative_to(base).parts[0] for app in apps.get_app_configs() if is_ours(app)}
     return [base / name for name in sorted(ours | {"backoffice", "templates"})]
 
 
 def third_party_roots() -> list[Path]:
     """Directories of installed apps that are neither ours nor Django's."""
     return [
-        Path(app.path) for app in apps.get_app_configs() if not _is_ours(app) and app.name.partition(".")[0] != "django"
+        Path(app.path) for app in apps.get_app_configs() if not is_ours(app) and app.name.partition(".")[0] != "django"
     ]
 
 
@@ -172,7 +172,7 @@ def main() -> int:
     return 1 if problems else 0
 
 
-def _is_ours(app: AppConfig) -> bool:
+def is_ours(app: AppConfig) -> bool:
     path = Path(app.path)
     return path.is_relative_to(settings.BASE_DIR) and "site-packages" not in path.parts
 
