@@ -1,0 +1,118 @@
+"""Clients, and the reasons of cancellation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.views import ChangeList
+
+from backoffice.sync.admin.base import MirroredAdmin
+from orders.admin import labels, search
+from orders.admin.forms import ClientForm
+from orders.models import Client, Order, ReturnReason
+
+
+class ClientChangeList(ChangeList):
+    """Counts orders for the clients of the page only."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = list(self.result_list)
+        counts = Order.objects.filter(client__in=rows).order_by().values_list("client").annotate(Count("pk"))
+        by_client = dict(counts)
+        for client in rows:
+            client.orders_count = by_client.get(client.pk, 0)
+        self.result_list = rows
+
+
+@admin.register(Client)
+class ClientAdmin(MirroredAdmin):
+    form = ClientForm
+    change_form_outer_before_template = "admin/orders/order/before.html"
+    list_display = ("name", "title", "shown_phone", "address", "orders_count", "source")
+    list_display_links = ("name",)
+    list_select_related = ("source",)
+    list_filter = (("source", RelatedDropdownFilter),)
+    search_fields = ("lastname",)  # the box; what it looks for is in search.py
+    search_help_text = gettext_lazy("Phone, name, company, INN or iRECA id")
+    readonly_fields = ("source", "external_id", "remote_updated_at", "orders_link")
+    fieldsets = (
+        (
+            gettext_lazy("Client"),
+            {
+                "classes": ["tab"],
+                "fields": [
+                    ("lastname", "firstname"),
+                    ("title", "inn"),
+                    ("phone", "email"),
+                    "birthday",
+                    "description",
+                    "orders_link",
+                    ("source", "external_id", "remote_updated_at"),
+                ],
+            },
+        ),
+        (
+            gettext_lazy("Address"),
+            {
+                "classes": ["tab"],
+                "fields": [
+                    ("address_city", "address_street"),
+                    ("address_home", "address_apartment"),
+                    "address_postindex",
+                    ("address_latitude", "address_longitude"),
+                ],
+            },
+        ),
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ClientChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Client], search_term: str
+    ) -> tuple[QuerySet[Client], bool]:
+        term = search_term.strip()
+        return (search.clients(queryset, term) if term else queryset), False
+
+    @admin.display(description=gettext_lazy("name"), ordering="lastname")
+    def name(self, client: Client) -> str:
+        return str(client)
+
+    @admin.display(description=gettext_lazy("phone"))
+    def shown_phone(self, client: Client) -> SafeString | str:
+        return labels.phone_link(client)
+
+    @admin.display(description=gettext_lazy("address"))
+    def address(self, client: Client) -> str:
+        parts = [client.address_city, client.address_street, client.address_home, client.address_apartment]
+        return ", ".join(filter(None, parts)) or "–"
+
+    @admin.display(description=gettext_lazy("orders"))
+    def orders_count(self, client: Any) -> SafeString:
+        return self._orders(client, str(client.orders_count))
+
+    @admin.display(description=gettext_lazy("orders"))
+    def orders_link(self, client: Client) -> SafeString | str:
+        return self._orders(client, _("Orders of this client")) if client.pk else "–"
+
+    def _orders(self, client: Client, text: str) -> SafeString:
+        url = reverse("admin:orders_order_changelist")
+        return format_html('<a class="text-link" href="{}?client__id__exact={}">{}</a>', url, client.pk, text)
+
+
+@admin.register(ReturnReason)
+class ReturnReasonAdmin(MirroredAdmin):
+    list_display = ("title", "type")
+    search_fields = ("title",)
+    fields = ("title", "type")
+    readonly_fields = ("type",)

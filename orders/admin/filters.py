@@ -1,0 +1,115 @@
+"""Filters of the order list. Each narrows by an indexed column, and none reads the table to offer its choices."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
+from unfold.utils import parse_date_str
+
+from backoffice.sync import dictionaries
+from orders import details
+from orders.models import DeliveryStatus, PaymentStatus
+
+FINISHED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
+
+
+def day_start(day: date) -> datetime:
+    """Midnight in the time zone of whoever looks."""
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def code_choices(kind: str, known: Any, *, current: int | None = None) -> list[tuple[int, str]]:
+    """Our codes, the remote's and the one that is there now, each with its label."""
+    codes = {*known.values, *(int(code) for code in dictionaries.titles(kind) if code.isdigit())}
+    if current is not None:
+        codes.add(current)
+    return [(code, dictionaries.label(kind, code, known)) for code in sorted(codes)]
+
+
+class CodeFilter(DropdownFilter):
+    """By a code of the remote, with the label that a dictionary gives it."""
+
+    kind: str
+    known: Any
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(code), label) for code, label in code_choices(self.kind, self.known)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value()
+        return queryset.filter(**{self.parameter_name: int(value)}) if value and value.isdigit() else queryset
+
+
+class DeliveryFilter(CodeFilter):
+    title, parameter_name = _("delivery"), "delivery_status"
+    kind, known = "orderDeliveryStatuses", DeliveryStatus
+
+
+class PaymentFilter(CodeFilter):
+    title, parameter_name = _("payment"), "status"
+    kind, known = "orderStatuses", PaymentStatus
+
+
+class DayFilter(DropdownFilter):
+    """The day of the window, for the days that a dispatcher works on."""
+
+    title, parameter_name = _("day"), "day"
+    DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("today", _("Today")),
+            ("tomorrow", _("Tomorrow")),
+            ("yesterday", _("Yesterday")),
+            ("late", _("Late: the window is over and the order is open")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() == "late":
+            return queryset.filter(delivery_time_to__lt=timezone.now()).exclude(delivery_status__in=FINISHED)
+        if self.value() not in self.DAYS:
+            return queryset
+        day = timezone.localdate() + timedelta(days=self.DAYS[self.value()])
+        return queryset.filter(delivery_time_from__gte=day_start(day), delivery_time_from__lt=day_start(day + _DAY))
+
+
+class AttentionFilter(DropdownFilter):
+    """What must not be forgotten."""
+
+    title, parameter_name = _("attention"), "attention"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("no_courier", _("Open, without a courier")),
+            ("no_receipt", _("Paid and closed, without a receipt")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        conditions = {
+            "no_courier": Q(courier__isnull=True) & ~Q(delivery_status__in=FINISHED),
+            "no_receipt": details.without_receipt(),
+        }
+        condition = conditions.get(self.value() or "")
+        return queryset.filter(condition) if condition is not None else queryset
+
+
+class WindowFilter(RangeDateFilter):
+    """Days of the window, both of them included."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        first = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_from") or "")
+        last = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_to") or "")
+        if first:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": day_start(first)})
+        if last:
+            queryset = queryset.filter(**{f"{self.field_path}__lt": day_start(last + _DAY)})
+        return queryset
+
+
+_DAY = timedelta(days=1)

@@ -1,0 +1,177 @@
+"""Tabs of the order's form that are rows of their own: lines to edit; payments, receipts and the journal to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Max, Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import TabularInline
+from unfold.forms import PaginationInlineFormSet
+
+from backoffice.sync.admin.base import MirroredTabularInline
+from fiscal.models import Receipt
+from orders.admin import labels
+from orders.admin.forms import LineForm
+from orders.models import (
+    CanceledItem,
+    JournalEntry,
+    Line,
+    LineSpecificity,
+    LineWarehouse,
+    Payment,
+    StatusChange,
+)
+
+
+class ViewOnlyInline(TabularInline):
+    """Rows that iRECA owns."""
+
+    extra = 0
+    tab = True
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LineFormSet(PaginationInlineFormSet):
+    """Lines of an order; a new one goes to the end."""
+
+    def save_new(self, form: Any, commit: bool = True) -> Line:
+        last = self.instance.lines.aggregate(last=Max("position"))["last"]
+        form.instance.position = 0 if last is None else last + 1
+        return super().save_new(form, commit)
+
+
+class LineInline(MirroredTabularInline):
+    """What is delivered. The rest of a line (marking, warehouses, characteristics) is on its own page."""
+
+    model = Line
+    form = LineForm
+    formset = LineFormSet
+    tab = True
+    show_change_link = True
+    autocomplete_fields = ("good", "tax")
+    fields = ("good", "count", "price", "total", "discount_total", "tax", "unit", "also")
+    readonly_fields = ("also",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related(
+                Prefetch("warehouses", LineWarehouse.objects.select_related("warehouse")),
+                Prefetch("specificities", LineSpecificity.objects.select_related("specificity")),
+                Prefetch("canceled_items", CanceledItem.objects.select_related("return_reason")),
+            )
+        )
+
+    @admin.display(description=gettext_lazy("also"))
+    def also(self, line: Line) -> SafeString | str:
+        """What the line's own page holds, in short."""
+        if line.pk is None:
+            return "–"
+        notes = [
+            *(f"{part.warehouse}: {part.count.normalize():f}" for part in line.warehouses.all()),
+            *(f"{part.specificity} ×{part.count.normalize():f}" for part in line.specificities.all()),
+            *(
+                _("cancelled %(count)s: %(reason)s")
+                % {"count": f"{part.count.normalize():f}", "reason": part.return_reason or "–"}
+                for part in line.canceled_items.all()
+            ),
+        ]
+        if line.mark_value or line.mark_binary_value:
+            notes.append(_("marked"))
+        html = '<div class="text-xs whitespace-nowrap">{}</div>'
+        return format_html_join("", html, ((note,) for note in notes)) or "–"
+
+
+class PaymentInline(ViewOnlyInline):
+    model = Payment
+    fields = readonly_fields = ("paid_in", "price", "payment_type", "card_mask", "rrn", "card_auth", "payment_ref")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
+        return super().get_queryset(request).select_related("payment_type")
+
+
+class ReceiptInline(ViewOnlyInline):
+    """Fiscal receipts, with what a buyer or an inspector needs to check them."""
+
+    model = Receipt
+    show_change_link = True
+    fields = readonly_fields = ("kind", "date_time_receipt", "fn", "fd_number", "fiscal_sign", "shift_number")
+
+
+class StatusChangeInline(ViewOnlyInline):
+    """Where and when the delivery state changed; beneath it what iRECA's journal tells."""
+
+    model = StatusChange
+    verbose_name_plural = gettext_lazy("journal")
+    template_after = "admin/orders/order/journal.html"
+    hide_title = True
+    fields = readonly_fields = ("at", "delivery", "return_reason", "place")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StatusChange]:
+        return super().get_queryset(request).select_related("return_reason")
+
+    @admin.display(description=gettext_lazy("at"))
+    def at(self, change: StatusChange) -> str:
+        return labels.moment(change.created_at)
+
+    @admin.display(description=gettext_lazy("delivery"))
+    def delivery(self, change: StatusChange) -> SafeString:
+        return labels.delivery_badge(change.delivery_status)
+
+    @admin.display(description=gettext_lazy("place"))
+    def place(self, change: StatusChange) -> SafeString | str:
+        return labels.place(change)
+
+
+def journal(order: Any) -> list[dict[str, Any]]:
+    """iRECA's journal of an order for `journal.html`: when, who, what, and each attribute before and after."""
+    return [
+        {
+            "entry": entry,
+            "changes": [
+                (name, (entry.before or {}).get(name), (entry.after or {}).get(name))
+                for name in dict.fromkeys([*(entry.before or {}), *(entry.after or {})])
+            ],
+        }
+        for entry in JournalEntry.objects.filter(order=order).select_related("courier")
+    ]
+
+
+class LineWarehouseInline(MirroredTabularInline):
+    model = LineWarehouse
+    autocomplete_fields = ("warehouse",)
+    fields = ("warehouse", "count", "took_count")
+    readonly_fields = ("took_count",)
+
+
+class LineSpecificityInline(MirroredTabularInline):
+    model = LineSpecificity
+    autocomplete_fields = ("specificity",)
+    fields = ("specificity", "count", "price")
+
+
+class CanceledItemInline(ViewOnlyInline):
+    """What the courier took off the line."""
+
+    model = CanceledItem
+    tab = False
+    fields = readonly_fields = ("created_at", "count", "return_reason")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CanceledItem]:
+        return super().get_queryset(request).select_related("return_reason")

@@ -1,0 +1,85 @@
+"""How orders look in lists and forms: badges for codes, windows, phones, places."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.template.loader import get_template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from backoffice.sync import dictionaries
+from orders.models import DeliveryStatus, Order, PaymentStatus
+
+DELIVERY_COLOURS = {
+    DeliveryStatus.NEW: "default",
+    DeliveryStatus.PREPARED: "default",
+    DeliveryStatus.TAKEN: "info",
+    DeliveryStatus.DELIVERED: "primary",
+    DeliveryStatus.CLOSED: "success",
+    DeliveryStatus.CANCELLED: "danger",
+}
+PAYMENT_COLOURS = {PaymentStatus.PAID: "success", PaymentStatus.UNPAID: "default"}
+
+
+def badge(text: str, colour: str = "default", title: str = "") -> SafeString:
+    return get_template("unfold/helpers/label.html").render({"type": colour, "text": text, "label_title": title})
+
+
+def delivery_text(code: int | None) -> str:
+    return dictionaries.label("orderDeliveryStatuses", code, DeliveryStatus)
+
+
+def delivery_badge(code: int | None) -> SafeString:
+    return badge(delivery_text(code), DELIVERY_COLOURS.get(code, "warning"))  # type: ignore[call-overload]  # any code
+
+
+def payment_badge(code: int) -> SafeString:
+    text = dictionaries.label("orderStatuses", code, PaymentStatus)
+    return badge(text, PAYMENT_COLOURS.get(code, "warning"))  # type: ignore[call-overload]  # any code
+
+
+def receipt_badge(order: Order, *, is_there: bool) -> SafeString | str:
+    """Whether the receipt of an order is there, and an alarm where it should be."""
+    if is_there:
+        return badge(_("Receipt"), "success")
+    if order.status == PaymentStatus.PAID and order.delivery_status == DeliveryStatus.CLOSED:
+        return badge(_("Missing"), "danger", _("Paid and closed, but there is no receipt."))
+    return "–"
+
+
+def window(start: datetime | None, end: datetime | None) -> str:
+    """The delivery window in local time, as short as it can be without doubt."""
+    if start is None or end is None:
+        return " – ".join(_moment(value) if value else "…" for value in (start, end)) if start or end else "–"
+    if timezone.localtime(start).date() == timezone.localtime(end).date():
+        return f"{_moment(start)}–{timezone.localtime(end):%H:%M}"
+    return f"{_moment(start)} – {_moment(end)}"
+
+
+def _moment(value: datetime) -> str:
+    local = timezone.localtime(value)
+    return f"{local:%d.%m}{'' if local.year == timezone.localdate().year else f'.{local:%Y}'} {local:%H:%M}"
+
+
+def phone_link(row: Any) -> SafeString | str:
+    """The phone of an order or a client as a link that dials it."""
+    if not row.phone:
+        return "–"
+    dialled = row.phone_e164 or "".join(c for c in row.phone if c.isdigit() or c == "+")
+    return format_html('<a class="whitespace-nowrap" href="tel:{}">{}</a>', dialled, row.phone)
+
+
+def place(row: Any) -> SafeString | str:
+    """Coordinates as a link that opens whatever shows maps there."""
+    if row.latitude is None or row.longitude is None:
+        return "–"
+    latitude, longitude = f"{row.latitude:.6f}", f"{row.longitude:.6f}"
+    return format_html('<a class="text-link" href="geo:{0},{1}">{0}, {1}</a>', latitude, longitude)
+
+
+def moment(value: datetime | None) -> str:
+    return formats.localize(timezone.localtime(value)) if value else "–"

@@ -1,0 +1,195 @@
+"""The order list and the order form: where dispatchers spend their day."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, RelatedDropdownFilter
+from unfold.views import ChangeList
+
+from backoffice.sync.admin.base import MirroredAdmin
+from fiscal.models import Receipt
+from orders.admin import labels, search
+from orders.admin.bulk import BulkActionsMixin
+from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, PaymentFilter, WindowFilter
+from orders.admin.forms import OrderForm
+from orders.admin.inlines import LineInline, PaymentInline, ReceiptInline, StatusChangeInline, journal
+from orders.models import Line, Order
+
+ADDRESS = ("city", "street", "home", "apartment", "postindex", "latitude", "longitude", "is_use_google_geo")
+
+
+def _address(prefix: str) -> list[Any]:
+    names = [f"{prefix}_{part}" for part in ADDRESS]
+    return [f"{prefix}_line", *(tuple(names[i : i + 2]) for i in range(0, len(names), 2))]
+
+
+class OrderChangeList(ChangeList):
+    """What the list shows of other tables is read once for the page, not in a join over the whole table."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        self.queryset = self.queryset.defer("remote_data", "sync_conflict", "description")
+        super().get_results(request)
+        rows = list(self.result_list)
+        ids = [order.pk for order in rows]
+        sums = Line.objects.filter(order__in=ids).order_by().values_list("order").annotate(Sum("discount_total"))
+        discounts = dict(sums)
+        with_receipt = set(
+            Receipt.objects.filter(order__in=ids, kind=Receipt.Kind.SALE).values_list("order_id", flat=True)
+        )
+        for order in rows:
+            order.payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
+            order.has_receipt = order.pk in with_receipt
+        self.result_list = rows
+
+
+@admin.register(Order)
+class OrderAdmin(BulkActionsMixin, MirroredAdmin):
+    form = OrderForm
+    actions = (*BulkActionsMixin.BULK_ACTIONS, *MirroredAdmin.actions)
+    change_form_outer_before_template = "admin/orders/order/before.html"
+    list_display = (
+        "shown_number",
+        "window",
+        "shown_address",
+        "shown_phone",
+        "shown_client",
+        "courier",
+        "payable",
+        "payment",
+        "delivery",
+        "receipt",
+        "source",
+    )
+    list_select_related = ("client", "courier", "source")
+    list_filter = (
+        DayFilter,
+        ("delivery_time_from", WindowFilter),
+        DeliveryFilter,
+        PaymentFilter,
+        ("courier", AutocompleteSelectFilter),
+        AttentionFilter,
+        ("is_agreed", BooleanRadioFilter),
+        ("source", RelatedDropdownFilter),
+    )
+    list_fullwidth = True
+    search_fields = ("number",)  # the box; what it looks for is in search.py
+    search_help_text = gettext_lazy("Number, iRECA id, phone, client or address")
+    autocomplete_fields = ("courier", "client", "supplier", "payment_type", "return_reason")
+    inlines = (LineInline, PaymentInline, ReceiptInline, StatusChangeInline)
+    readonly_fields = (
+        "from_line",
+        "to_line",
+        "source",
+        "external_id",
+        "created_at",
+        "shown_payable",
+        "original_payment_type",
+        "fr_used_payment_type",
+        "is_edited",
+        "is_refund",
+        "is_returned",
+    )
+    fieldsets = (
+        (
+            gettext_lazy("Order"),
+            {
+                "classes": ["tab"],
+                "fields": [
+                    ("number", "is_agreed"),
+                    ("delivery_time_from", "delivery_time_to"),
+                    ("courier", "supplier"),
+                    ("delivery_status", "return_reason"),
+                    ("client", "phone"),
+                    ("client_firstname", "client_lastname"),
+                    ("client_inn", "client_email"),
+                    ("payment_type", "status"),
+                    ("amount_to_pay", "shown_payable"),
+                    ("prepayment_sum", "cash"),
+                    "description",
+                    ("original_payment_type", "fr_used_payment_type"),
+                    ("is_edited", "is_refund", "is_returned"),
+                    ("source", "external_id", "created_at"),
+                ],
+            },
+        ),
+        (gettext_lazy("Where to"), {"classes": ["tab"], "fields": _address("to")}),
+        (gettext_lazy("Where from"), {"classes": ["tab"], "fields": _address("from")}),
+    )
+
+    # the list
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return OrderChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        term = search_term.strip()
+        return (search.orders(queryset, term) if term else queryset), False
+
+    @admin.display(description=gettext_lazy("number"), ordering="number")
+    def shown_number(self, order: Order) -> str:
+        return str(order)
+
+    @admin.display(description=gettext_lazy("window"), ordering="delivery_time_from")
+    def window(self, order: Order) -> str:
+        return labels.window(order.delivery_time_from, order.delivery_time_to)
+
+    @admin.display(description=gettext_lazy("address"))
+    def shown_address(self, order: Order) -> str:
+        return order.address or "–"
+
+    @admin.display(description=gettext_lazy("phone"))
+    def shown_phone(self, order: Order) -> SafeString | str:
+        return labels.phone_link(order if order.phone or order.client is None else order.client)
+
+    @admin.display(description=gettext_lazy("client"))
+    def shown_client(self, order: Order) -> str:
+        written = " ".join(filter(None, [order.client_lastname, order.client_firstname]))
+        return str(order.client or written or "–")
+
+    @admin.display(description=gettext_lazy("to pay"))
+    def payable(self, order: Any) -> Decimal:
+        """After the discounts and surcharges of the lines (T71)."""
+        return order.payable
+
+    @admin.display(description=gettext_lazy("payment"), ordering="status")
+    def payment(self, order: Order) -> SafeString:
+        return labels.payment_badge(order.status)
+
+    @admin.display(description=gettext_lazy("delivery"), ordering="delivery_status")
+    def delivery(self, order: Order) -> SafeString:
+        return labels.delivery_badge(order.delivery_status)
+
+    @admin.display(description=gettext_lazy("receipt"))
+    def receipt(self, order: Any) -> SafeString | str:
+        return labels.receipt_badge(order, is_there=order.has_receipt)
+
+    # the form
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        return super().get_queryset(request).select_related(*self.autocomplete_fields)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {**OrderForm.window_today(), **super().get_changeform_initial_data(request)}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj is not None:
+            context["journal"] = journal(obj)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
+    @admin.display(description=gettext_lazy("to pay after discounts"))
+    def shown_payable(self, order: Order) -> Decimal | str:
+        if order.pk is None:
+            return "–"
+        discounts = order.lines.aggregate(sum=Sum("discount_total"))["sum"] or Decimal(0)
+        return order.amount_to_pay + discounts
