@@ -86,7 +86,7 @@ def error_text(body: bytes) -> tuple[bool, str]:
 
 
 def is_page(body: bytes) -> bool:
-    """Whether the body of an answer is something for people, such as a web server's own error page: no JSON, not empty."""
+    """Whether the body of an answer is for people, such as a web server's own error page: no JSON, not empty."""
     try:
         loads(body)
     except MalformedJson:

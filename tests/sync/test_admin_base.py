@@ -10,7 +10,7 @@ from django.test import Client as Browser
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from couriers.models import Courier, Role
-from tests.sync.admin_pages import loaded, messages
+from tests.sync.admin_pages import loaded
 
 pytestmark = pytest.mark.django_db
 

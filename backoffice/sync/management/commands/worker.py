@@ -14,6 +14,7 @@ class Command(BaseCommand):
         "Send changes, process callbacks and run scheduled pulls until interrupted (Ctrl-C or SIGTERM). "
         "Any number of workers may run at once, on any number of machines."
     )
+    requires_system_checks = ()  # a fault of some page must not stop the changes
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="do all that is due, then stop")

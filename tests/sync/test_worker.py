@@ -1,0 +1,143 @@
+"""The worker as a process of its own: killed in the middle, started again, stopped politely; volume in few requests."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from backoffice.remotes.sandbox import Sandbox
+from backoffice.sync import lease
+from backoffice.sync.models import Push, Worker
+from orders.models import Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(environment: Callable[[], dict[str, str]], *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "worker", *arguments],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def fill(count: int) -> None:
+    """Orders made here, not yet known to iRECA."""
+    template = Order.objects.get(ireca_id="209900")
+    Order.objects.bulk_create(
+        Order(
+            number=f"N-{index}",
+            description=f"state {index}",
+            client=template.client,
+            payment_type=template.payment_type,
+            amount_to_pay=Decimal("100.00"),
+            to_city="Санкт-Петербург",
+            to_street="Улица правды",
+            to_home="24",
+            delivery_time_from=datetime(2026, 11, 21, 9, tzinfo=UTC),
+            delivery_time_to=datetime(2026, 11, 21, 11, tzinfo=UTC),
+        )
+        for index in range(count)
+    )
+
+
+def test_a_killed_worker_loses_nothing(ireca: Sandbox, child_environment: Callable[[], dict[str, str]]) -> None:
+    """kill -9 in the middle of 2,000 pushes; after a restart the remote holds the last state of all of them."""
+    fill(2000)
+    # Small batches, and an answer that takes its time: the kill falls into the middle.
+    environment = lambda: {**child_environment(), "PUSH_BATCH": "100"}  # noqa: E731  two callers need the same dict
+    ireca.faults.set("delay", seconds=0.1, path_contains="replace")
+    process = start(environment)
+    try:
+        wait_until(lambda: Push.objects.filter(state=Push.State.DONE).count() >= 500)
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+    done = Push.objects.filter(state=Push.State.DONE).count()
+    assert 500 <= done < 2000
+    held = Push.objects.exclude(lease_owner="").count()
+    Order.objects.filter(number="N-3").update(description="the last state")
+    ireca.faults.clear()
+    again = start(environment, "--once")
+    output, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, output
+    assert held <= 100
+    assert not Push.objects.filter(state__in=Push.OPEN).exists()
+    for index, ireca_id in enumerate(
+        Order.objects.filter(number__startswith="N-").order_by("id").values_list("ireca_id", flat=True)
+    ):
+        state = ireca.order(ireca_id)
+        assert state is not None
+        assert state["description"] == ("the last state" if index == 3 else f"state {index}")
+    assert ireca.violations == []
+
+
+def test_a_worker_stops_politely(ireca: Sandbox, child_environment: Callable[[], dict[str, str]]) -> None:
+    process = start(child_environment)
+    try:
+        wait_until(lambda: Worker.objects.filter(stopped_at__isnull=True, name__contains=f":{process.pid}:").exists())
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    assert "stopped" in output
+    assert Worker.objects.get(name__contains=f":{process.pid}:").stopped_at is not None
+
+
+def test_five_thousand_changes_leave_in_twenty_requests(
+    ireca: Sandbox, child_environment: Callable[[], dict[str, str]]
+) -> None:
+    fill(5000)
+    output, _ = (process := start(child_environment, "--once")).communicate(timeout=300)
+    assert process.returncode == 0, output
+    writes = [
+        request for request in ireca.requests if request["path"].startswith("/orders") and request["method"] != "GET"
+    ]
+    assert len(writes) <= 20
+    assert Order.objects.filter(sync_state="clean").count() == 5003
+    assert ireca.violations == []
+
+
+def test_two_workers_share_the_work(ireca: Sandbox, child_environment: Callable[[], dict[str, str]]) -> None:
+    fill(600)
+    environment = lambda: {**child_environment(), "PUSH_BATCH": "50"}  # noqa: E731  two callers need the same dict
+    ireca.faults.set("delay", seconds=0.2, path_contains="replace")
+    workers = [start(environment, "--once") for _ in range(2)]
+    outputs = [process.communicate(timeout=120)[0] for process in workers]
+    assert [process.returncode for process in workers] == [0, 0], outputs
+    sent = [
+        order["orderId"]
+        for request in ireca.requests
+        if request["path"] == "/orders/replace"
+        for order in request["body"]
+    ]
+    assert len(sent) == len(set(sent)) == 600
+    assert not Push.objects.filter(state__in=Push.OPEN).exists()
+
+
+def test_a_dead_process_holds_nothing() -> None:
+    host, pid, token = lease.owner().split(":")
+    assert not lease._is_dead(lease.owner("messages"))
+    assert lease._is_dead(f"{host}:{pid}:othertok")
+    assert not lease._is_dead(f"elsewhere:{pid}:{token}")
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    assert lease._is_dead(f"{host}:{finished.pid}:{token}")
