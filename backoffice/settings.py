@@ -146,6 +146,8 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
+    "GLOBAL_CALLBACK": "backoffice.navigation.every_page",
+    "SIDEBAR": {"show_search": True, "navigation": "backoffice.navigation.sidebar"},
 }
 
 

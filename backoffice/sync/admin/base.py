@@ -15,7 +15,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.loader import get_template
 from django.urls import path, reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -26,6 +25,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync.admin.actions import SyncActionsMixin
 from backoffice.sync.admin.forms import RowForm, secret_formfield
+from backoffice.sync.admin.labels import badge
 from backoffice.sync.admin.lists import BigTableMixin
 from backoffice.sync.admin.panel import SyncFieldsMixin, panel
 from backoffice.sync.admin.references import ReferencesMixin
@@ -131,13 +131,7 @@ class MirroredAdmin(SyncFieldsMixin, SyncActionsMixin, EditableAdmin):
     @admin.display(description=gettext_lazy("Sync"), ordering="sync_state")
     def sync_badge(self, obj: Any) -> str:
         """The state as a coloured label; the refusal's text is its title."""
-        return get_template("unfold/helpers/label.html").render(
-            {
-                "type": LABELS.get(obj.sync_state, ""),
-                "text": obj.get_sync_state_display(),
-                "label_title": Truncator(obj.sync_error).chars(300),
-            }
-        )
+        return badge(obj.get_sync_state_display(), LABELS.get(obj.sync_state, ""), Truncator(obj.sync_error).chars(300))
 
     # permissions
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backoffice.remotes.redact import redact
+from backoffice.sync.admin.labels import link, pretty_json
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.refresh import unavailable
@@ -45,14 +42,6 @@ def panel(model_admin: Any, request: HttpRequest, row: Any) -> dict[str, Any]:
         "refresh_url": reverse(model_admin.page_name("refresh"), args=[row.pk]) if may_change else "",
         "conflict_url": reverse(model_admin.page_name("conflict"), args=[row.pk]) if may_change else "",
     }
-
-
-def pretty_json(value: Any) -> SafeString | str:
-    """JSON for reading, secrets masked; a dash where there is none."""
-    if value is None:
-        return "–"
-    text = redact(json.dumps(value, ensure_ascii=False, indent=2))
-    return format_html('<pre class="whitespace-pre-wrap break-words text-xs">{}</pre>', text)
 
 
 class SyncFieldsMixin:
@@ -98,21 +87,13 @@ class SyncFieldsMixin:
         text = " · ".join(
             filter(None, [push.get_action_display(), push.get_state_display(), push.waits_for, push.error])
         )
-        return format_html(
-            '<a class="text-primary-600 underline" href="{}">{}</a>',
-            reverse("admin:sync_push_change", args=[push.pk]),
-            text,
-        )
+        return link(reverse("admin:sync_push_change", args=[push.pk]), text)
 
     @admin.display(description=gettext_lazy("Exchanges"))
     def sync_exchanges(self, obj: Any) -> str:
         subject = f"{self.mirror.entity}:{obj.ireca_id}"  # type: ignore[attr-defined]
-        return format_html(
-            '<a class="text-primary-600 underline" href="{}?q={}">{}</a>',
-            reverse("admin:sync_exchange_changelist"),
-            subject,
-            _("HTTP requests that concerned %(subject)s") % {"subject": subject},
-        )
+        url = reverse("admin:sync_exchange_changelist", query={"q": subject})
+        return link(url, _("HTTP requests that concerned %(subject)s") % {"subject": subject})
 
     @admin.display(description=gettext_lazy("Last agreed state"))
     def sync_agreed(self, obj: Any) -> str:

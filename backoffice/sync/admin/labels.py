@@ -1,0 +1,49 @@
+"""Small pieces of HTML that lists share."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.template.loader import get_template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from backoffice.remotes.redact import redact
+
+
+def badge(text: Any, kind: str = "", title: str = "") -> str:
+    """A coloured label; `kind` is success, info, warning, danger or nothing."""
+    return get_template("unfold/helpers/label.html").render({"type": kind, "text": text, "label_title": title})
+
+
+def link(url: str, text: Any) -> SafeString:
+    return format_html('<a class="text-primary-600 underline dark:text-primary-500" href="{}">{}</a>', url, text)
+
+
+def short(text: str, length: int = 80) -> str:
+    """The beginning of a long text, the whole as its title."""
+    if len(text) <= length:
+        return text
+    return format_html('<span title="{}">{}</span>', text, Truncator(text).chars(length))
+
+
+def block(text: str) -> SafeString | str:
+    """Text as it is, secrets masked; a dash where there is none."""
+    if not text:
+        return "–"
+    return format_html('<pre class="whitespace-pre-wrap break-words text-xs">{}</pre>', redact(text))
+
+
+def pretty_json(value: Any) -> SafeString | str:
+    """A JSON value for reading, secrets masked."""
+    return "–" if value is None else block(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def pretty_body(body: str) -> SafeString | str:
+    """The body of a message: indented where it is JSON, as it is where it is not."""
+    try:
+        return pretty_json(json.loads(body))
+    except ValueError:
+        return block(body)

@@ -1,0 +1,72 @@
+"""The catalogue: goods with their stock, characteristics, warehouses, suppliers."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.sync.admin.base import MirroredAdmin, MirroredTabularInline
+from catalog.models import Good, Specificity, Stock, Supplier, Warehouse
+
+
+class StockInline(MirroredTabularInline):
+    model = Stock
+    tab = True
+    autocomplete_fields = ("warehouse",)
+
+
+@admin.register(Good)
+class GoodAdmin(MirroredAdmin):
+    list_display = ("title", "article", "price", "unit", "parent", "is_active")
+    list_select_related = ("parent",)
+    list_filter = ("is_active",)
+    search_fields = ("title__icontains", "article__startswith", "ireca_id__exact")
+    search_help_text = _("A part of the title, the beginning of the article, or an iRECA id")
+    ordering = ("title", "id")
+    autocomplete_fields = ("parent", "tax")
+    inlines = (StockInline,)
+    fieldsets = (
+        (None, {"fields": (("title", "article"), ("parent", "is_active"), ("price", "unit"), ("tax", "calc_id"))}),
+        (
+            _("More"),
+            {"fields": (("weight", "multiplicity"), "description", ("image_url", "image_big_url"))},
+        ),
+    )
+
+
+@admin.register(Specificity)
+class SpecificityAdmin(MirroredAdmin):
+    list_display = ("title", "value", "article", "price", "parent", "is_active")
+    list_select_related = ("parent",)
+    list_filter = ("is_active",)
+    search_fields = ("title__icontains", "value__icontains", "article__startswith", "ireca_id__exact")
+    ordering = ("title", "value", "id")
+    autocomplete_fields = ("parent",)
+    fieldsets = (
+        (None, {"fields": (("title", "value"), ("article", "price"), ("parent", "is_active"))}),
+        (_("Images"), {"fields": ("image_url", "image_big_url")}),
+    )
+
+
+@admin.register(Warehouse)
+class WarehouseAdmin(MirroredAdmin):
+    list_display = ("title", "city", "street", "house", "phone", "is_active")
+    list_filter = ("is_active",)
+    search_fields = ("title__icontains", "street__icontains", "ireca_id__exact")
+    ordering = ("title", "id")
+    readonly_fields = ("remote_updated_at",)
+    fieldsets = (
+        (None, {"fields": (("title", "is_active"), "description")}),
+        (_("Address"), {"fields": ("city", "street", ("house", "apartment"), ("latitude", "longitude"))}),
+        (_("Person in charge"), {"fields": (("firstname", "lastname"), "phone", "remote_updated_at")}),
+    )
+
+
+@admin.register(Supplier)
+class SupplierAdmin(MirroredAdmin):
+    list_display = ("title", "inn", "phone", "tax")
+    list_select_related = ("tax",)
+    search_fields = ("title__icontains", "inn__exact", "ireca_id__exact")
+    ordering = ("title", "id")
+    autocomplete_fields = ("tax",)
+    fields = ("title", "inn", "phone", "address", "tax", "description")
