@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +18,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.encoding import force_str
 from django.utils.translation import override
+from playwright.sync_api import expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
 from backoffice.locale import collect
 
@@ -199,7 +202,7 @@ def test_the_header_switches_the_language_and_the_choice_stays(client: Client, a
     assert form is not None
     assert f'action="{reverse("set_language")}"' in form.group()
     assert f'name="next" value="{address}"' in form.group()
-    assert 'name="language" value="en" lang="en"' in form.group()
+    assert re.search(r'<button [^>]*name="language" value="en" lang="en"[^>]*>English</button>', form.group())
     assert 'value="ru"' not in form.group()
     changed = client.post(reverse("set_language"), {"language": "en", "next": address})
 
@@ -207,11 +210,33 @@ def test_the_header_switches_the_language_and_the_choice_stays(client: Client, a
     assert client.get(address).headers["Content-Language"] == "en"
 
 
-def test_filters_can_be_reached_with_the_keyboard(admin_client: Client) -> None:
-    page = admin_client.get(reverse("admin:orders_order_changelist")).text
+@pytest.mark.browser
+def test_filters_can_be_reached_with_the_keyboard(live_server: LiveServer, admin_client: Client) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no browser")
+    session = admin_client.cookies["sessionid"].value
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(locale="ru-RU", viewport={"width": 1280, "height": 720})
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page = context.new_page()
+        page.goto(live_server.url + reverse("admin:orders_order_changelist"))
+        shortcut, panel = page.get_by_role("button", name="Фильтры"), page.locator("#changelist-filter")
+        expect(panel).to_be_hidden()
 
-    assert re.search(r'<button type="button"[^>]*aria-controls="changelist-filter"', page)
-    assert 'id="changelist-filter"' in page
+        for _press in range(60):
+            page.keyboard.press("Tab")
+            if shortcut.evaluate("element => element === document.activeElement"):
+                break
+        expect(shortcut).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(panel).to_be_visible()
+        expect(panel.locator(":focus")).to_have_count(1)
+        page.keyboard.press("Escape")
+        expect(panel).to_be_hidden()
+        expect(shortcut).to_be_focused()
+        browser.close()
 
 
 class Words(HTMLParser):

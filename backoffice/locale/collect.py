@@ -2,7 +2,8 @@
 
 The texts are ours and those of third-party apps (unfold ships no Russian; simple-history's is filed under a name that
 Django does not read). A third party's text that Django translates itself is left to Django, so that words stay the same
-everywhere. Templates are read by Django's own `templatize`, Python by its syntax tree, so GNU gettext is not needed,
+everywhere, except the admin's sentences around a model's name: Django's take every name for a masculine nominative.
+Templates are read by Django's own `templatize`, Python by its syntax tree, so GNU gettext is not needed,
 and tests can hold the catalogue against the code on any machine.
 
 A development tool: it needs polib, which only the development requirements bring.
@@ -51,6 +52,7 @@ FUNCTIONS = {
     "npgettext": CONTEXT_PLURAL,
     "npgettext_lazy": CONTEXT_PLURAL,
 }
+MODEL_NAME = re.compile(r"%s|%\((?:name|items|verbose_name|verbose_name_plural|object_name|objects_name)\)s|\{name\}")
 LITERAL = r"""u?(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
 CALL = re.compile(rf"\b(?:_|n?p?gettext)\((?:\s*{LITERAL}\s*,?)+(?:\s*count)?\s*\)", re.DOTALL)
 
@@ -106,10 +108,11 @@ def collect(roots: Iterable[Path]) -> Found:
     return found
 
 
-def django_catalogue() -> dict[tuple[str | None, str], Any]:
-    """Django's own Russian: its core and the contrib apps that are installed. Values are polib entries."""
-    paths = [Path(django.__file__).parent / "conf"]
-    paths += [Path(app.path) for app in apps.get_app_configs() if app.name.startswith("django.")]
+def django_catalogue(app: str = "") -> dict[tuple[str | None, str], Any]:
+    """Django's own Russian, of one contrib app or of all that are installed and the core. Values are polib entries."""
+    paths = [Path(config.path) for config in apps.get_app_configs() if config.name.startswith(app or "django.")]
+    if not app:
+        paths.append(Path(django.__file__).parent / "conf")
     catalogues = [path / "locale" / LANGUAGE / "LC_MESSAGES" / "django.mo" for path in paths]
     return {
         (entry.msgctxt, entry.msgid): entry
@@ -120,11 +123,17 @@ def django_catalogue() -> dict[tuple[str | None, str], Any]:
 
 
 def required() -> dict[tuple[str | None, str], Message]:
-    """What our catalogue must hold: all of ours, and of the third parties what Django does not translate."""
+    """What our catalogue must hold: all of ours, and what Django does not say, or cannot say of our models."""
     theirs = collect(third_party_roots()).messages
     django_has = django_catalogue()
+    named = {
+        key: Message(entry.msgctxt, entry.msgid, entry.msgid_plural or None)
+        for key, entry in django_catalogue("django.contrib.admin").items()
+        if MODEL_NAME.search(entry.msgid)
+    }
     return {
         **{key: message for key, message in theirs.items() if key not in django_has},
+        **named,
         **collect(own_roots()).messages,
     }
 
