@@ -1,6 +1,5 @@
 """The catalogue as iRECA has it: goods with their stock, characteristics, warehouses, suppliers."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from backoffice.remotes.ireca import contract
@@ -59,9 +58,10 @@ def announce_stock(stock: list[contract.GoodStock], keys: Keys) -> None:
 def replace_stock(changes: list[tuple[Good, list[contract.GoodStock]]], keys: Keys) -> None:
     Stock.objects.filter(good__in=[good for good, _ in changes]).delete()
     Stock.objects.bulk_create(
-        Stock(good=good, warehouse_id=keys.key(Warehouse, item.warehouse_id), count=item.count or 0)
+        Stock(good=good, warehouse_id=warehouse, count=item.count or 0)
         for good, stock in changes
-        for item in {item.warehouse_id: item for item in stock if item.warehouse_id}.values()
+        for warehouse, item in {keys.key(Warehouse, item.warehouse_id or None): item for item in stock}.items()
+        if warehouse is not None
     )
 
 
@@ -80,5 +80,5 @@ class GoodMirror(Mirror):
         Field("is_active"),
     )
 
-    def prefetch(self) -> Sequence[Any]:
+    def prefetch(self) -> tuple[Any, ...]:
         return ("stock__warehouse",)

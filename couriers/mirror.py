@@ -102,7 +102,7 @@ def _keep_sessions(pool: contract.LicensePool) -> Applied:
                 session_start_at=started,
                 defaults={
                     "device_title": session.device_title or "",
-                    "courier_id": couriers.get(session.courier_id),
+                    "courier_id": couriers.get(session.courier_id or ""),
                     "is_open": True,
                     "seen_at": now,
                 },
@@ -127,7 +127,7 @@ def session_closed(payload: Any) -> str:
     if not closed.device_id:
         raise contract.ContractError("deviceId", "a closed session without its device")
     with transaction.atomic():
-        courier = keys_by_ireca_id(Courier, [closed.courier_id] if closed.courier_id else []).get(closed.courier_id)
+        courier = keys_by_ireca_id(Courier, [closed.courier_id or ""]).get(closed.courier_id or "")
         License.objects.update_or_create(
             device_id=closed.device_id,
             session_start_at=closed.session_start_at or None,
@@ -157,18 +157,24 @@ def release(session: License) -> Push:
     )
 
 
+def _payload(push: Push) -> dict[str, Any]:
+    """A command always has its payload."""
+    assert push.payload is not None
+    return push.payload
+
+
 def _still_open(client: Any, push: Push) -> bool:
     """Whether a close whose answer was lost has been carried out: the device is not in the list any more."""
-    return all(session.device_id != push.payload["device_id"] for session in client.licenses.list().licenses or [])
+    return all(session.device_id != _payload(push)["device_id"] for session in client.licenses.list().licenses or [])
 
 
 def _closed(push: Push) -> None:
-    License.objects.filter(pk=push.payload["session"]).update(is_open=False, session_finish_at=timezone.now())
+    License.objects.filter(pk=_payload(push)["session"]).update(is_open=False, session_finish_at=timezone.now())
     pull.request("licenses")
 
 
 COMMANDS["licenses", "close"] = Command(
-    send=lambda client, push: client.licenses.close(push.payload["device_id"]), exists=_still_open, done=_closed
+    send=lambda client, push: client.licenses.close(_payload(push)["device_id"]), exists=_still_open, done=_closed
 )
 
 LOCATIONS_EVERY = 60  # seconds; iRECA allows no more (seed 002:33)

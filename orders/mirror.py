@@ -115,7 +115,7 @@ class OrderMirror(Mirror):
         ),
     )
 
-    def prefetch(self) -> Sequence[Any]:
+    def prefetch(self) -> tuple[Any, ...]:
         return parts.PREFETCH
 
     def dependencies(self, row: Order) -> Iterator[Mirrored]:

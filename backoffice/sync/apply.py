@@ -18,7 +18,7 @@ from msgspec import UNSET
 from backoffice.remotes.ireca import contract
 from backoffice.sync import enqueue
 from backoffice.sync.merge import Merge, three_way
-from backoffice.sync.mirror import Keys, Mirror
+from backoffice.sync.mirror import Keys, Mirror, Parts
 from backoffice.sync.mirrored import SyncState
 
 
@@ -67,7 +67,9 @@ def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
                     spec.want(mirror.model, value, keys)
         keys.resolve()
 
-        created, updated, taken_of = [], [], {}
+        created: list[Any] = []
+        updated: list[Any] = []
+        taken_of: dict[int, set[str]] = {}
         now = timezone.now()
         for ireca_id, theirs in news.items():
             row = existing.get(ireca_id)
@@ -176,7 +178,7 @@ def _field_names(mirror: Mirror, columns: list[str]) -> list[str]:
 
 def _write_parts(mirror: Mirror, written: list[tuple[Any, Any, set[str]]], keys: Keys) -> None:
     for spec in mirror.fields:
-        if not spec.columns():
+        if isinstance(spec, Parts):
             changes = [(row, getattr(theirs, spec.attr) or []) for row, theirs, taken in written if spec.attr in taken]
             if changes:
                 spec.replace(changes, keys)

@@ -31,11 +31,11 @@ def read_dictionaries(client: Any, progress: pull.Progress, params: dict[str, An
 
 def titles(kind: str) -> dict[str, str]:
     """Code -> title; cached for a minute, so that a list of rows costs no query a row."""
-    return cache.get_or_set(
-        _key(kind),
-        lambda: dict(DictionaryEntry.objects.filter(kind=kind).values_list("code", "title")),
-        CACHE_SECONDS,
-    )
+    found: dict[str, str] | None = cache.get(_key(kind))
+    if found is None:
+        found = dict(DictionaryEntry.objects.filter(kind=kind).values_list("code", "title"))
+        cache.set(_key(kind), found, CACHE_SECONDS)
+    return found
 
 
 def label(kind: str, code: Any, known: type | None = None) -> str:

@@ -21,6 +21,8 @@ LOCAL_FIELDS = frozenset({"ireca_id", "remote_data", "synced_at", "sync_state", 
 class TrackedQuerySet(models.QuerySet):
     """A queryset none of whose bulk paths changes a mirrored row past the outbox."""
 
+    model: type[Any]  # a Tracked one
+
     def update(self, **kwargs: Any) -> int:
         if not enqueue.tracking() or self.model.is_local(kwargs):
             return super().update(**kwargs)
@@ -173,7 +175,7 @@ class Mirrored(Tracked):
         if not fresh:
             return
         wanted = {row.make_ireca_id() for row in fresh}
-        taken = set(cls._base_manager.filter(ireca_id__in=wanted).values_list("ireca_id", flat=True))
+        taken = {row.ireca_id or "" for row in cls._base_manager.filter(ireca_id__in=wanted).only("ireca_id")}
         for row in fresh:
             row.ireca_id = row.make_ireca_id()
             if row.ireca_id in taken:
@@ -211,7 +213,7 @@ class Mirrored(Tracked):
 def keys_by_ireca_id(model: type[Mirrored], ireca_ids: Iterable[str | None]) -> dict[str, int]:
     """Our keys by iRECA ids. A row that we have not seen yet is made, known by its id only ({}), for a pull to fill."""
     wanted = {value for value in ireca_ids if value}
-    found = dict(model._base_manager.filter(ireca_id__in=wanted).values_list("ireca_id", "pk"))
+    found = _keys(model, wanted)
     missing = sorted(wanted - found.keys())
     if missing:
         with enqueue.untracked():
@@ -219,5 +221,10 @@ def keys_by_ireca_id(model: type[Mirrored], ireca_ids: Iterable[str | None]) -> 
                 [model.placeholder(value) for value in missing],
                 ignore_conflicts=True,
             )
-        found |= dict(model._base_manager.filter(ireca_id__in=missing).values_list("ireca_id", "pk"))
+        found |= _keys(model, missing)
     return found
+
+
+def _keys(model: type[Mirrored], ireca_ids: Collection[str]) -> dict[str, int]:
+    pairs = model._base_manager.filter(ireca_id__in=ireca_ids).values_list("ireca_id", "pk")
+    return {str(ireca_id): pk for ireca_id, pk in pairs}

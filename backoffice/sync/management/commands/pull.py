@@ -37,7 +37,11 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: a worker is reading this already, see it in the admin")
             return wanted
         with tqdm(desc=name, unit="", disable=None, leave=False) as bar:
-            row = pull.run(claimed[0], client, lease.owner("pull"), lambda p: bar.update(p.read - bar.n))
+
+            def show(row: Pull) -> None:
+                bar.update(row.read - bar.n)
+
+            row = pull.run(claimed[0], client, lease.owner("pull"), show)
         self.stdout.write(f"{name}: {pull.summary(row)}")
         if row.error:
             self.stderr.write(f"  {row.error}")
