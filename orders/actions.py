@@ -1,7 +1,7 @@
 """What a dispatcher does to many orders at once. No view lives here; no HTTP but the short reads of `pull_receipts`.
 
 Each change decides for every order, under a lock, whether it applies, writes those it applies to with one UPDATE (which
-the outbox sees), keeps who did it in the history, and says for each order what happened. One that was closed meanwhile is
+the outbox sees), keeps who did it in the history, and says for each order what happened. One closed meanwhile is
 told so and stays as it is; an id that is there no more is left out of the answer.
 """
 
@@ -86,7 +86,8 @@ def pull_receipts(ids: Collection[int], client: Any | None) -> list[Outcome]:
 
     An order whose reading fails is left to the worker, and says why.
     """
-    known, unknown = [], []
+    known: list[Order] = []
+    unknown: list[Order] = []
     for order in _load(ids):
         (unknown if order.remote_data is None else known).append(order)
     outcomes = [Outcome(order, False, _("not known to iRECA yet")) for order in unknown]
@@ -136,11 +137,6 @@ def _change(ids: Collection[int], changes: dict[str, Any], skip: Skip, done: str
             text = _("%(done)s; sent once its conflict is settled") % {"done": done} if in_conflict else done
             outcomes.append(Outcome(order, True, text))
         Order.objects.filter(pk__in=[order.pk for order in eligible]).update(**changes)
-        for order in eligible:
-            for name, value in changes.items():
-                setattr(order, name, value)
-        # `update` runs no signals, so the history is written here.
-        Order.history.bulk_history_create(eligible, update=True, default_user=user)
     return outcomes
 
 

@@ -160,7 +160,7 @@ class BulkActionsMixin:
             "action": request.POST.get("action", ""),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
             "confirm": CONFIRM,
-            "submit": submit,
+            "button": submit,
             "danger": danger,
             "back": request.get_full_path(),
         }

@@ -8,14 +8,13 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.views import ChangeList
 
 from backoffice.sync.admin.base import MirroredAdmin
+from backoffice.sync.admin.labels import link
 from orders.admin import labels, search
 from orders.admin.forms import ClientForm
 from orders.models import Client, Order, ReturnReason
@@ -23,6 +22,8 @@ from orders.models import Client, Order, ReturnReason
 
 class ClientChangeList(ChangeList):
     """Counts orders for the clients of the page only."""
+
+    result_list: Any
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -89,7 +90,7 @@ class ClientAdmin(MirroredAdmin):
         return str(client)
 
     @admin.display(description=gettext_lazy("phone"))
-    def shown_phone(self, client: Client) -> SafeString | str:
+    def shown_phone(self, client: Client) -> str:
         return labels.phone_link(client)
 
     @admin.display(description=gettext_lazy("address"))
@@ -98,16 +99,15 @@ class ClientAdmin(MirroredAdmin):
         return ", ".join(filter(None, parts)) or "–"
 
     @admin.display(description=gettext_lazy("orders"))
-    def orders_count(self, client: Any) -> SafeString:
+    def orders_count(self, client: Any) -> str:
         return self._orders(client, str(client.orders_count))
 
     @admin.display(description=gettext_lazy("orders"))
-    def orders_link(self, client: Client) -> SafeString | str:
+    def orders_link(self, client: Client) -> str:
         return self._orders(client, _("Orders of this client")) if client.pk else "–"
 
-    def _orders(self, client: Client, text: str) -> SafeString:
-        url = reverse("admin:orders_order_changelist")
-        return format_html('<a class="text-link" href="{}?client__id__exact={}">{}</a>', url, client.pk, text)
+    def _orders(self, client: Client, text: str) -> str:
+        return link(f"{reverse('admin:orders_order_changelist')}?client__id__exact={client.pk}", text)
 
 
 @admin.register(ReturnReason)

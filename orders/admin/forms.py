@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, time
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.forms.utils import ErrorDict
@@ -24,13 +24,15 @@ WORKING_DAY = time(9), time(21)
 class CheckedForm(RowForm):
     """Refuses the problems of `problems` that the person made; shows the others as `flags`."""
 
-    problems: ClassVar[Callable[[Any], Iterator[checks.Problem]]]
+    def problems(self) -> Iterator[checks.Problem]:
+        """What is wrong with the instance as it is now."""
+        raise NotImplementedError
 
     def flags(self) -> list[str]:
         """The problems that are there already, for the top of the page."""
         if self.is_bound or self.instance._state.adding:
             return []
-        return [f"{self._label(problem.field)}: {problem.text}" for problem in type(self).problems(self.instance)]
+        return [f"{self._label(problem.field)}: {problem.text}" for problem in self.problems()]
 
     def full_clean(self) -> None:
         if self.is_bound and not self.instance._state.adding and not self.has_changed():
@@ -42,7 +44,7 @@ class CheckedForm(RowForm):
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # the place where the instance has what was typed
         typed = self.fields if self.instance._state.adding else self.changed_data
-        for problem in type(self).problems(self.instance):
+        for problem in self.problems():
             if problem.concerns_any(typed) and problem.field in self.fields and problem.field not in self.errors:
                 self.add_error(problem.field, problem.text)
 
@@ -64,7 +66,8 @@ class CodeField(forms.TypedChoiceField):
 class OrderForm(CheckedForm):
     """An order as a dispatcher edits it."""
 
-    problems = staticmethod(checks.of_order)
+    def problems(self) -> Iterator[checks.Problem]:
+        return checks.of_order(self.instance)
 
     status = CodeField("orderStatuses", PaymentStatus)
     delivery_status = CodeField("orderDeliveryStatuses", DeliveryStatus)
@@ -73,8 +76,10 @@ class OrderForm(CheckedForm):
         super().__init__(*args, **kwargs)
         for name in ("status", "delivery_status"):
             if name in self.fields:
+                current = getattr(self.instance, name)
                 self.fields[name].label = self._label(name)
-                self.fields[name].offer(getattr(self.instance, name))
+                self.fields[name].initial = current
+                self.fields[name].offer(current)
 
     @staticmethod
     def window_today() -> dict[str, datetime]:
@@ -87,7 +92,8 @@ class OrderForm(CheckedForm):
 class LineForm(CheckedForm):
     """A line. A total that nobody typed follows the count and the price; a price left empty is the good's."""
 
-    problems = staticmethod(checks.of_line)
+    def problems(self) -> Iterator[checks.Problem]:
+        return checks.of_line(self.instance)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -117,4 +123,5 @@ class LineForm(CheckedForm):
 
 
 class ClientForm(CheckedForm):
-    problems = staticmethod(checks.of_client)
+    def problems(self) -> Iterator[checks.Problem]:
+        return checks.of_client(self.instance)

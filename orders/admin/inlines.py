@@ -7,15 +7,17 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Max, Prefetch, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
 from unfold.forms import PaginationInlineFormSet
 
 from backoffice.sync.admin.base import MirroredTabularInline
+from backoffice.sync.admin.labels import link
 from fiscal.models import Receipt
+from fiscal.qr import NoQr, qr_svg, qr_text
 from orders.admin import labels
 from orders.admin.forms import LineForm
 from orders.models import (
@@ -79,9 +81,9 @@ class LineInline(MirroredTabularInline):
         )
 
     @admin.display(description=gettext_lazy("also"))
-    def also(self, line: Line) -> SafeString | str:
+    def also(self, line: Line) -> str:
         """What the line's own page holds, in short."""
-        if line.pk is None:
+        if line._state.adding:
             return "–"
         notes = [
             *(f"{part.warehouse}: {part.count.normalize():f}" for part in line.warehouses.all()),
@@ -110,8 +112,24 @@ class ReceiptInline(ViewOnlyInline):
     """Fiscal receipts, with what a buyer or an inspector needs to check them."""
 
     model = Receipt
-    show_change_link = True
-    fields = readonly_fields = ("kind", "date_time_receipt", "fn", "fd_number", "fiscal_sign", "shift_number")
+    hide_title = True
+    fields = readonly_fields = ("document", "date_time_receipt", "fn", "fd_number", "fiscal_sign", "qr")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:
+        # What the sum in the QR is made of.
+        parts = ("order__receipts", "order__payments", "order__refund__payments")
+        return super().get_queryset(request).prefetch_related(*parts)
+
+    @admin.display(description=gettext_lazy("receipt"))
+    def document(self, receipt: Receipt) -> str:
+        return link(reverse("admin:fiscal_receipt_change", args=[receipt.pk]), receipt.get_kind_display())
+
+    @admin.display(description=gettext_lazy("QR code"))
+    def qr(self, receipt: Receipt) -> str:
+        try:
+            return qr_svg(qr_text(receipt))
+        except NoQr as reason:
+            return str(reason)
 
 
 class StatusChangeInline(ViewOnlyInline):
@@ -131,11 +149,11 @@ class StatusChangeInline(ViewOnlyInline):
         return labels.moment(change.created_at)
 
     @admin.display(description=gettext_lazy("delivery"))
-    def delivery(self, change: StatusChange) -> SafeString:
+    def delivery(self, change: StatusChange) -> str:
         return labels.delivery_badge(change.delivery_status)
 
     @admin.display(description=gettext_lazy("place"))
-    def place(self, change: StatusChange) -> SafeString | str:
+    def place(self, change: StatusChange) -> str:
         return labels.place(change)
 
 

@@ -5,44 +5,36 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.template.loader import get_template
 from django.utils import formats, timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from backoffice.sync import dictionaries
+from backoffice.sync.admin.labels import badge, link
 from orders.models import DeliveryStatus, Order, PaymentStatus
 
-DELIVERY_COLOURS = {
-    DeliveryStatus.NEW: "default",
-    DeliveryStatus.PREPARED: "default",
+DELIVERY_COLOURS: dict[int | None, str] = {
+    DeliveryStatus.NEW: "",
+    DeliveryStatus.PREPARED: "",
     DeliveryStatus.TAKEN: "info",
     DeliveryStatus.DELIVERED: "primary",
     DeliveryStatus.CLOSED: "success",
     DeliveryStatus.CANCELLED: "danger",
 }
-PAYMENT_COLOURS = {PaymentStatus.PAID: "success", PaymentStatus.UNPAID: "default"}
+PAYMENT_COLOURS: dict[int | None, str] = {PaymentStatus.PAID: "success", PaymentStatus.UNPAID: ""}
 
 
-def badge(text: str, colour: str = "default", title: str = "") -> SafeString:
-    return get_template("unfold/helpers/label.html").render({"type": colour, "text": text, "label_title": title})
+def delivery_badge(code: int | None) -> str:
+    text = dictionaries.label("orderDeliveryStatuses", code, DeliveryStatus)
+    return badge(text, DELIVERY_COLOURS.get(code, "warning"))
 
 
-def delivery_text(code: int | None) -> str:
-    return dictionaries.label("orderDeliveryStatuses", code, DeliveryStatus)
-
-
-def delivery_badge(code: int | None) -> SafeString:
-    return badge(delivery_text(code), DELIVERY_COLOURS.get(code, "warning"))  # type: ignore[call-overload]  # any code
-
-
-def payment_badge(code: int) -> SafeString:
+def payment_badge(code: int) -> str:
     text = dictionaries.label("orderStatuses", code, PaymentStatus)
-    return badge(text, PAYMENT_COLOURS.get(code, "warning"))  # type: ignore[call-overload]  # any code
+    return badge(text, PAYMENT_COLOURS.get(code, "warning"))
 
 
-def receipt_badge(order: Order, *, is_there: bool) -> SafeString | str:
+def receipt_badge(order: Order, *, is_there: bool) -> str:
     """Whether the receipt of an order is there, and an alarm where it should be."""
     if is_there:
         return badge(_("Receipt"), "success")
@@ -65,7 +57,7 @@ def _moment(value: datetime) -> str:
     return f"{local:%d.%m}{'' if local.year == timezone.localdate().year else f'.{local:%Y}'} {local:%H:%M}"
 
 
-def phone_link(row: Any) -> SafeString | str:
+def phone_link(row: Any) -> str:
     """The phone of an order or a client as a link that dials it."""
     if not row.phone:
         return "–"
@@ -73,12 +65,12 @@ def phone_link(row: Any) -> SafeString | str:
     return format_html('<a class="whitespace-nowrap" href="tel:{}">{}</a>', dialled, row.phone)
 
 
-def place(row: Any) -> SafeString | str:
+def place(row: Any) -> str:
     """Coordinates as a link that opens whatever shows maps there."""
     if row.latitude is None or row.longitude is None:
         return "–"
     latitude, longitude = f"{row.latitude:.6f}", f"{row.longitude:.6f}"
-    return format_html('<a class="text-link" href="geo:{0},{1}">{0}, {1}</a>', latitude, longitude)
+    return link(f"geo:{latitude},{longitude}", f"{latitude}, {longitude}")
 
 
 def moment(value: datetime | None) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, RelatedDropdownFilter
 from unfold.views import ChangeList
@@ -33,6 +32,14 @@ def _address(prefix: str) -> list[Any]:
 class OrderChangeList(ChangeList):
     """What the list shows of other tables is read once for the page, not in a join over the whole table."""
 
+    queryset: QuerySet[Order]
+    result_list: Any
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Order]:
+        # Instead of what the form reads with its order.
+        rows = super().get_queryset(request, exclude_parameters)
+        return rows.select_related(None).select_related("client", "courier", "source")
+
     def get_results(self, request: HttpRequest) -> None:
         self.queryset = self.queryset.defer("remote_data", "sync_conflict", "description")
         super().get_results(request)
@@ -50,9 +57,9 @@ class OrderChangeList(ChangeList):
 
 
 @admin.register(Order)
-class OrderAdmin(BulkActionsMixin, MirroredAdmin):
+class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # MirroredAdmin and Django differ here
     form = OrderForm
-    actions = (*BulkActionsMixin.BULK_ACTIONS, *MirroredAdmin.actions)
+    actions = (*BulkActionsMixin.BULK_ACTIONS, *MirroredAdmin.actions)  # type: ignore[assignment]  # more of them
     change_form_outer_before_template = "admin/orders/order/before.html"
     list_display = (
         "shown_number",
@@ -67,7 +74,6 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):
         "receipt",
         "source",
     )
-    list_select_related = ("client", "courier", "source")
     list_filter = (
         DayFilter,
         ("delivery_time_from", WindowFilter),
@@ -147,7 +153,7 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):
         return order.address or "–"
 
     @admin.display(description=gettext_lazy("phone"))
-    def shown_phone(self, order: Order) -> SafeString | str:
+    def shown_phone(self, order: Order) -> str:
         return labels.phone_link(order if order.phone or order.client is None else order.client)
 
     @admin.display(description=gettext_lazy("client"))
@@ -161,21 +167,24 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):
         return order.payable
 
     @admin.display(description=gettext_lazy("payment"), ordering="status")
-    def payment(self, order: Order) -> SafeString:
+    def payment(self, order: Order) -> str:
         return labels.payment_badge(order.status)
 
     @admin.display(description=gettext_lazy("delivery"), ordering="delivery_status")
-    def delivery(self, order: Order) -> SafeString:
+    def delivery(self, order: Order) -> str:
         return labels.delivery_badge(order.delivery_status)
 
     @admin.display(description=gettext_lazy("receipt"))
-    def receipt(self, order: Any) -> SafeString | str:
+    def receipt(self, order: Any) -> str:
         return labels.receipt_badge(order, is_there=order.has_receipt)
 
     # the form
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).select_related(*self.autocomplete_fields)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> tuple[type[admin.TabularInline], ...]:
+        return self.inlines if obj is not None else (LineInline,)  # what iRECA tells comes later
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {**OrderForm.window_today(), **super().get_changeform_initial_data(request)}
@@ -189,7 +198,7 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):
 
     @admin.display(description=gettext_lazy("to pay after discounts"))
     def shown_payable(self, order: Order) -> Decimal | str:
-        if order.pk is None:
+        if order._state.adding:
             return "–"
         discounts = order.lines.aggregate(sum=Sum("discount_total"))["sum"] or Decimal(0)
         return order.amount_to_pay + discounts

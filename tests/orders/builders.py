@@ -34,25 +34,25 @@ def reason(title: str = "Changed mind", ireca_id: str = "7") -> ReturnReason:
     return known(ReturnReason, ireca_id, title=title)
 
 
-def order(number: int = 1, **fields: Any) -> Order:
+def order(nth: int = 1, **fields: Any) -> Order:
     """An order of today that iRECA knows."""
     payment_type = PaymentType.objects.filter(ireca_id="1").first() or known(PaymentType, "1", title="Cash")
     defaults = {
-        "number": f"N-{number}",
+        "number": f"N-{nth}",
         "delivery_time_from": at(10),
         "delivery_time_to": at(12),
         "payment_type": payment_type,
         "amount_to_pay": Decimal(100),
         "to_city": "Moscow",
         "to_street": "Arbat",
-        "to_home": str(number),
+        "to_home": str(nth),
         "phone": "+79161234567",
     }
-    return known(Order, str(200_000 + number), **{**defaults, **fields})
+    return known(Order, str(200_000 + nth), **{**defaults, **fields})
 
 
 def orders(count: int, **fields: Any) -> list[Order]:
-    return [order(number, **fields) for number in range(1, count + 1)]
+    return [order(nth, **fields) for nth in range(1, count + 1)]
 
 
 def with_lines(row: Order, count: int) -> Order:
