@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import RemoteError
+from backoffice.sync import history
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
 from couriers.models import Courier
@@ -136,7 +137,8 @@ def _change(ids: Collection[int], changes: dict[str, Any], skip: Skip, done: str
             in_conflict = order.sync_state == SyncState.CONFLICT
             text = _("%(done)s; sent once its conflict is settled") % {"done": done} if in_conflict else done
             outcomes.append(Outcome(order, True, text))
-        Order.objects.filter(pk__in=[order.pk for order in eligible]).update(**changes)
+        with history.by(user):
+            Order.objects.filter(pk__in=[order.pk for order in eligible]).update(**changes)
     return outcomes
 
 

@@ -1,5 +1,8 @@
 """History of who changed what, the same for every mirrored model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from simple_history.models import HistoricalRecords
@@ -10,3 +13,20 @@ BOOKKEEPING = ["remote_data", "synced_at", "sync_state", "sync_error", "sync_con
 def records(*also_excluded: str, **kwargs: Any) -> HistoricalRecords:
     """History without the bookkeeping of sync, which is not an edit, and without secrets."""
     return HistoricalRecords(excluded_fields=[*BOOKKEEPING, *also_excluded], **kwargs)
+
+
+_actor: ContextVar[Any] = ContextVar("actor", default=None)
+
+
+@contextmanager
+def by(user: Any) -> Iterator[None]:
+    """Bulk changes in this block are the user's. Within a web request this is known without saying."""
+    token = _actor.set(user)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+def actor() -> Any:
+    return _actor.get()

@@ -1,4 +1,4 @@
-"""What every mirrored row carries, and the managers whose bulk paths write the outbox as `save` does.
+"""What every mirrored row carries, and the managers whose bulk paths write the outbox and the history as `save` does.
 
 `Mirrored` is a row that a remote knows too. `MirroredPart` is a row that belongs to one (an order's line, a good's
 stock): changing it is
@@ -14,6 +14,7 @@ from django.db import NotSupportedError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import enqueue
+from backoffice.sync.history import actor
 
 LOCAL_FIELDS = frozenset({"ireca_id", "remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict"})
 
@@ -27,10 +28,11 @@ class TrackedQuerySet(models.QuerySet):
         if not enqueue.tracking() or self.model.is_local(kwargs):
             return super().update(**kwargs)
         with transaction.atomic(using=self.db):
-            # The ids come first: the change may move rows out of the filter.
-            ids = self._root_ids()
+            # The keys come first: the change may move rows out of the filter.
+            keys = dict(self.order_by().values_list("pk", self.model.SYNC_ROOT or "pk"))
             count = super().update(**kwargs)
-            enqueue.changed(self.model.root_model(), ids)
+            self._record_history(self.model._base_manager.filter(pk__in=batch) for batch in enqueue.chunks(keys))
+            enqueue.changed(self.model.root_model(), set(keys.values()))
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]  # Django's own marker for templates
@@ -45,6 +47,7 @@ class TrackedQuerySet(models.QuerySet):
             created = super().bulk_create(objs, *args, **kwargs)
             self.model.after_bulk_create(created)
             if enqueue.tracking():
+                self._record_history([created], created=True)
                 enqueue.changed(self.model.root_model(), {obj.root_id() for obj in created})
         return created
 
@@ -62,9 +65,11 @@ class TrackedQuerySet(models.QuerySet):
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
 
-    def _root_ids(self) -> set[int]:
-        path = self.model.SYNC_ROOT
-        return set(self.order_by().values_list(path or "pk", flat=True))
+    def _record_history(self, batches: Iterable[Iterable[Any]], *, created: bool = False) -> None:
+        """Bulk paths send no signals, so that the history would miss them; who did it is known from the request."""
+        if (history := getattr(self.model, "history", None)) is not None:
+            for batch in batches:
+                history.bulk_history_create(batch, update=not created, batch_size=enqueue.CHUNK, default_user=actor())
 
 
 TrackedManager = models.Manager.from_queryset(TrackedQuerySet)
