@@ -1,8 +1,8 @@
 """The QR code of a receipt, which the tax service's app checks.
 
-`t=20200115T2110&s=1030.00&fn=…&i=…&fp=…&n=1`: t is the register's local time, s the sum in roubles, i the FD number, fp the fiscal sign, n is
-1 for a sale and 2 for a return. iRECA's receipts carry neither sum nor local time (CONTRACT, "Receipt QR"): the sum comes from the payments,
-and the register is taken to stand in `settings.TIME_ZONE`.
+`t=20200115T2110&s=1030.00&fn=…&i=…&fp=…&n=1`: t is the register's local time, s the sum in roubles, i the FD number,
+fp the fiscal sign, n is 1 for a sale and 2 for a return. iRECA's receipts carry neither sum nor local time: the sum
+comes from the payments, and the register is taken to stand in `settings.TIME_ZONE`.
 """
 
 from __future__ import annotations

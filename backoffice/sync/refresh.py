@@ -1,6 +1,7 @@
 """A short read that a person asked for: some objects, one by one, with what came of each.
 
-This is the only HTTP that a web request may cause. It runs outside any transaction; whoever wants more than LIMIT objects asks for a pull.
+This is the only HTTP that a web request may cause. It runs outside any transaction; whoever wants more than LIMIT
+objects asks for a pull.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Unavailable(Exception):
 
 
 def refresh(mirror: Mirror, rows: Sequence[Any]) -> list[Refreshed]:
-    """Read the rows' objects from the remote and merge them. Stops at the first sign that the remote is out: the rest is not tried.
+    """Read the rows' objects from the remote and merge them. Stops when the remote is out: the rest is not tried.
 
     Raises Unavailable when the remote is off, paused or blocked, ValueError for more than LIMIT rows.
     """
@@ -89,5 +90,7 @@ def _refresh(mirror: Mirror, row: Any, client: Any) -> Refreshed:
         return Refreshed(row, Outcome.ABSENT)
     applied = apply(mirror, [theirs])
     if applied.conflicts:
-        return Refreshed(row, Outcome.CONFLICT)
-    return Refreshed(row, Outcome.UNCHANGED if applied.unchanged else Outcome.CHANGED)
+        outcome = Outcome.CONFLICT
+    else:
+        outcome = Outcome.UNCHANGED if applied.unchanged else Outcome.CHANGED
+    return Refreshed(applied.rows[0], outcome)

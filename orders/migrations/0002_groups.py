@@ -1,7 +1,7 @@
 """The groups of people who work here, with what each may do.
 
-The last app of the import order holds them, because permissions of all apps must exist. Later edits of a group in the admin stay: the
-migration runs once. Names are English in the database.
+The last app of the import order holds them, because permissions of all apps must exist. Later edits of a group in the
+admin stay: the migration runs once. Names are English in the database.
 """
 
 from django.apps.registry import Apps

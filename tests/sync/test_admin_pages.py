@@ -30,7 +30,9 @@ def url_of(model: Any, page: str, *args: Any) -> str:
 def queries(browser: Browser, url: str) -> list[str]:
     """The SQL of a page, once what is cached across requests is cached."""
     assert browser.get(url).status_code == 200
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
         response = browser.get(url)
     assert response.status_code == 200
     return [query["sql"] for query in captured.captured_queries]

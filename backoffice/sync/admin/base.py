@@ -1,7 +1,9 @@
-"""What every admin of the house stands on: `MirroredAdmin` for rows that iRECA knows too, `ViewOnlyAdmin` for what a remote owns.
+"""What every admin of the house stands on: `MirroredAdmin` for rows that iRECA knows too, `ViewOnlyAdmin` for what a
+remote owns.
 
-Set `list_display`, `fieldsets` and so on as in any ModelAdmin; the sync column, the sync filter, the sync tab, the alert above the form and
-the actions come by themselves. `RowForm` is the base of any form of your own, `MirroredTabularInline` of inlines that are edited.
+Set `list_display`, `fieldsets` and so on as in any ModelAdmin; the sync column, the sync filter, the sync tab, the alert
+above the form and the actions come by themselves. `RowForm` is the base of any form of your own,
+`MirroredTabularInline` of inlines that are edited.
 """
 
 from __future__ import annotations
@@ -41,13 +43,14 @@ LABELS = {
 
 
 class SavesColumnsMixin(admin.ModelAdmin):
-    """Writes the touched columns only. Stands last among the bases, so that whatever others add to saving happens as well."""
+    """Writes the touched columns only. Stands last among the bases: what others add to saving happens as well."""
 
     form = RowForm
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change and isinstance(form, RowForm):
             if columns := self.columns_to_save(form):
+                _keep_baseline(obj)
                 obj.save(update_fields=columns)
         else:
             super().save_model(request, obj, form, change)
@@ -62,8 +65,18 @@ class SavesColumnsMixin(admin.ModelAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
+def _keep_baseline(row: Any) -> None:
+    """A row that was pulled in bulk has no history: note what it was, so that the first edit shows what it changed."""
+    model = type(row)
+    history = getattr(model, "history", None)
+    if history is not None and not history.filter(**{model._meta.pk.attname: row.pk}).exists():
+        history.bulk_history_create(
+            model._base_manager.filter(pk=row.pk), default_change_reason=_("before the first edit")
+        )
+
+
 class HistoryMixin(SimpleHistoryAdmin):
-    """History to look at. Going back to an old row as a whole would undo what others did since, so there is no such button."""
+    """History to look at. Going back to an old row as a whole would undo what others did since: there is no button."""
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Settling conflicts: a page that shows field, base, ours and theirs, and lets a person choose by field or for all at once."""
+"""Settling conflicts: a page that shows field, base, ours and theirs; a person chooses by field or for all at once."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """RowForm: a form that writes what the person changed and nothing else.
 
-A form is open for minutes. Meanwhile a courier delivers, a pull brings a new window, a colleague assigns someone else. So the form remembers
-what each column held when it was loaded (`row_state`, a hidden field). On saving, a column that the person did not touch keeps what it holds
-now; a column that both touched is an error that names the other value, and a second save then overwrites it knowingly.
+A form is open for minutes. Meanwhile a courier delivers, a pull brings a new window, a colleague assigns someone else.
+So the form remembers what each column held when it was loaded (`row_state`, a hidden field). On saving, a column that
+the person did not touch keeps what it holds now; a column that both touched is an error that names the other value, and
+a second save then overwrites it knowingly.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class RowStateField(forms.CharField):
 
 
 class RowForm(forms.ModelForm):
-    """A ModelForm that saves touched columns only; see the module's docstring. For `ModelAdmin.form` and `InlineModelAdmin.form`."""
+    """A ModelForm that saves touched columns only; see the module's docstring. For the `form` of admins and inlines."""
 
     row_state = RowStateField()
 

@@ -1,4 +1,4 @@
-"""What everyone who works here must know: a remote is off, paused or blocked; no worker is alive. Shown above every admin page."""
+"""What everyone must know, shown above every admin page: a remote is off, paused or blocked; no worker is alive."""
 
 from __future__ import annotations
 

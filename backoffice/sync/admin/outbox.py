@@ -118,7 +118,7 @@ class PushAdmin(ViewOnlyAdmin):
         return push
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """By the id that a person knows. A push has our key, so the rows are found first; what is deleted has no row any more."""
+        """By the id that a person knows. A push has our key, so the rows are found first; the deleted have none."""
         term = search_term.strip()
         if not term:
             return queryset, False

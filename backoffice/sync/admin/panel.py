@@ -1,4 +1,4 @@
-"""The sync state of one row on its form: the alert and the buttons above it, and the fields of the tab *Synchronisation*."""
+"""The sync state of one row on its form: the alert and the buttons above, the fields of the tab *Synchronisation*."""
 
 from __future__ import annotations
 
