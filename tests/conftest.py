@@ -1,13 +1,22 @@
-"""Fixtures of general use. Settings are those of tests/settings.py."""
+"""Fixtures of general use: a hermetic database, and iRECA as a sandbox over real HTTP.
+
+Settings are those of tests/settings.py.
+"""
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import connection
+
+from backoffice.remotes.sandbox import Sandbox
+from backoffice.sync import connection as remote_connection
+from backoffice.sync import lease, pull, worker
 
 CHILD_SETTINGS = ("SECRET_KEY", "IRECA_URL", "IRECA_TOKEN", "IRECA_MODE", "CALLBACK_SECRET", "PUBLIC_URL")
 
@@ -44,3 +53,43 @@ def child_environment(transactional_db: None) -> Callable[[], dict[str, str]]:
         }
 
     return environment
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(token="sandbox-token") as running:
+        yield running
+
+
+@pytest.fixture
+def ireca(sandbox: Sandbox, settings: Any, transactional_db: None) -> Sandbox:
+    """The sandbox, with its directories and orders pulled."""
+    settings.IRECA_URL, settings.IRECA_TOKEN = sandbox.url, sandbox.token
+    worker.start()
+    for reader in pull.readers():
+        done = pull.run(pull.request(reader.name), remote_connection.client(), lease.owner())
+        assert done.state == "done", done.error
+    sandbox.requests.clear()
+    return sandbox
+
+
+@pytest.fixture
+def listening(ireca: Sandbox, live_server: Any, settings: Any) -> Sandbox:
+    """The sandbox posts its callbacks to our own web server."""
+    settings.CALLBACK_SECRET, settings.PUBLIC_URL = "callback-secret", live_server.url
+    call_command("register_callbacks")
+    ireca.requests.clear()
+    return ireca
+
+
+@pytest.fixture
+def settle(sandbox: Sandbox) -> Callable[[], None]:
+    """Work until neither side has anything more to say."""
+
+    def until_quiet() -> None:
+        for _ in range(10):
+            sandbox.callbacks.wait_idle(10)
+            if not worker.drain(lease.owner()):
+                return
+
+    return until_quiet

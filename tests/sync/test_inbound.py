@@ -1,6 +1,7 @@
 """What comes back: callbacks, pulls, merging, details of orders. Over real HTTP against the sandbox."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,32 +23,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "callback-secret"
 
 
-@pytest.fixture
-def listening(ireca: Sandbox, live_server: Any, settings: Any) -> Sandbox:
-    """The sandbox posts its callbacks to our own web server."""
-    settings.CALLBACK_SECRET, settings.PUBLIC_URL = SECRET, live_server.url
-    from django.core.management import call_command
-
-    call_command("register_callbacks")
-    ireca.requests.clear()
-    return ireca
-
-
-def settle(sandbox: Sandbox) -> None:
-    """Until neither side has anything more to say."""
-    for _ in range(10):
-        sandbox.callbacks.wait_idle(10)
-        if not worker.drain(lease.owner()):
-            return
-
-
-def test_the_couriers_day_comes_back(listening: Sandbox) -> None:
+def test_the_couriers_day_comes_back(listening: Sandbox, settle: Callable[[], None]) -> None:
     Order.objects.filter(ireca_id="209900").update(courier=Courier.objects.get(ireca_id="55752"))
-    settle(listening)
+    settle()
     listening.take("209900", "55752")
     listening.deliver("209900")
     listening.close("209900")
-    settle(listening)
+    settle()
     order = Order.objects.get(ireca_id="209900")
     assert (order.delivery_status, order.status, order.fr_receipt_status) == (10, 1, 1)
     assert [str(payment.price) for payment in order.payments.all()] == ["679.57"]
@@ -59,27 +41,29 @@ def test_the_couriers_day_comes_back(listening: Sandbox) -> None:
     assert listening.violations == []
 
 
-def test_the_echo_of_our_own_push_causes_nothing(listening: Sandbox) -> None:
+def test_the_echo_of_our_own_push_causes_nothing(listening: Sandbox, settle: Callable[[], None]) -> None:
     Order.objects.filter(ireca_id="209900").update(description="ours")
-    settle(listening)
+    settle()
     pushes = Push.objects.count()
     assert Callback.objects.filter(kind="orders", state=Callback.State.DONE).exists()
-    settle(listening)
+    settle()
     assert Push.objects.count() == pushes == 1
     assert len([request for request in listening.requests if request["method"] == "POST"]) == 1
 
 
-def test_doubled_and_reordered_callbacks_do_no_harm(listening: Sandbox, client: Browser) -> None:
+def test_doubled_and_reordered_callbacks_do_no_harm(
+    listening: Sandbox, settle: Callable[[], None], client: Browser
+) -> None:
     listening.take("209900", "55752")
     listening.callbacks.wait_idle(10)
     old = Callback.objects.latest("id").body
     listening.deliver("209900")
     listening.close("209900")
-    settle(listening)
+    settle()
     for _ in range(2):
         answer = client.post(f"/callbacks/ireca/{SECRET}/orders", old, content_type="application/json")
         assert (answer.status_code, answer.content) == (201, b"")
-    settle(listening)
+    settle()
     assert Order.objects.get(ireca_id="209900").delivery_status == 10
 
 
@@ -177,24 +161,24 @@ def test_schedules_are_rows_that_run_once(ireca: Sandbox) -> None:
     assert Schedule.objects.get(name="taxes").last_result.startswith("done")
 
 
-def test_licences_show_two_of_fifty_and_one_is_released(listening: Sandbox) -> None:
+def test_licences_show_two_of_fifty_and_one_is_released(listening: Sandbox, settle: Callable[[], None]) -> None:
     usage = LicenseUsage.objects.latest()
     assert (usage.used, usage.total) == (2, 50)
     session = License.objects.get(device_id="64fa00ec9ffc4b99")
     release(session)
-    settle(listening)
+    settle()
     session.refresh_from_db()
     assert not session.is_open
     assert LicenseUsage.objects.latest().used == 1
     assert Push.objects.get(entity="licenses").state == Push.State.DONE
 
 
-def test_a_lost_answer_of_a_command_is_looked_up(listening: Sandbox) -> None:
+def test_a_lost_answer_of_a_command_is_looked_up(listening: Sandbox, settle: Callable[[], None]) -> None:
     listening.faults.set("reset_after", times=1, path_contains="licenses/close")
     release(License.objects.get(device_id="64fa00ec9ffc4b99"))
     for _ in range(3):
         worker.start()
-        settle(listening)
+        settle()
     closes = [request for request in listening.requests if "licenses/close" in request["path"]]
     assert len(closes) == 1
     assert Push.objects.get(entity="licenses").state == Push.State.DONE
