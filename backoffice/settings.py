@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -142,6 +143,9 @@ UNFOLD = {
     "SITE_TITLE": _("Courier back office"),
     "SITE_HEADER": _("Courier back office"),
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("backoffice/favicon.svg")}
+    ],
     "SITE_SYMBOL": "local_shipping",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
@@ -202,6 +206,7 @@ STORAGES = {
 # Security
 
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
