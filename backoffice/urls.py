@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
+from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
 from backoffice import health
@@ -10,7 +11,7 @@ from backoffice.sync import views as sync
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
-    path("favicon.ico", RedirectView.as_view(url=static("backoffice/favicon.svg"))),
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("backoffice/favicon.svg"))),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("callbacks/ireca/<str:secret>/<str:kind>", sync.ireca_callback, name="ireca-callback"),
