@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Max, Prefetch, QuerySet
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.db.models import DecimalField, Field, Max, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
 from unfold.forms import PaginationInlineFormSet
+from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from backoffice.sync.admin.base import MirroredTabularInline
 from backoffice.sync.admin.labels import link
@@ -66,8 +68,15 @@ class LineInline(MirroredTabularInline):
     tab = True
     show_change_link = True
     autocomplete_fields = ("good", "tax")
-    fields = ("good", "count", "price", "total", "discount_total", "tax", "unit", "also")
+    fields = ("good", "also", "count", "price", "total", "discount_total", "tax", "unit")
     readonly_fields = ("also",)
+    formfield_overrides = {DecimalField: {"widget": UnfoldAdminDecimalFieldWidget(attrs={"style": "min-width: 7rem"})}}
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget  # no room for the buttons that add and change goods
+        return field
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
         return (
@@ -96,8 +105,9 @@ class LineInline(MirroredTabularInline):
         ]
         if line.mark_value or line.mark_binary_value:
             notes.append(_("marked"))
+        details = link(reverse("admin:orders_line_change", args=[line.pk]), _("Details"))
         html = '<div class="text-xs whitespace-nowrap">{}</div>'
-        return format_html_join("", html, ((note,) for note in notes)) or "–"
+        return format_html_join("", html, ((note,) for note in [details, *notes]))
 
 
 class PaymentInline(ViewOnlyInline):

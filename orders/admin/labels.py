@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import formats, timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from backoffice.sync import dictionaries
@@ -35,26 +36,36 @@ def payment_badge(code: int) -> str:
 
 
 def receipt_badge(order: Order, *, is_there: bool) -> str:
-    """Whether the receipt of an order is there, and an alarm where it should be."""
+    """Whether the receipt of an order is there; an alarm where it should be, nothing where none is due."""
     if is_there:
         return badge(_("Receipt"), "success")
     if order.status == PaymentStatus.PAID and order.delivery_status == DeliveryStatus.CLOSED:
-        return badge(_("Missing"), "danger", _("Paid and closed, but there is no receipt."))
-    return "–"
+        return badge(_("No receipt"), "danger", _("Paid and closed, but there is no receipt."))
+    return ""
 
 
 def window(start: datetime | None, end: datetime | None) -> str:
-    """The delivery window in local time, as short as it can be without doubt."""
+    """The delivery window in local time, as short as it can be without doubt: the day, then the hours."""
     if start is None or end is None:
         return " – ".join(_moment(value) if value else "…" for value in (start, end)) if start or end else "–"
     if timezone.localtime(start).date() == timezone.localtime(end).date():
-        return f"{_moment(start)}–{timezone.localtime(end):%H:%M}"
-    return f"{_moment(start)} – {_moment(end)}"
+        return stacked(_day(start), f"{timezone.localtime(start):%H:%M}–{timezone.localtime(end):%H:%M}")
+    return stacked(f"{_moment(start)} –", _moment(end))
 
 
 def _moment(value: datetime) -> str:
+    return f"{_day(value)} {timezone.localtime(value):%H:%M}"
+
+
+def _day(value: datetime) -> str:
     local = timezone.localtime(value)
-    return f"{local:%d.%m}{'' if local.year == timezone.localdate().year else f'.{local:%Y}'} {local:%H:%M}"
+    return f"{local:%d.%m}" if local.year == timezone.localdate().year else f"{local:%d.%m.%Y}"
+
+
+def stacked(first: Any, second: Any) -> SafeString:
+    """Two short things in one cell, none of them broken into lines."""
+    html = '<span class="inline-block whitespace-nowrap">{}<span class="block text-xs">{}</span></span>'
+    return format_html(html, first, second)
 
 
 def phone_link(row: Any) -> str:
@@ -62,7 +73,7 @@ def phone_link(row: Any) -> str:
     if not row.phone:
         return "–"
     dialled = row.phone_e164 or "".join(c for c in row.phone if c.isdigit() or c == "+")
-    return format_html('<a class="whitespace-nowrap" href="tel:{}">{}</a>', dialled, row.phone)
+    return format_html('<a class="underline decoration-dotted" href="tel:{}">{}</a>', dialled, row.phone)
 
 
 def place(row: Any) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
+from django.utils import formats
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, RelatedDropdownFilter
 from unfold.views import ChangeList
@@ -65,14 +67,10 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # Mirr
         "shown_number",
         "window",
         "shown_address",
-        "shown_phone",
         "shown_client",
         "courier",
-        "payable",
         "payment",
         "delivery",
-        "receipt",
-        "source",
     )
     list_filter = (
         DayFilter,
@@ -109,7 +107,8 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # Mirr
                 "classes": ["tab"],
                 "fields": [
                     ("number", "is_agreed"),
-                    ("delivery_time_from", "delivery_time_to"),
+                    "delivery_time_from",
+                    "delivery_time_to",
                     ("courier", "supplier"),
                     ("delivery_status", "return_reason"),
                     ("client", "phone"),
@@ -142,7 +141,7 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # Mirr
 
     @admin.display(description=gettext_lazy("number"), ordering="number")
     def shown_number(self, order: Order) -> str:
-        return str(order)
+        return labels.stacked(order, order.source or "")
 
     @admin.display(description=gettext_lazy("window"), ordering="delivery_time_from")
     def window(self, order: Order) -> str:
@@ -152,31 +151,22 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # Mirr
     def shown_address(self, order: Order) -> str:
         return order.address or "–"
 
-    @admin.display(description=gettext_lazy("phone"))
-    def shown_phone(self, order: Order) -> str:
-        return labels.phone_link(order if order.phone or order.client is None else order.client)
-
-    @admin.display(description=gettext_lazy("client"))
+    @admin.display(description=gettext_lazy("client and phone"))
     def shown_client(self, order: Order) -> str:
         written = " ".join(filter(None, [order.client_lastname, order.client_firstname]))
-        return str(order.client or written or "–")
-
-    @admin.display(description=gettext_lazy("to pay"))
-    def payable(self, order: Any) -> Decimal:
-        """After the discounts and surcharges of the lines (T71)."""
-        return order.payable
+        reached = order if order.phone or order.client is None else order.client
+        return labels.stacked(order.client or written or "–", labels.phone_link(reached))
 
     @admin.display(description=gettext_lazy("payment"), ordering="status")
-    def payment(self, order: Order) -> str:
-        return labels.payment_badge(order.status)
+    def payment(self, order: Any) -> str:
+        """What is to be paid after the discounts and surcharges of the lines (T71), whether it is, and the receipt."""
+        receipt = labels.receipt_badge(order, is_there=order.has_receipt)
+        state = format_html("{} {}", labels.payment_badge(order.status), receipt)
+        return labels.stacked(formats.localize(order.payable), state)
 
     @admin.display(description=gettext_lazy("delivery"), ordering="delivery_status")
     def delivery(self, order: Order) -> str:
         return labels.delivery_badge(order.delivery_status)
-
-    @admin.display(description=gettext_lazy("receipt"))
-    def receipt(self, order: Any) -> str:
-        return labels.receipt_badge(order, is_there=order.has_receipt)
 
     # the form
 
