@@ -105,7 +105,7 @@ class LicenseAdmin(ViewOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Release licence"), permissions=["release"])
     def release_licence(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
-        """Close sessions at iRECA, which frees their licences; tells for each what was asked for, or why nothing was."""
+        """Close sessions at iRECA, which frees their licences; tells for each what was asked for, or why not."""
         sessions = list(queryset.select_related("courier")[:100])
         if not is_confirmed(request):
             return confirmation(
@@ -127,7 +127,7 @@ class LicenseAdmin(ViewOnlyAdmin):
         return None
 
 
-def _reason(session: License, on_their_way: set[int] | None = None) -> str:
+def _reason(session: License, on_their_way: set[int | None] | None = None) -> str:
     """Why a session is not to be released; empty when it is."""
     if not session.is_open:
         return _("closed already, it uses no licence")
@@ -141,7 +141,7 @@ def _describe(session: License) -> str:
     return " · ".join(filter(None, [str(session.courier or ""), started]))
 
 
-def _being_released(sessions: list[License]) -> set[int]:
+def _being_released(sessions: list[License]) -> set[int | None]:
     return set(
         Push.objects.filter(
             entity="licenses",

@@ -1,4 +1,4 @@
-"""Receipts with their QR codes, the directories of money, settings of remote fiscalisation, what devices complained of."""
+"""Receipts with their QR codes, directories of money, settings of remote fiscalisation, what devices complained of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -102,7 +102,7 @@ class ReceiptAdmin(ViewOnlyAdmin):
             text = qr_text(receipt)
         except NoQr as reason:
             return _("No QR code: %(reason)s") % {"reason": reason}
-        return format_html('{}<code class="break-words">{}</code>', qr_svg(text), text)
+        return format_html('{}<code style="overflow-wrap: anywhere">{}</code>', qr_svg(text), text)
 
 
 @admin.register(CorrectionReceipt)
@@ -115,6 +115,12 @@ class CorrectionReceiptAdmin(ViewOnlyAdmin):
 
 
 class AtolSettingsForm(RowForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("inn", "kkt_group"):  # seed 002:1266-1269
+            if name in self.fields:
+                self.fields[name].required = True
+
     def clean_inn(self) -> str:
         inn = self.cleaned_data["inn"].strip()
         atol.check_inn(inn)
@@ -156,10 +162,16 @@ class AtolSettingsAdmin(EditableAdmin):
     )
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
-    ) -> HttpResponse:
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
         context["atol_warnings"] = atol.warnings(obj) if obj is not None else []
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request: HttpRequest, obj: AtolSettings, form: forms.ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -178,7 +190,7 @@ class Pechka54Admin(ViewOnlyAdmin):
 
     @admin.display(description=gettext_lazy("address for the print server"))
     def copy_url(self, settings: Pechka54) -> str:
-        # Alpine of the theme carries the button; a page without HTTPS has no clipboard, so the text is selected as well.
+        # Alpine of the theme carries the button; without HTTPS there is no clipboard, so the text is selected as well.
         return format_html(
             '<span class="flex flex-wrap gap-3 items-center" x-data="{{ copied: false }}">'
             '<input readonly x-ref="url" aria-label="{label}" value="{url}" class="border border-base-200 px-3 py-2'

@@ -22,7 +22,7 @@ SIGNS = {Receipt.Kind.SALE: "1", Receipt.Kind.RETURN: "2"}
 
 
 class NoQr(Exception):
-    """There is no QR for a receipt, and the text says why. A wrong one would be worse: it would look like a forged receipt."""
+    """There is no QR for a receipt, and the text says why. A wrong one would look like a forged receipt."""
 
 
 def qr_text(receipt: Receipt) -> str:

@@ -89,8 +89,5 @@ def _refresh(mirror: Mirror, row: Any, client: Any) -> Refreshed:
     if theirs is None:
         return Refreshed(row, Outcome.ABSENT)
     applied = apply(mirror, [theirs])
-    if applied.conflicts:
-        outcome = Outcome.CONFLICT
-    else:
-        outcome = Outcome.UNCHANGED if applied.unchanged else Outcome.CHANGED
-    return Refreshed(applied.rows[0], outcome)
+    outcome = Outcome.UNCHANGED if applied.unchanged else Outcome.CHANGED
+    return Refreshed(applied.rows[0], Outcome.CONFLICT if applied.conflicts else outcome)

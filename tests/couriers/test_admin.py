@@ -15,7 +15,6 @@ from backoffice.sync.lease import owner
 from backoffice.sync.models import Push
 from couriers.models import Courier, License, LicenseUsage, Location, Permission, Role
 from tests.sync.admin_pages import loaded, messages
-from tests.sync.conftest import ireca, sandbox  # noqa: F401  fixtures
 from tests.sync.rows import make
 
 LICENSES = "/admin/couriers/license/"
@@ -51,7 +50,7 @@ def test_a_release_is_confirmed_and_told_for_each(admin_client: Browser) -> None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_released_licence_is_free_at_ireca(admin_client: Browser, ireca: Sandbox) -> None:  # noqa: F811
+def test_a_released_licence_is_free_at_ireca(admin_client: Browser, ireca: Sandbox) -> None:
     session = License.objects.filter(is_open=True).first()
     assert session is not None, "the sandbox has open sessions"
     used = LicenseUsage.objects.latest().used

@@ -22,7 +22,7 @@ def make(model: type[models.Model], depth: int = 0, **given: Any) -> Any:
     number = next(_numbers)
     values = dict(given)
     for column in model._meta.concrete_fields:
-        if column.name in values or column.primary_key and isinstance(column, models.AutoField):
+        if column.name in values or (column.primary_key and isinstance(column, models.AutoField)):
             continue
         if isinstance(column, models.ForeignKey):
             target = column.remote_field.model

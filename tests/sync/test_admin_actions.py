@@ -1,4 +1,4 @@
-"""What a person does with mirrored rows in the admin, submitted as a browser would, with iRECA on the other end of real HTTP."""
+"""What a person does with mirrored rows in the admin, submitted as a browser would, against a sandbox on real HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Pull, Push, RemoteState
 from catalog.models import Good
-from couriers.models import Courier
+from couriers.models import Courier, Role
 from tests.sync.admin_pages import loaded, messages
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -138,6 +138,20 @@ def test_a_conflict_is_shown_and_settled_by_field(admin_client: Browser, conflic
     assert client is not None
     there = client.couriers.get("55752")
     assert (there.phone, there.email) == ("+7ours", "theirs@example.org")
+
+
+def test_a_conflict_speaks_as_people_do(admin_client: Browser, courier: Courier) -> None:
+    ours, his = Role.objects.order_by("pk")[:2]
+    Courier._base_manager.filter(pk=courier.pk).update(role=None)
+    theirs(Courier.objects.get(pk=courier.pk), role_id=None)
+    courier.refresh_from_db()
+    courier.role = ours
+    courier.save()
+    theirs(courier, role_id=his.ireca_id)
+    (field,) = admin_client.get(f"{LIST}{courier.pk}/conflict/").context["fields"]
+    assert (field.name, field.base) == ("roleId", "")
+    assert field.ours == f"{ours.title} ({ours.ireca_id})"
+    assert field.theirs == f"{his.title} ({his.ireca_id})"
 
 
 def test_a_value_that_changed_since_the_page_was_shown_is_asked_again(admin_client: Browser, conflict: Courier) -> None:

@@ -1,4 +1,4 @@
-"""Every registered admin: its pages answer, cost the same for many rows as for few, and refuse what is not to be changed here."""
+"""Every registered admin: its pages answer, cost the same for many rows as for few, and refuse what is not theirs."""
 
 from __future__ import annotations
 

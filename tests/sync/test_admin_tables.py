@@ -1,4 +1,4 @@
-"""The pages of the sync tables: retry, verdicts, processing again, pulls, schedules, pausing, and what everyone is told."""
+"""The pages of the sync tables: retry, verdicts, processing again, pulls, schedules, pausing; what everyone is told."""
 
 from __future__ import annotations
 

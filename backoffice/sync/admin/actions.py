@@ -15,7 +15,6 @@ from backoffice.sync import pull, push
 from backoffice.sync.admin.conflicts import ConflictsMixin
 from backoffice.sync.admin.lists import tell
 from backoffice.sync.enqueue import chunks
-from backoffice.sync.mirror import Mirror
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.refresh import LIMIT, Outcome, Refreshed, Unavailable, refresh, unavailable
 
@@ -24,10 +23,6 @@ NAMES = 20  # objects named in one message
 
 class SyncActionsMixin(ConflictsMixin):
     """The actions of `MirroredAdmin`. The same functions serve the list's menu and the buttons of the form."""
-
-    @property
-    def mirror(self) -> Mirror:
-        raise NotImplementedError
 
     @admin.action(description=gettext_lazy("Send now"), permissions=["change"])
     def send_now(self, request: HttpRequest, queryset: QuerySet) -> None:

@@ -1,8 +1,8 @@
 """What every admin of the house stands on: `MirroredAdmin` for rows that iRECA knows too, `ViewOnlyAdmin` for what a
 remote owns.
 
-Set `list_display`, `fieldsets` and so on as in any ModelAdmin; the sync column, the sync filter, the sync tab, the alert
-above the form and the actions come by themselves. `RowForm` is the base of any form of your own,
+Set `list_display`, `fieldsets` and so on as in any ModelAdmin; the sync column, the sync filter, the sync tab, the
+alert above the form and the actions come by themselves. `RowForm` is the base of any form of your own,
 `MirroredTabularInline` of inlines that are edited.
 """
 
@@ -166,11 +166,17 @@ class MirroredAdmin(SyncFieldsMixin, SyncActionsMixin, EditableAdmin):
     # the form
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
-    ) -> HttpResponse:
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
         if obj is not None:
             context["sync"] = panel(self, request, obj)
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_urls(self) -> list[Any]:
         opts = self.model._meta

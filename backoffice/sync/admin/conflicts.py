@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.contrib import messages
 from django.contrib.admin import helpers
 from django.contrib.admin.utils import unquote
@@ -15,14 +17,23 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.redact import redact
 from backoffice.sync.apply import resolve
-from backoffice.sync.mirror import Mirror
-from backoffice.sync.mirrored import SyncState
+from backoffice.sync.merge import blank
+from backoffice.sync.mirror import Field, Mirror, Reference
+from backoffice.sync.mirrored import Mirrored, SyncState
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as Base
+else:
+    Base = object
 
 MANY = 100  # conflicts shown and settled in one go
 
@@ -45,47 +56,61 @@ class FieldConflict:
 
 def field_conflicts(mirror: Mirror, row: Any) -> list[FieldConflict]:
     """What is in conflict on a row that `mirror.queryset()` gave."""
-    ours = contract.dump(mirror.build(row))
-    labels = {mirror.wire(spec.attr): _label(mirror, spec) for spec in mirror.fields}
-    return [
-        FieldConflict(
-            name,
-            labels.get(name, name),
-            pretty((row.remote_data or {}).get(name)),
-            pretty(ours.get(name)),
-            pretty(theirs),
-        )
-        for name, theirs in row.sync_conflict.items()
-    ]
+    base, ours = mirror.base(row), mirror.build(row)
+    theirs = contract.decode(mirror.struct, {**row.sync_conflict, **mirror.identify(row.ireca_id)})
+    found = []
+    for spec in mirror.fields:
+        if (name := mirror.wire(spec.attr)) in row.sync_conflict:
+            sides = [getattr(side, spec.attr) if side is not None else None for side in (base, ours, theirs)]
+            if isinstance(spec, Reference):
+                sides = _named(spec.target(mirror.model), sides)
+            found.append(FieldConflict(name, _label(mirror, spec), *(readable(value) for value in sides)))
+    return found
 
 
-def pretty(value: Any) -> str:
-    """A wire value as a person reads it, secrets masked."""
-    if value is None:
+def readable(value: Any) -> str:
+    """A value of the contract as a person reads it: local times, one line for each part, nothing of what is blank."""
+    if isinstance(value, datetime):
+        return date_format(localtime(value), "SHORT_DATETIME_FORMAT")
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if blank(value):
         return ""
-    if isinstance(value, str):
-        return redact(value)
-    return redact(json.dumps(value, ensure_ascii=False, indent=2))
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, msgspec.Struct):
+        parts = {name: readable(getattr(value, name)) for name in value.__struct_fields__}
+        return ", ".join(f"{name}: {text}" for name, text in parts.items() if text)
+    if isinstance(value, list):
+        return "\n".join(readable(item) for item in value)
+    return redact(str(value))
 
 
-def _label(mirror: Mirror, spec: Any) -> str:
-    names = {column.name for column in mirror.model._meta.get_fields()}
-    if spec.name not in names or not hasattr(mirror.model._meta.get_field(spec.name), "verbose_name"):
-        return mirror.wire(spec.attr)
-    return str(mirror.model._meta.get_field(spec.name).verbose_name)
+def _named(model: type[Mirrored], ids: list[Any]) -> list[Any]:
+    """Ids of another entity with what people call it."""
+    known = {
+        row.ireca_id: str(row) for row in model._base_manager.filter(ireca_id__in=[str(id_) for id_ in ids if id_])
+    }
+    return [f"{known[id_]} ({id_})" if id_ in known else id_ for id_ in ids]
 
 
-class ConflictsMixin:
+def _label(mirror: Mirror, spec: Field) -> str:
+    if spec.columns() and (spec.columns()[0] == spec.name or isinstance(spec, Reference)):
+        return capfirst(str(mirror.model._meta.get_field(spec.name).verbose_name))
+    return mirror.wire(spec.attr)
+
+
+class ConflictsMixin(Base):
     """The pages on which `MirroredAdmin` settles conflicts, of one row by field and of many alike."""
 
-    mirror: Any
+    mirror: Any  # given by the admin
 
     def conflict_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET shows the conflict of one row; POST settles it, by field or (`all`) for all fields."""
         row = self.mirror.queryset().filter(pk=unquote(object_id)).first()
         if row is None:
             raise Http404
-        if not self.has_change_permission(request, row):  # type: ignore[attr-defined]
+        if not self.has_change_permission(request, row):
             raise PermissionDenied
         back = reverse(self.page_name("change"), args=[row.pk])
         if row.sync_state != SyncState.CONFLICT:
@@ -150,15 +175,15 @@ class ConflictsMixin:
     def log_settled(self, request: HttpRequest, row: Any, choices: dict[str, str]) -> None:
         """Who decided what, for the history page."""
         text = ", ".join(f"{name}: {side}" for name, side in choices.items())
-        self.log_change(request, row, [{"changed": {"fields": [text]}}])  # type: ignore[attr-defined]
+        self.log_change(request, row, [{"changed": {"fields": [text]}}])
 
     def page_context(self, request: HttpRequest, title: str) -> dict[str, Any]:
         return {
-            **self.admin_site.each_context(request),  # type: ignore[attr-defined]
-            "opts": self.model._meta,  # type: ignore[attr-defined]
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
             "title": title,
         }
 
     def page_name(self, page: str) -> str:
-        opts = self.model._meta  # type: ignore[attr-defined]
+        opts = self.model._meta
         return f"admin:{opts.app_label}_{opts.model_name}_{page}"

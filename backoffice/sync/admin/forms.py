@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget
@@ -99,9 +100,10 @@ class RowForm(forms.ModelForm):
             _("Meanwhile this was changed to “%(value)s”. Save again to put your value in its place.")
             % {"value": "" if now is None else now},
         )
-        self.data = self.data.copy()
         loaded = {**self._loaded, name: self._state()[name]}
-        self.data[self.add_prefix("row_state")] = self._dump_state(loaded)
+        data = self.data.copy()  # a QueryDict of a request cannot be changed in place
+        data[self.add_prefix("row_state")] = self._dump_state(loaded)
+        self.data = data
 
     def _is_untouched(self, name: str) -> bool:
         """Whether the person left alone a field whose column changed since the form was loaded."""
@@ -162,6 +164,6 @@ class RowForm(forms.ModelForm):
 
 def secret_formfield(column: EncryptedTextField) -> SecretField:
     return SecretField(
-        label=column.verbose_name,
+        label=capfirst(column.verbose_name),
         help_text=column.help_text or gettext_lazy("Stored encrypted and never shown. Leave empty to keep it."),
     )

@@ -16,7 +16,7 @@ from backoffice.sync.admin.base import ViewOnlyAdmin
 from backoffice.sync.admin.labels import badge, block, pretty_body, short
 from backoffice.sync.models import Callback, Exchange, ExchangeSubject
 
-KINDS = {Callback.State.NEW: "info", Callback.State.DONE: "success", Callback.State.FAILED: "danger"}
+KINDS: dict[str, str] = {Callback.State.NEW: "info", Callback.State.DONE: "success", Callback.State.FAILED: "danger"}
 
 
 @admin.register(Callback)
@@ -97,7 +97,8 @@ class StatusFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(self.WHERE[self.value()]) if self.value() in self.WHERE else queryset
+        where = self.WHERE.get(self.value() or "")
+        return queryset.filter(where) if where is not None else queryset
 
 
 @admin.register(Exchange)

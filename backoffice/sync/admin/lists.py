@@ -34,13 +34,13 @@ class BigTableMixin(ModelAdmin):
     list_per_page = 50
     list_max_show_all = 0
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet, *args: Any) -> HttpResponse | None:
         """Refuse "all that match" where their number was not counted: one would act on more than the page says."""
         if request.POST.get("select_across") == "1" and queryset.order_by()[: CAP + 1].count() > CAP:
             text = _("More than %(cap)s rows match. Narrow the list with filters before acting on all of them.")
             messages.error(request, text % {"cap": CAP})
             return HttpResponseRedirect(request.get_full_path())
-        return super().response_action(request, queryset)
+        return super().response_action(request, queryset, *args)
 
 
 def tell(request: HttpRequest, level: int, lines: list[Any]) -> None:

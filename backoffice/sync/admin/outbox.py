@@ -22,7 +22,7 @@ from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
 from backoffice.sync.push import COMMANDS, make_due
 
-KINDS = {
+KINDS: dict[str, str] = {
     Push.State.QUEUED: "info",
     Push.State.WAITING: "warning",
     Push.State.REFUSED: "danger",
@@ -40,7 +40,7 @@ class StateFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("all", gettext_lazy("All")), *Push.State.choices]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         yield {
             "selected": self.value() is None,
             "query_string": changelist.get_query_string(remove=[self.parameter_name]),

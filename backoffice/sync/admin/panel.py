@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -14,6 +14,11 @@ from backoffice.sync.admin.labels import link, pretty_json
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.refresh import unavailable
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as Base
+else:
+    Base = object
 
 FIELDS = (
     "sync_state_text",
@@ -44,22 +49,24 @@ def panel(model_admin: Any, request: HttpRequest, row: Any) -> dict[str, Any]:
     }
 
 
-class SyncFieldsMixin:
+class SyncFieldsMixin(Base):
     """Read-only fields about sync, on a tab of their own."""
 
+    mirror: Any
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        fieldsets = list(super().get_fieldsets(request, obj))  # type: ignore[misc]
+        fieldsets = list(super().get_fieldsets(request, obj))
         if obj is None:
             return fieldsets
         return [*fieldsets, (gettext_lazy("Synchronisation"), {"classes": ["tab"], "fields": FIELDS})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        fields = tuple(super().get_readonly_fields(request, obj))  # type: ignore[misc]
+        fields = tuple(super().get_readonly_fields(request, obj))
         return fields if obj is None else (*fields, *FIELDS)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         # They have a tab of their own, so the default fieldset leaves them out.
-        fields = super().get_fields(request, obj)  # type: ignore[misc]
+        fields = super().get_fields(request, obj)
         return [name for name in fields if name not in FIELDS and name != "row_state"]
 
     @admin.display(description=gettext_lazy("State"))
@@ -78,7 +85,7 @@ class SyncFieldsMixin:
 
     @admin.display(description=gettext_lazy("Open push"))
     def sync_push(self, obj: Any) -> str:
-        mirror = self.mirror  # type: ignore[attr-defined]
+        mirror = self.mirror
         push = Push.objects.filter(
             remote=mirror.remote, entity=mirror.entity, object_id=obj.pk, state__in=Push.OPEN
         ).first()
@@ -91,7 +98,7 @@ class SyncFieldsMixin:
 
     @admin.display(description=gettext_lazy("Exchanges"))
     def sync_exchanges(self, obj: Any) -> str:
-        subject = f"{self.mirror.entity}:{obj.ireca_id}"  # type: ignore[attr-defined]
+        subject = f"{self.mirror.entity}:{obj.ireca_id}"
         url = reverse("admin:sync_exchange_changelist", query={"q": subject})
         return link(url, _("HTTP requests that concerned %(subject)s") % {"subject": subject})
 

@@ -24,7 +24,7 @@ from backoffice.sync.admin.lists import BigTableMixin
 from backoffice.sync.models import Pull, Schedule
 from backoffice.sync.refresh import unavailable
 
-KINDS = {
+KINDS: dict[str, str] = {
     Pull.State.QUEUED: "info",
     Pull.State.RUNNING: "warning",
     Pull.State.DONE: "success",
@@ -131,7 +131,7 @@ class PullAdmin(ViewOnlyAdmin):
 
 class ScheduleForm(RowForm):
     def clean_every(self) -> int:
-        """iRECA allows locations once a minute (seed 002:33), and nothing is gained by asking more often for anything."""
+        """iRECA allows locations once a minute (seed 002:33); asking more often gains nothing."""
         every = self.cleaned_data["every"]
         if every < 60:
             self.add_error("every", _("Once a minute is as often as iRECA may be asked."))

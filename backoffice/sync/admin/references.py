@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetWrapper
 from django.db import models
 from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    from django.contrib.admin.options import BaseModelAdmin as Base
+else:
+    Base = object
 
 
 class KnownAutocompleteSelect(AutocompleteSelect):
@@ -15,7 +21,7 @@ class KnownAutocompleteSelect(AutocompleteSelect):
 
     known: models.Model | None = None
 
-    def optgroups(self, name: str, value: list[Any], attrs: dict[str, Any] | None = None) -> list[Any]:
+    def optgroups(self, name: str, value: Sequence[Any], attrs: dict[str, Any] | None = None) -> list[Any]:
         if self.known is None or [str(v) for v in value] != [str(self.known.pk)]:
             if any(str(v) for v in value if v is not None):
                 return super().optgroups(name, value, attrs)
@@ -30,10 +36,10 @@ def known_widget(field: forms.Field) -> KnownAutocompleteSelect | None:
     return widget if isinstance(widget, KnownAutocompleteSelect) else None
 
 
-class ReferencesMixin:
+class ReferencesMixin(Base):
     """For admins and inlines whose `autocomplete_fields` are foreign keys."""
 
     def formfield_for_foreignkey(self, db_field: models.ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
-        if "widget" not in kwargs and db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
-            kwargs["widget"] = KnownAutocompleteSelect(db_field, self.admin_site, using=kwargs.get("using"))  # type: ignore[attr-defined]
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        if "widget" not in kwargs and db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = KnownAutocompleteSelect(db_field, self.admin_site, using=kwargs.get("using"))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
