@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -62,10 +62,10 @@ def _day(value: datetime) -> str:
     return f"{local:%d.%m}" if local.year == timezone.localdate().year else f"{local:%d.%m.%Y}"
 
 
-def stacked(first: Any, second: Any) -> SafeString:
-    """Two short things in one cell, none of them broken into lines."""
-    html = '<span class="inline-block whitespace-nowrap">{}<span class="block text-xs">{}</span></span>'
-    return format_html(html, first, second)
+def stacked(first: Any, *others: Any) -> SafeString:
+    """Short things in one cell, one under the other, none of them broken into lines."""
+    rest = format_html_join("", '<span class="block text-xs">{}</span>', ((other,) for other in others if other))
+    return format_html('<span class="inline-block whitespace-nowrap">{}{}</span>', first, rest)
 
 
 def phone_link(row: Any) -> str:
@@ -73,6 +73,8 @@ def phone_link(row: Any) -> str:
     if not row.phone:
         return "–"
     dialled = row.phone_e164 or "".join(c for c in row.phone if c.isdigit() or c == "+")
+    if not dialled:
+        return row.phone
     return format_html('<a class="underline decoration-dotted" href="tel:{}">{}</a>', dialled, row.phone)
 
 

@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import formats
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, RelatedDropdownFilter
 from unfold.views import ChangeList
@@ -59,7 +58,7 @@ class OrderChangeList(ChangeList):
 
 
 @admin.register(Order)
-class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # MirroredAdmin and Django differ here
+class OrderAdmin(BulkActionsMixin, MirroredAdmin):
     form = OrderForm
     actions = (*BulkActionsMixin.BULK_ACTIONS, *MirroredAdmin.actions)  # type: ignore[assignment]  # more of them
     change_form_outer_before_template = "admin/orders/order/before.html"
@@ -151,7 +150,7 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # Mirr
     def shown_address(self, order: Order) -> str:
         return order.address or "–"
 
-    @admin.display(description=gettext_lazy("client and phone"))
+    @admin.display(description=gettext_lazy("client"))
     def shown_client(self, order: Order) -> str:
         written = " ".join(filter(None, [order.client_lastname, order.client_firstname]))
         reached = order if order.phone or order.client is None else order.client
@@ -161,8 +160,7 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # Mirr
     def payment(self, order: Any) -> str:
         """What is to be paid after the discounts and surcharges of the lines (T71), whether it is, and the receipt."""
         receipt = labels.receipt_badge(order, is_there=order.has_receipt)
-        state = format_html("{} {}", labels.payment_badge(order.status), receipt)
-        return labels.stacked(formats.localize(order.payable), state)
+        return labels.stacked(formats.localize(order.payable), labels.payment_badge(order.status), receipt)
 
     @admin.display(description=gettext_lazy("delivery"), ordering="delivery_status")
     def delivery(self, order: Order) -> str:
@@ -180,11 +178,17 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):  # type: ignore[misc]  # Mirr
         return {**OrderForm.window_today(), **super().get_changeform_initial_data(request)}
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
     ) -> HttpResponse:
         if obj is not None:
             context["journal"] = journal(obj)
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.display(description=gettext_lazy("to pay after discounts"))
     def shown_payable(self, order: Order) -> Decimal | str:
