@@ -63,6 +63,9 @@ IRECA_MODE = env.str("IRECA_MODE", default="cabinet")
 if IRECA_MODE not in ("cabinet", "api"):
     raise ImproperlyConfigured(f"IRECA_MODE is {IRECA_MODE!r}, but must be cabinet or api.")
 
+# Requests a second that all workers together send; 0: no limit. iRECA documents none but for locations (seed 002:33).
+IRECA_RATE = env.float("IRECA_RATE", default=20.0)
+
 BIFIT_URL = env.str("BIFIT_URL", default="").rstrip("/")
 BIFIT_USERNAME = env.str("BIFIT_USERNAME", default="")
 BIFIT_PASSWORD = env.str("BIFIT_PASSWORD", default="")

@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from backoffice.sync import lease
+from backoffice.sync.commands import COMMANDS
 from backoffice.sync.models import Push
-from backoffice.sync.push import COMMANDS
 
 
 def was_done(push: Push) -> bool:

@@ -18,6 +18,7 @@ from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Pull, Push, RemoteState
 from catalog.models import Good
 from couriers.models import Courier, Role
+from orders.models import Order
 from tests.sync.admin_pages import loaded, messages
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -226,3 +227,23 @@ def test_a_history_is_looked_at_and_not_gone_back_to(admin_client: Browser, cour
     version = courier.history.latest().pk
     assert admin_client.get(f"{LIST}{courier.pk}/history/{version}/").status_code == 200
     assert admin_client.post(f"{LIST}{courier.pk}/history/{version}/", data).status_code == 405
+
+
+def test_nested_objects_and_codes_are_spelled_out(admin_client: Browser, ireca: Sandbox) -> None:
+    order = Order.objects.get(ireca_id="209900")
+    mirror = registry.for_model(Order)
+    assert mirror is not None
+    Order._base_manager.filter(pk=order.pk).update(
+        sync_state=SyncState.CONFLICT,
+        sync_conflict={
+            "deliveryStatusId": 11,
+            "addressToEntity": {"city": "Moscow", "home": "8"},
+            "deliveryTimeTo": "2026-01-15 21:00:00",
+        },
+    )
+    page = admin_client.get(f"/admin/orders/order/{order.pk}/conflict/")
+    fields = {field.name: field for field in page.context["fields"]}
+    assert fields["deliveryStatusId"].theirs.endswith("(11)")
+    assert fields["addressToEntity"].theirs.splitlines() == ["город: Moscow", "дом: 8"]
+    assert fields["deliveryTimeTo"].theirs == "16.01.2026 00:00"
+    assert "goods" not in fields

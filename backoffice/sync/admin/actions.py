@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from backoffice.sync import pull, push
+from backoffice.sync import outbox, pull
 from backoffice.sync.admin.conflicts import ConflictsMixin
 from backoffice.sync.admin.lists import tell
 from backoffice.sync.enqueue import chunks
@@ -29,7 +29,7 @@ class SyncActionsMixin(ConflictsMixin):
         """What waits for its time and what was refused goes with the next round of the worker."""
         ids = list(queryset.order_by().values_list("pk", flat=True))
         count = sum(
-            push.make_due(self.mirror.remote, [self.mirror.entity], object_id__in=batch) for batch in chunks(ids)
+            outbox.make_due(self.mirror.remote, [self.mirror.entity], object_id__in=batch) for batch in chunks(ids)
         )
         if count:
             text = ngettext("%(count)d object will be sent now.", "%(count)d objects will be sent now.", count)

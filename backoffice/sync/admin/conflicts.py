@@ -21,13 +21,15 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
+from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.redact import redact
 from backoffice.sync.apply import resolve
+from backoffice.sync.dictionaries import label
 from backoffice.sync.merge import blank
-from backoffice.sync.mirror import Field, Mirror, Reference
+from backoffice.sync.mirror import Embedded, Field, Mirror, Parts, Reference
 from backoffice.sync.mirrored import Mirrored, SyncState
 
 if TYPE_CHECKING:
@@ -36,6 +38,23 @@ else:
     Base = object
 
 MANY = 100  # conflicts shown and settled in one go
+
+
+# What people call the nested objects of the wire, and the dictionaries that name its codes.
+NESTED = {
+    "addressEntity": gettext_lazy("Address"),
+    "addressFromEntity": gettext_lazy("Where from"),
+    "addressToEntity": gettext_lazy("Where to"),
+    "client": gettext_lazy("Client"),
+    "goods": gettext_lazy("lines"),
+    "warehouses": gettext_lazy("stock"),
+}
+DICTIONARIES = {
+    "deliveryStatusId": "orderDeliveryStatuses",
+    "statusId": "orderStatuses",
+    "closeTypeId": "closeTypes",
+    "calcId": "goodCalcTypes",
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +83,10 @@ def field_conflicts(mirror: Mirror, row: Any) -> list[FieldConflict]:
             sides = [getattr(side, spec.attr) if side is not None else None for side in (base, ours, theirs)]
             if isinstance(spec, Reference):
                 sides = _named(spec.target(mirror.model), sides)
+            elif isinstance(spec, Embedded):
+                sides = [_parts(mirror, spec, value) for value in sides]
+            elif (kind := DICTIONARIES.get(name)) is not None:
+                sides = [f"{label(kind, code)} ({code})" if isinstance(code, int) else code for code in sides]
             found.append(FieldConflict(name, _label(mirror, spec), *(readable(value) for value in sides)))
     return found
 
@@ -94,10 +117,25 @@ def _named(model: type[Mirrored], ids: list[Any]) -> list[Any]:
     return [f"{known[id_]} ({id_})" if id_ in known else id_ for id_ in ids]
 
 
+def _parts(mirror: Mirror, spec: Embedded, value: Any) -> str:
+    """A nested object, a line for each part, as the columns that hold the parts are called."""
+    if value is None or value is UNSET:
+        return ""
+    lines = []
+    for part, column in zip(spec.parts, spec.columns(), strict=True):
+        if text := readable(getattr(value, part, None)):
+            lines.append(f"{_column_label(mirror, column)}: {text}")
+    return "\n".join(lines)
+
+
 def _label(mirror: Mirror, spec: Field) -> str:
-    if spec.columns() and (spec.columns()[0] == spec.name or isinstance(spec, Reference)):
-        return capfirst(str(mirror.model._meta.get_field(spec.name).verbose_name))
-    return mirror.wire(spec.attr)
+    if isinstance(spec, Embedded | Parts):
+        return capfirst(str(NESTED.get(mirror.wire(spec.attr), mirror.wire(spec.attr))))
+    return capfirst(_column_label(mirror, spec.name))
+
+
+def _column_label(mirror: Mirror, column: str) -> str:
+    return str(mirror.model._meta.get_field(column).verbose_name)
 
 
 class ConflictsMixin(Base):

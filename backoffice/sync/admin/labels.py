@@ -33,7 +33,9 @@ def block(text: str) -> SafeString | str:
     """Text as it is, secrets masked; a dash where there is none."""
     if not text:
         return "–"
-    return format_html('<pre class="whitespace-pre-wrap break-words text-xs">{}</pre>', redact(text))
+    return format_html(
+        '<pre class="text-xs" style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', redact(text)
+    )
 
 
 def pretty_json(value: Any) -> SafeString | str:

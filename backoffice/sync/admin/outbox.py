@@ -18,9 +18,10 @@ from backoffice.sync import verdicts
 from backoffice.sync.admin.base import ViewOnlyAdmin
 from backoffice.sync.admin.confirm import confirmation, is_confirmed
 from backoffice.sync.admin.labels import badge, block, link, pretty_json, short
+from backoffice.sync.commands import COMMANDS
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
-from backoffice.sync.push import COMMANDS, make_due
+from backoffice.sync.outbox import make_due
 
 KINDS: dict[str, str] = {
     Push.State.QUEUED: "info",
