@@ -47,7 +47,7 @@ def _value(column: models.Field, number: int) -> Any:
         return {}
     if isinstance(column, models.DecimalField):
         return Decimal(1)
-    if isinstance(column, models.IntegerField):
+    if isinstance(column, models.IntegerField | models.FloatField):
         return number
     if isinstance(column, models.DateTimeField):
         return timezone.now() - timedelta(minutes=number)
