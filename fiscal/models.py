@@ -175,6 +175,8 @@ class DeviceError(models.Model):
     order = models.ForeignKey(
         "orders.Order", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("order")
     )
+    # An order may be unknown here, or deleted: which one it was is not forgotten.
+    order_ireca_id = columns.text(_("order's iRECA id"))
     error_code = columns.text(_("code"))
     error_text = columns.text(_("error"))
     serial_number = columns.text(_("serial number"))

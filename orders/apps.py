@@ -8,4 +8,4 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from orders import mirror  # noqa: F401  registers the mirrors of this app
+        from orders import mirror, readers  # noqa: F401  registers the mirrors and readers of this app

@@ -1,4 +1,5 @@
-"""What an order's own answer does not hold: status changes and receipts, read by id when a change calls for them.
+"""What an order's own answer does not hold: status changes, receipts and the journal, read by id when a change calls
+for them.
 
 `details_due_at` says when an order is to be read next. A closed, paid order without its receipt is read again, ever
 less often, until the
@@ -20,14 +21,16 @@ from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync import pull
 from backoffice.sync.apply import Applied
-from backoffice.sync.connection import worked
+from backoffice.sync.connection import is_outage, worked
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Keys
 from fiscal.models import Receipt
+from orders import readers
 from orders.models import DeliveryStatus, Order, PaymentStatus, ReturnReason, StatusChange
 
 BATCH = 50
 LEASE = timedelta(minutes=2)
+FEW = 50  # changed orders, of which the journal is read at once; after a bulk pull the scheduled rounds do
 # How long to wait before an order without its receipt is read again, by attempt.
 AGAIN = [timedelta(seconds=s) for s in (10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)]
 
@@ -38,7 +41,8 @@ def note(orders: Sequence[Order], now: datetime) -> None:
         order.pk for order in orders if order.delivery_status not in (DeliveryStatus.NEW, DeliveryStatus.PREPARED)
     ]
     paid = [order.pk for order in orders if order.status == PaymentStatus.PAID or order.is_returned]
-    Order._base_manager.filter(pk__in={*started, *paid}).update(details_due_at=now, details_attempts=0)
+    journal = [order.pk for order in orders] if len(orders) <= FEW else []
+    Order._base_manager.filter(pk__in={*started, *paid, *journal}).update(details_due_at=now, details_attempts=0)
 
 
 def request(ids: Collection[int]) -> int:
@@ -70,7 +74,10 @@ def read_due(client: Any) -> int:
     for index, order in enumerate(orders):
         try:
             read(client, order)
-        except RemoteError:
+        except RemoteError as error:
+            if not is_outage(error):
+                _next(order, refused=str(error))  # this order is what iRECA stumbles over: later, and not first
+                continue
             left = [rest.pk for rest in orders[index:]]
             Order._base_manager.filter(pk__in=left).update(details_due_at=now)
             raise
@@ -88,6 +95,7 @@ def read(client: Any, order: Order) -> str:
         changes = list(client.orders.journal_statuses(order.ireca_id))
         sales = client.receipts.order_receipts(order.ireca_id)
         returns = client.receipts.order_return_receipts(order.ireca_id) if order.is_returned or order.is_refund else []
+        readers.read_journal_of(client, [order])
     except Refused as refusal:
         _next(order, refused=str(refusal))
         return str(refusal)
@@ -164,7 +172,15 @@ TEXTS = ("serial_number", "shift_number", "fn", "fd_number", "receipt_number", "
 @pull.reader("orderReceipts", rank=4, every=900)
 def read_missing_receipts(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     """Receipts of paid and closed orders that have none."""
-    for order in Order._base_manager.filter(without_receipt()).order_by("pk").iterator(chunk_size=200):
+    after = (progress.pull.cursor or {}).get("after", 0)
+    orders = Order._base_manager.filter(without_receipt(), pk__gt=after).order_by("pk")
+    for order in orders.iterator(chunk_size=200):
         before = order.receipts.count()
-        read(client, order)
+        try:
+            read(client, order)
+        except RemoteError as error:
+            if is_outage(error):
+                raise
+            progress.bad([f"{order}: {error}"])
         progress.add(Applied(created=order.receipts.count() - before), 1)
+        progress.keep({"after": order.pk})

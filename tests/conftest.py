@@ -18,7 +18,7 @@ from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import connection as remote_connection
 from backoffice.sync import lease, pull, worker
 
-CHILD_SETTINGS = ("SECRET_KEY", "IRECA_URL", "IRECA_TOKEN", "IRECA_MODE", "CALLBACK_SECRET", "PUBLIC_URL")
+CHILD_SETTINGS = ("SECRET_KEY", "IRECA_URL", "IRECA_TOKEN", "IRECA_MODE", "IRECA_RATE", "CALLBACK_SECRET", "PUBLIC_URL")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ os.environ.update(
     DEBUG="1",
     SECRET_KEY="secret-key-for-tests",
     FIELD_KEYS="field-key-for-tests",
+    IRECA_RATE="0",
     DATABASE_URL=os.environ.get("TEST_DATABASE_URL", "sqlite:///var/test.sqlite3"),
 )
 

@@ -98,7 +98,8 @@ class Session:
 
     `timeout` is (connect, between two reads) in seconds. `observer` is given an Exchange for every call, also for
     failed ones; when it raises, that is logged and the call goes on, for a write that was done must not be reported
-    as failed. `max_bytes` bounds an answer (after decompression). Use one Session per worker thread.
+    as failed. `before` is called ahead of each request and may take its time, which is how a rate is kept; when it
+    raises, nothing was sent. `max_bytes` bounds an answer (after decompression). Use one Session per worker thread.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Session:
         observer: Callable[[Exchange], None] | None = None,
         user_agent: str = "courier-backoffice",
         max_bytes: int = MAX_BYTES,
+        before: Callable[[], None] | None = None,
     ):
         self.remote = remote
         self.base_url = base_url.rstrip("/")
@@ -117,6 +119,7 @@ class Session:
         self._base_path = self.base_url.partition("://")[2].partition("/")[2]
         self.timeout = timeout
         self.observer = observer
+        self.before = before
         self.max_bytes = max_bytes
         self._token = token
         self._auth = Bearer(token)
@@ -202,6 +205,9 @@ class Session:
         idempotent: bool,
         subjects: Sequence[str],
     ) -> _Call:
+        """A call that is about to be sent. Its time counts from here: a wait of `before` is none of the remote's."""
+        if self.before is not None:
+            self.before()
         return _Call(
             method=method,
             path=path.lstrip("/"),

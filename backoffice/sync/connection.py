@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import logging
 import random
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import Config, RemoteError, Retry, Session
 from backoffice.remotes.http import Exchange as HttpExchange
+from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.client import IrecaClient
+from backoffice.sync import throttle
 from backoffice.sync.models import Exchange, ExchangeSubject, RemoteState
 
 log = logging.getLogger(__name__)
@@ -26,6 +30,18 @@ IRECA = "ireca"
 MAX_SUBJECTS = 500
 BACKOFF_FIRST, BACKOFF_CAP = 1.0, 300.0  # seconds
 CONFIG_PROBE = 300.0  # seconds until a remote with wrong settings is tried again
+LOCATIONS_EVERY = 60  # seconds between two reads of one courier's places, the only limit that is documented (T70)
+
+
+class ModerateClient(IrecaClient):
+    """iRECA's client, asking no oftener than iRECA allows, whoever asks and from whatever machine."""
+
+    def locations(self, courier_id: str, created_at: datetime | None = None) -> Iterator[contract.Location]:
+        """The courier's places, or none when somebody has asked within the last minute: a reader asks from the last
+        place that it knows, so the next one gets them.
+        """
+        if throttle.take_turn(f"{self.session.remote}:locations:{courier_id}", LOCATIONS_EVERY):
+            yield from super().locations(courier_id, created_at)
 
 
 def is_on(remote: str = IRECA) -> bool:
@@ -37,13 +53,14 @@ def client(remote: str = IRECA) -> IrecaClient | None:
     """A client for the calling thread, or None when the remote is off."""
     if not is_on(remote):
         return None
-    return IrecaClient(
+    return ModerateClient(
         Session(
             IRECA,
             settings.IRECA_URL,
             token=settings.IRECA_TOKEN,
             timeout=(5, settings.HTTP_TIMEOUT),
             observer=record_exchange,
+            before=lambda: throttle.pace(IRECA, settings.IRECA_RATE),
         )
     )
 
@@ -83,6 +100,19 @@ def is_blocked(remote: str) -> bool:
     return state.paused or (state.blocked_until is not None and state.blocked_until > timezone.now())
 
 
+def why_blocked(remote: str) -> str:
+    """For a person: why `is_blocked` says so, and until when."""
+    state = RemoteState.objects.get(pk=remote)
+    if state.paused:
+        return _("paused by a person")
+    until = timezone.localtime(state.blocked_until).strftime("%H:%M:%S") if state.blocked_until else ""
+    return _("%(why)s until %(until)s: %(reason)s") % {
+        "why": state.get_block_display(),
+        "until": until,
+        "reason": state.reason,
+    }
+
+
 def worked(remote: str) -> None:
     """Note a success: whatever blocked the remote is over. Written at most once in some seconds, so that success
     costs nothing.
@@ -110,16 +140,23 @@ def failed(remote: str, error: RemoteError) -> None:
         if isinstance(error, Config):
             state.block, delay = RemoteState.Block.CONFIG, CONFIG_PROBE
         else:
-            state.block = RemoteState.Block.DOWN
-            delay = backoff(state.failures - 1, error.retry_after if isinstance(error, Retry) else None)
+            retry_after = error.retry_after if isinstance(error, Retry) else None
+            state.block = RemoteState.Block.LIMIT if retry_after else RemoteState.Block.DOWN
+            delay = backoff(state.failures - 1, retry_after)
         state.blocked_until = state.last_error_at + timedelta(seconds=delay)
         state.save()
     log.warning("%s blocked for %.0f s: %s", remote, delay, state.reason)
 
 
-def unblock(remote: str = IRECA) -> None:
-    """Forget a block that is not a person's pause: a worker that starts, or a person who asks, tries at once."""
-    RemoteState.objects.filter(pk=remote).update(block="", blocked_until=None, failures=0)
+def unblock(remote: str = IRECA, *, impatiently: bool = False) -> None:
+    """Forget a block that is not a person's pause: a worker that starts, or a person who asks, tries at once.
+
+    A wait that the remote itself has asked for stays, unless a person does so `impatiently`.
+    """
+    states = RemoteState.objects.filter(pk=remote)
+    if not impatiently:
+        states = states.exclude(block=RemoteState.Block.LIMIT, blocked_until__gt=timezone.now())
+    states.update(block="", blocked_until=None, failures=0)
 
 
 def is_outage(error: RemoteError) -> bool:

@@ -1,10 +1,8 @@
 """The rows that carry changes between our tables and the remotes.
 
 Push is the outbox, Callback the inbox, Pull one run of reading, Schedule when something is due, Exchange the log of
-HTTP, RemoteState what
-all workers know of a remote, Worker who is alive, DictionaryEntry the remote's names for its codes. What a mirrored
-row itself carries is in
-`mirrored.py`.
+HTTP, RemoteState what all workers know of a remote, Turn when something was asked last, Worker who is alive,
+DictionaryEntry the remote's names for its codes. What a mirrored row itself carries is in `mirrored.py`.
 """
 
 import uuid
@@ -129,6 +127,7 @@ class Pull(Leased):
     remote = models.CharField(_("remote"), max_length=20, default="ireca")
     what = models.CharField(_("what"), max_length=40)
     params = models.JSONField(_("parameters"), default=dict, blank=True)
+    cursor = models.JSONField(_("where to go on"), null=True, blank=True, editable=False)
     open_key = models.CharField(max_length=200, unique=True, null=True, editable=False)
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.QUEUED)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
@@ -222,6 +221,7 @@ class RemoteState(models.Model):
     class Block(models.TextChoices):
         NONE = "", _("none")
         DOWN = "down", _("not reachable")
+        LIMIT = "limit", _("asked us to wait")
         CONFIG = "config", _("wrong settings")
 
     name = models.CharField(_("remote"), max_length=20, primary_key=True)
@@ -232,10 +232,25 @@ class RemoteState(models.Model):
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     last_ok_at = models.DateTimeField(_("last success"), null=True, blank=True)
     last_error_at = models.DateTimeField(_("last failure"), null=True, blank=True)
+    paced_until = models.FloatField(default=0.0, editable=False)  # of the database's clock, see throttle.py
 
     class Meta:
         verbose_name = _("remote")
         verbose_name_plural = _("remotes")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Turn(models.Model):
+    """When something that may be asked only so often was asked last, by any worker (see throttle.py)."""
+
+    name = models.CharField(max_length=240, primary_key=True)
+    taken_at = models.FloatField(default=0.0)  # seconds of the database's clock
+
+    class Meta:
+        verbose_name = _("turn")
+        verbose_name_plural = _("turns")
 
     def __str__(self) -> str:
         return self.name

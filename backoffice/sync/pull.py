@@ -1,25 +1,30 @@
 """Reading from a remote: readers by name, runs with progress, schedules as rows.
 
 Every mirror is a reader under its wire name; apps register the rest (dictionaries, licences, receipts) with `reader`.
-A run is a `Pull` row
-that a person can watch. Follow-ups are short reads that a change calls for (the receipt of an order that was just
-closed); they keep their
-own due times in their app.
+A run is a `Pull` row that a person can watch. Where the list has pages, the row keeps the page, so that a run whose
+worker was killed, or whose remote went out, goes on from there; the next run is a row of its own and starts at the
+first page. Follow-ups are short reads that a change calls for (the receipt of an order that was just closed); they
+keep their own due times in their app.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
 
-from backoffice.remotes.http import RemoteError
+from backoffice.remotes.http import Refused, RemoteError
 from backoffice.sync import connection, lease
 from backoffice.sync.apply import Applied, apply
 from backoffice.sync.enqueue import chunks
@@ -28,24 +33,36 @@ from backoffice.sync.models import Pull, Schedule
 
 log = logging.getLogger(__name__)
 
+BATCH = 500  # objects merged in one transaction
+ATTEMPTS = 8  # failures of one request that the remote answers with an error, until the run is given up
+
+
+class Lost(Exception):
+    """The lease of this run ran out and somebody else carries it out."""
+
 
 @dataclass(frozen=True)
 class Reader:
-    """`read(client, progress, params)` reads everything of one kind."""
+    """`read(client, progress, params)` reads everything of one kind. It may be repeated at any time: what was applied
+    already changes nothing. `since`: whether it takes the parameter of that name.
+    """
 
     name: str
     rank: int
     every: int  # seconds between scheduled runs; 0: only when asked
     read: Callable[[Any, Progress, dict[str, Any]], None]
+    since: bool = False
 
 
 READERS: dict[str, Reader] = {}
 FOLLOW_UPS: list[Callable[[Any], int]] = []
 
 
-def reader(name: str, *, rank: int, every: int = 0) -> Callable[[Any], Any]:
+def reader(name: str, *, rank: int, every: int = 0, since: bool = False) -> Callable[[Any], Any]:
+    """Register a reader. It takes the place of a mirror's own where it has the same name."""
+
     def register(function: Callable[[Any, Progress, dict[str, Any]], None]) -> Any:
-        READERS[name] = Reader(name, rank, every, function)
+        READERS[name] = Reader(name, rank, every, function, since)
         return function
 
     return register
@@ -66,21 +83,47 @@ def find(name: str) -> Reader | None:
 
 
 def mirror_reader(mirror: Mirror) -> Callable[[Any, Progress, dict[str, Any]], None]:
+    """Reads a mirror's list: by pages, resumable, or streamed from the start where the list has none (T05)."""
+
     def read(client: Any, progress: Progress, params: dict[str, Any]) -> None:
-        for batch in chunks(mirror.list(client, **params), 500):
-            progress.add(apply(mirror, batch), len(batch))
+        resource = getattr(client, mirror.resource)
+        if getattr(resource, "paged", False):
+            for page, objects in resource.pages(progress.page(client)):
+                progress.add(apply(mirror, objects), len(objects))
+                progress.keep({"page": page + 1, "size": client.api.page_size})
+        else:
+            for batch in chunks(mirror.list(client), BATCH):
+                progress.add(apply(mirror, batch), len(batch))
 
     return read
+
+
+def parse_since(text: str) -> datetime:
+    """A moment or a day (its start), in local time unless it says otherwise. Raises ValueError."""
+    if (moment := parse_datetime(text)) is None:
+        if (day := parse_date(text)) is None:
+            raise ValueError(f"{text!r} is neither a date (2026-07-01) nor a moment (2026-07-01T09:30)")
+        moment = datetime.combine(day, time_of_day.min)
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
 class Progress:
     """Counts of a run, written to its Pull row a few times a second and shown to whoever runs it in a terminal."""
 
     EVERY = 0.5  # seconds
+    COLUMNS = (
+        *("state", "attempts", "total", "read", "created_count", "updated_count", "conflict_count", "bad_count"),
+        *("error", "cursor", "open_key", "due_at", "started_at", "finished_at", "lease_owner", "lease_until"),
+    )
 
     def __init__(self, pull: Pull, holder: str, show: Callable[[Pull], None] | None = None) -> None:
         self.pull, self.holder, self.show = pull, holder, show
         self._saved = 0.0
+
+    def page(self, client: Any) -> int | None:
+        """The page to go on from; None for the first, also where pages had another size then."""
+        cursor = self.pull.cursor or {}
+        return cursor.get("page") if cursor.get("size") == client.api.page_size else None
 
     def add(self, applied: Applied, read: int) -> None:
         self.pull.read += read
@@ -89,6 +132,11 @@ class Progress:
         self.pull.conflict_count += applied.conflicts
         self.save()
 
+    def keep(self, cursor: dict[str, Any]) -> None:
+        """All until here is applied: a run that is interrupted goes on from here."""
+        self.pull.cursor, self.pull.attempts = cursor, 0
+        self.save(force=True)
+
     def bad(self, rows: Iterable[Any]) -> None:
         """Rows that could not be read: counted, and told in the run's error text."""
         texts = [str(row) for row in rows]
@@ -96,46 +144,55 @@ class Progress:
         self.pull.error = "\n".join(filter(None, [self.pull.error, *texts]))[:5000]
 
     def save(self, *, force: bool = False) -> None:
+        """Raises Lost when the run is somebody else's by now."""
         if force or time.monotonic() - self._saved > self.EVERY:
             self._saved = time.monotonic()
-            self.pull.lease_until = timezone.now() + lease.LEASE
-            self.pull.save()
+            self.pull.lease_until = timezone.now() + lease.LEASE if self.pull.lease_owner else None
+            values = {name: getattr(self.pull, name) for name in self.COLUMNS}
+            if not Pull.objects.filter(pk=self.pull.pk, lease_owner=self.holder).update(**values):
+                raise Lost(self.pull.what)
         if self.show is not None:
             self.show(self.pull)
 
 
-def request(what: str, user: Any = None, **params: Any) -> Pull:
-    """Ask for a run; one that is asked for already, with the same parameters, is returned instead."""
-    key = ":".join(["ireca", what, *(f"{name}={value}" for name, value in sorted(params.items()))])[:200]
+def request(what: str, user: Any = None, *, since: datetime | None = None) -> Pull:
+    """Ask for a run; one that is asked for already, with the same parameters, is returned instead.
+
+    `since` (aware) is for readers that take it.
+    """
+    params = {} if since is None else {"since": since.isoformat()}
+    key = ":".join(["ireca", what, *params.values()])
     with transaction.atomic():
-        pull, _created = Pull.objects.get_or_create(
+        pull, _is_new = Pull.objects.get_or_create(
             open_key=key, defaults={"what": what, "params": params, "requested_by": user}
         )
     return pull
 
 
 def run(pull: Pull, client: Any, holder: str, show: Callable[[Pull], None] | None = None) -> Pull:
-    """Carry out a run that this holder has claimed. A remote that is out postpones it; it starts over, since applying
-    is idempotent.
+    """Carry out a run that this holder has claimed, from where it was interrupted.
+
+    A remote that is out postpones the run, as does a request that it answers with an error, which after ATTEMPTS
+    without progress fails it. What the remote refuses fails at once.
     """
     reader_ = find(pull.what)
     if reader_ is None:
         raise LookupError(pull.what)
     pull.state, pull.started_at, pull.error = Pull.State.RUNNING, timezone.now(), ""
-    pull.read = pull.created_count = pull.updated_count = pull.conflict_count = pull.bad_count = 0
+    if pull.cursor is None:
+        pull.read = pull.created_count = pull.updated_count = pull.conflict_count = pull.bad_count = 0
+    Pull.objects.filter(pk=pull.pk).update(lease_owner=holder)
+    pull.lease_owner = holder
     progress = Progress(pull, holder, show)
     progress.save(force=True)
     try:
-        reader_.read(client, progress, pull.params)
+        with _bad_rows_to(progress, client):
+            reader_.read(client, progress, pull.params)
+    except Lost:
+        log.warning("pull of %s: the lease ran out, somebody else carries on", pull.what)
+        return pull
     except RemoteError as error:
-        pull.attempts += 1
-        pull.error = str(error)
-        if connection.is_outage(error):
-            connection.failed(client.session.remote, error)
-            pull.state = Pull.State.QUEUED
-            pull.due_at = timezone.now() + timedelta(seconds=connection.backoff(pull.attempts))
-        else:
-            pull.state, pull.open_key = Pull.State.FAILED, None
+        _interrupted(pull, error, client.session.remote)
     except Exception as error:
         # A bug of ours: the run is over and says so, and the log has the trace.
         log.exception("pull of %s failed", pull.what)
@@ -146,8 +203,30 @@ def run(pull: Pull, client: Any, holder: str, show: Callable[[Pull], None] | Non
     pull.finished_at = timezone.now()
     pull.lease_owner = ""
     progress.save(force=True)
-    Pull.objects.filter(pk=pull.pk).update(**lease.RELEASED)
     return pull
+
+
+@contextmanager
+def _bad_rows_to(progress: Progress, client: Any) -> Iterator[None]:
+    """What cannot be decoded is told in the run instead of being kept by the client."""
+    before, client.api.on_bad_row = client.api.on_bad_row, lambda row: progress.bad([row])
+    try:
+        yield
+    finally:
+        client.api.on_bad_row = before
+
+
+def _interrupted(pull: Pull, error: RemoteError, remote: str) -> None:
+    pull.attempts += 1
+    is_outage = connection.is_outage(error)
+    if isinstance(error, Refused) or (pull.attempts >= ATTEMPTS and not is_outage):
+        pull.state, pull.open_key, pull.error = Pull.State.FAILED, None, str(error)
+        return
+    if is_outage:
+        connection.failed(remote, error)
+    how = _("It will go on where it stopped.") if pull.cursor else _("It will start from the beginning.")
+    pull.state, pull.error = Pull.State.QUEUED, f"{error}\n{how}"
+    pull.due_at = timezone.now() + timedelta(seconds=connection.backoff(pull.attempts))
 
 
 def run_due(client: Any, holder: str) -> int:
@@ -161,11 +240,13 @@ def run_due(client: Any, holder: str) -> int:
     claimed = lease.claim(due, holder, 1)
     for pull in claimed:
         run(pull, client, holder)
+        is_failed = pull.state == Pull.State.FAILED
         Schedule.objects.filter(name=pull.what).update(
             last_started_at=pull.started_at,
             last_finished_at=pull.finished_at,
             last_result=summary(pull)[:300],
-            error=pull.error if pull.state == Pull.State.FAILED else "",
+            failures=F("failures") + 1 if is_failed else 0,
+            error=pull.error if is_failed else "",
         )
     return len(claimed)
 
@@ -205,6 +286,8 @@ def follow_up(client: Any) -> int:
         try:
             handled += function(client)
         except RemoteError as error:
+            if not connection.is_outage(error):
+                raise
             connection.failed(client.session.remote, error)
             return handled
     return handled

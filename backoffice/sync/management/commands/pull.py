@@ -1,5 +1,7 @@
 """`manage.py pull`: read entities from a remote now."""
 
+from argparse import ArgumentTypeError
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,35 +12,58 @@ from backoffice.sync.models import Pull
 
 
 class Command(BaseCommand):
-    help = "Read from iRECA now, with progress. Reading twice changes nothing. Exit status 0 only when all was read."
+    help = (
+        "Read from iRECA now, with progress. Reading twice changes nothing. Exit status 0 only when all was read. "
+        "A run that is interrupted goes on at its page the next time, where iRECA's list has pages (goods, "
+        "specificities, suppliers, warehouses; the journal by order); other lists are read from the start again."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = ", ".join(r.name for r in pull.readers())
         parser.add_argument("what", nargs="+", metavar="WHAT", help=f"all, or any of: {names}")
+        parser.add_argument(
+            "--since",
+            type=_since,
+            metavar="DATE|DATETIME",
+            help=(
+                f"for {', '.join(_takes_since())}. iRECA's list of orders has no filter, so all of it is read, but "
+                "only those are merged that are to be delivered since then, are unknown here, are still open here or "
+                "have changes on their way. Of the journal, entries since then are read for such orders. Local "
+                "time unless the moment says otherwise."
+            ),
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         known = [r.name for r in pull.readers()]
         names = known if "all" in options["what"] else options["what"]
         if unknown := [name for name in names if name not in known]:
             raise CommandError(f"unknown: {', '.join(unknown)}. Known: all, {', '.join(known)}")
+        since = options["since"]
+        if since and (whole := [name for name in options["what"] if name not in ("all", *_takes_since())]):
+            raise CommandError(f"--since is for {', '.join(_takes_since())}, not for {', '.join(whole)}")
         client = connection.client()
         if client is None:
             raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
         connection.unblock()
         lease.release_dead((Pull,))
-        results = [self._run(name, client) for name in names]
+        results = [self._run(name, client, since if name in _takes_since() else None) for name in names]
         if failed := [row.what for row in results if row.state != Pull.State.DONE or row.bad_count]:
             raise CommandError(f"not everything was read: {', '.join(failed)}")
 
-    def _run(self, name: str, client: Any) -> Pull:
-        wanted = pull.request(name)
+    def _run(self, name: str, client: Any, since: datetime | None) -> Pull:
+        wanted = pull.request(name, since=since)
+        if connection.is_blocked(client.session.remote):
+            self.stderr.write(f"{name}: iRECA is paused: {connection.why_blocked(client.session.remote)}")
+            return wanted
         claimed = lease.claim(Pull.objects.filter(pk=wanted.pk), lease.owner("pull"), 1)
         if not claimed:
             self.stdout.write(f"{name}: a worker is reading this already, see it in the admin")
             return wanted
-        with tqdm(desc=name, unit="", disable=None, leave=False) as bar:
+        done = claimed[0].read if claimed[0].cursor else 0
+        with tqdm(desc=name, unit="", disable=None, leave=False, initial=done) as bar:
 
             def show(row: Pull) -> None:
+                bar.total = row.total
                 bar.update(row.read - bar.n)
 
             row = pull.run(claimed[0], client, lease.owner("pull"), show)
@@ -46,3 +71,14 @@ class Command(BaseCommand):
         if row.error:
             self.stderr.write(f"  {row.error}")
         return row
+
+
+def _since(text: str) -> datetime:
+    try:
+        return pull.parse_since(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def _takes_since() -> list[str]:
+    return [r.name for r in pull.readers() if r.since]

@@ -1,0 +1,191 @@
+"""Orders and their journals, read from iRECA.
+
+iRECA's list of orders has neither pages nor a filter (T05), so "since" is decided here, while the list streams by. The
+journal is read order by order: in rounds by schedule, the oldest order first, and of one order when it changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max, Q, QuerySet
+from django.utils import timezone
+from msgspec import UNSET
+
+from backoffice.remotes.http import Refused, RemoteError
+from backoffice.remotes.ireca import contract
+from backoffice.sync import connection, pull, reconcile
+from backoffice.sync.apply import Applied, apply
+from backoffice.sync.enqueue import chunks
+from backoffice.sync.mirror import Keys, registry
+from backoffice.sync.mirrored import SyncState
+from backoffice.sync.models import Pull
+from couriers.models import Courier
+from orders.models import DeliveryStatus, JournalEntry, Order
+
+CLOSED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
+RECENT = timedelta(days=3)  # how long after its last change a closed order's journal is still read
+ROUND = 500  # orders whose journal one scheduled run reads
+GROUP = 50  # orders whose entries are stored at once
+
+
+def is_current(since: datetime) -> Q:
+    """Our orders that concern us since then: to be delivered, made or changed since, still open, or on their way."""
+    return (
+        Q(delivery_time_from__gte=since)
+        | Q(delivery_time_to__gte=since)
+        | Q(created_at__gte=since)
+        | ~Q(delivery_status__in=CLOSED)
+        | ~Q(sync_state=SyncState.CLEAN)
+    )
+
+
+def concerning(orders: Sequence[contract.Order], since: datetime) -> list[contract.Order]:
+    """Of iRECA's orders those that concern us since then, or that we do not know."""
+    ids = {order.order_id for order in orders}
+    known = Order._base_manager.filter(ireca_id__in=ids)
+    ours = set(known.values_list("ireca_id", flat=True))
+    current = set(known.filter(is_current(since)).values_list("ireca_id", flat=True))
+    return [
+        order
+        for order in orders
+        if order.order_id not in ours
+        or order.order_id in current
+        or any(moment and moment >= since for moment in (order.delivery_time_from, order.delivery_time_to))
+    ]
+
+
+reconcile.WINDOWS["orders"] = reconcile.Window(theirs=concerning, ours=is_current)
+
+
+@pull.reader("orders", rank=3, every=3600, since=True)
+def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
+    """All orders are read; with `since`, only those that concern us are merged."""
+    mirror = registry.for_model(Order)
+    assert mirror is not None
+    since = pull.parse_since(params["since"]) if "since" in params else None
+    for batch in chunks(mirror.list(client), pull.BATCH):
+        wanted = batch if since is None else concerning(batch, since)
+        progress.add(apply(mirror, wanted), len(batch))
+
+
+def _known() -> QuerySet[Order]:
+    return Order._base_manager.filter(remote_data__isnull=False).exclude(ireca_id=None)
+
+
+@pull.reader("journal", rank=4, every=900, since=True)
+def read_journals(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
+    """The journals of open and recently closed orders, since the last entry that we have of each.
+
+    A scheduled run reads ROUND orders and the next one goes on behind them, so that every order gets its turn. With
+    `since`, a person asks for all orders that concern us since then, and for all their entries since then.
+    """
+    now = timezone.now()
+    since = pull.parse_since(params["since"]) if "since" in params else None
+    if since is not None:
+        orders = _known().filter(is_current(since) | Q(synced_at__gte=since))
+    else:
+        orders = _known().filter(~Q(delivery_status__in=CLOSED) | Q(synced_at__gte=now - RECENT))
+    cursor = progress.pull.cursor or (None if since else _last_round())
+    after = cursor["after"] if cursor else 0
+    left = None if since else ROUND
+    while group := list(orders.filter(pk__gt=after).order_by("pk")[: min(GROUP, left) if left is not None else GROUP]):
+        progress.add(read_journal_of(client, group, since, on_error=progress.bad), len(group))
+        after = group[-1].pk
+        progress.keep({"after": after})
+        if left is not None and (left := left - len(group)) == 0:
+            return
+    # The round is over; the next one begins at the oldest order.
+    progress.keep({"after": 0})
+
+
+def _last_round() -> dict[str, Any] | None:
+    """Where the last scheduled run stopped."""
+    last = Pull.objects.filter(what="journal", state=Pull.State.DONE, params={}).order_by("-id").first()
+    return last.cursor if last is not None else None
+
+
+def read_journal_of(
+    client: Any,
+    orders: Sequence[Order],
+    since: datetime | None = None,
+    on_error: Callable[[list[str]], None] | None = None,
+) -> Applied:
+    """Read and store the journals of these orders, from `since` on or from the last entry of each.
+
+    An order that iRECA refuses to tell of (it was deleted there) has nothing new to tell. One at which iRECA fails is
+    told to `on_error`, so that it holds up no other; without that it raises, as it does when iRECA is out.
+    """
+    latest = dict(
+        JournalEntry.objects.filter(order__in=orders)
+        .order_by()
+        .values_list("order")
+        .annotate(latest=Max("created_at"))
+        .values_list("order", "latest")
+    )
+    entries: list[tuple[Order, contract.JournalEntry]] = []
+    for order in orders:
+        try:
+            entries += [(order, entry) for entry in client.journal(order.ireca_id, since or latest.get(order.pk))]
+        except Refused:
+            continue
+        except RemoteError as error:
+            if on_error is None or connection.is_outage(error):
+                raise
+            on_error([f"{order}: {error}"])
+    return keep_journal(entries)
+
+
+def keep_journal(entries: Iterable[tuple[Order, contract.JournalEntry]]) -> Applied:
+    """Store entries; those that are there already stay as they are."""
+    by_digest = {(order.pk, digest(entry)): entry for order, entry in entries}
+    known = _stored(by_digest)
+    fresh = {key: entry for key, entry in by_digest.items() if key not in known}
+    if fresh:
+        keys = Keys()
+        for entry in fresh.values():
+            keys.want(Courier, _said(entry.courier_id))
+        with transaction.atomic():
+            keys.resolve()
+            JournalEntry.objects.bulk_create(
+                (
+                    JournalEntry(
+                        order_id=order_id,
+                        digest=sum_,
+                        event=_said(entry.event) or "",
+                        source=_said(entry.source) or "",
+                        courier_id=keys.key(Courier, _said(entry.courier_id)),
+                        created_at=_said(entry.created_at),
+                        before=_said(entry.before_item),
+                        after=_said(entry.after_item),
+                    )
+                    for (order_id, sum_), entry in fresh.items()
+                ),
+                ignore_conflicts=True,
+            )
+    return Applied(created=len(fresh), unchanged=len(known))
+
+
+def _stored(wanted: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    by_order: dict[int, set[str]] = defaultdict(set)
+    for order_id, sum_ in wanted:
+        by_order[order_id].add(sum_)
+    digests = {sum_ for sums in by_order.values() for sum_ in sums}
+    found = JournalEntry.objects.filter(order__in=by_order, digest__in=digests)
+    return set(found.order_by().values_list("order_id", "digest")) & set(wanted)
+
+
+def digest(entry: contract.JournalEntry) -> str:
+    """What makes an entry the same entry: all that it says, for iRECA gives it no id."""
+    text = json.dumps(contract.dump(entry), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _said(value: Any) -> Any:
+    return None if value is UNSET else value
