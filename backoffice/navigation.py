@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-# group: (title, model as "app.model", icon)
-GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
+
+class Page(NamedTuple):
+    """A page that is no list of a model: the name of its address, and the rights that it asks for."""
+
+    name: str
+    permissions: tuple[str, ...]
+
+
+# group: (title, model as "app.model" or a page, icon)
+GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
     (
         _("Orders"),
         [
@@ -25,6 +33,11 @@ GROUPS: list[tuple[Any, list[tuple[Any, str, str]]]] = [
         _("Couriers"),
         [
             (_("Couriers"), "couriers.courier", "directions_run"),
+            (
+                _("Couriers on the map"),
+                Page("couriers_courier_map", ("couriers.view_courier", "couriers.view_location")),
+                "map",
+            ),
             (_("Licences"), "couriers.license", "smartphone"),
             (_("Licence usage"), "couriers.licenseusage", "monitoring"),
             (_("Locations"), "couriers.location", "location_on"),
@@ -84,12 +97,20 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     for title, entries in GROUPS:
         items = [
             {"title": name, "icon": icon, "link": link}
-            for name, model, icon in entries
-            if (link := _link(request, model))
+            for name, target, icon in entries
+            if (link := _link(request, target))
         ]
         if items:
             groups.append({"title": title, "items": items, "collapsible": False})
+    _mark_current(request, [item for group in groups for item in group["items"]])
     return groups
+
+
+def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    """Only the nearest address above the page is current: a page below a list would mark the list as well."""
+    current = max((item["link"] for item in items if request.path.startswith(item["link"])), key=len, default="")
+    for item in items:
+        item["active"] = item["link"] == current
 
 
 def every_page(request: HttpRequest) -> dict[str, Any]:
@@ -100,9 +121,12 @@ def every_page(request: HttpRequest) -> dict[str, Any]:
     return {"notices": notices(request)}
 
 
-def _link(request: HttpRequest, model: str) -> str:
-    app_label, name = model.split(".")
+def _link(request: HttpRequest, target: str | Page) -> str:
+    """Where an entry leads; nowhere for who may not see it."""
     user = request.user
+    if isinstance(target, Page):
+        return reverse(f"admin:{target.name}") if user.has_perms(target.permissions) else ""
+    app_label, name = target.split(".")
     if not (user.has_perm(f"{app_label}.view_{name}") or user.has_perm(f"{app_label}.change_{name}")):
         return ""
     try:

@@ -20,6 +20,7 @@ from backoffice.sync.dictionaries import label
 from backoffice.sync.models import Push
 from couriers.mirror import release
 from couriers.models import Courier, License, LicenseUsage, Location, Permission, Role
+from couriers.views import CourierMapMixin
 
 
 class PermissionInline(MirroredTabularInline):
@@ -69,7 +70,7 @@ class PermissionAdmin(MirroredAdmin):
 
 
 @admin.register(Courier)
-class CourierAdmin(MirroredAdmin):
+class CourierAdmin(CourierMapMixin, MirroredAdmin):
     list_display = ("title", "phone", "role", "inn")
     list_select_related = ("role",)
     list_filter = (("role", AutocompleteSelectFilter),)
