@@ -15,10 +15,10 @@ from msgspec import UNSET
 from backoffice.remotes.ireca import contract
 from backoffice.sync import callbacks, enqueue, pull
 from backoffice.sync.apply import Applied
+from backoffice.sync.commands import COMMANDS, Command
 from backoffice.sync.mirror import Field, Mirror, Owner, Reference, registry
 from backoffice.sync.mirrored import keys_by_ireca_id
 from backoffice.sync.models import Push
-from backoffice.sync.push import COMMANDS, Command
 from couriers.models import Courier, License, LicenseUsage, Location, Permission, Role
 
 
@@ -59,6 +59,7 @@ class PermissionMirror(Mirror):
 
     entity, resource, rank = "permissions", "permissions", 1
     model, struct = Permission, contract.Permission
+    can_create = False
     fields = (
         Reference("role_id", "role"),
         Field("action_id"),

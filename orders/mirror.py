@@ -16,6 +16,7 @@ from orders.models import Client, DeliveryStatus, Order, ReturnReason
 from orders.phones import e164
 
 MAX_REQUESTS = 2  # of one batch
+READ_FIRST = 5  # orders sent whole at once; more are no person's single edits
 ADDRESS = ("postindex", "city", "street", "home", "apartment", "latitude", "longitude")
 
 
@@ -125,16 +126,20 @@ class OrderMirror(Mirror):
             yield from (part.warehouse for part in line.warehouses.all())
             yield from (part.specificity for part in line.specificities.all())
 
-    def stale(self, item: Outgoing) -> bool:
-        """A courier has the order in hand: he may be closing it this minute, and a `replace` would say otherwise."""
-        return self._in_hand(item) and not self._few(item)
+    def stale(self, items: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """What a `replace` could set back: an order that a courier has in hand, for he may be closing it this minute;
+        and any order when it
+        is edited by itself, for then one more read costs little.
+        """
+        whole = [item for item in items if item.base is not None and not self._few(item)]
+        return whole if len(whole) <= READ_FIRST else [item for item in whole if self._in_hand(item)]
 
     def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
         """The same few attributes on many orders leave as one `multipleUpdate`, which touches nothing else.
 
-        Where that would take more than MAX_REQUESTS for the batch, the batch goes as one `replace` instead; except
-        for orders that a courier
-        has in hand, which a `replace` could set back.
+        Where that would take more than MAX_REQUESTS for the batch, the batch goes whole instead; except for orders
+        that a courier has in
+        hand, which a `replace` could set back.
         """
         groups: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
         in_hand: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
@@ -145,14 +150,13 @@ class OrderMirror(Mirror):
                 (in_hand if self._in_hand(item) else groups)[values].append(item)
             else:
                 rest.append(item)
-        if len(groups) + bool(rest) > MAX_REQUESTS:
+        if len(groups) + len({item.is_new for item in rest}) > MAX_REQUESTS:
             rest = [*rest, *(item for group in groups.values() for item in group)]
             groups.clear()
         for some in (in_hand, groups):
             for values, group in some.items():
                 yield self._multiple_update(dict(values), group, client)
-        if rest:
-            yield self.replace_request(rest, client)
+        yield from self.whole(rest, client)
 
     def _in_hand(self, item: Outgoing) -> bool:
         return (

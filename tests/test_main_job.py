@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Permission, User
 from django.test import Client as Browser
 
 from backoffice.remotes.sandbox import Sandbox
@@ -17,15 +18,17 @@ from fiscal.qr import qr_svg, qr_text
 from orders.models import Order
 from tests.orders import pages
 
-# The groups come with a migration, and a transactional test ends with empty tables.
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def dispatcher(client: Browser) -> Browser:
-    """Signed in with nothing but the group that the migration brings."""
+    """Signed in with nothing but the rights of the group that the migration brings (a transactional test loses its
+    rows).
+    """
     user = User.objects.create_user("dispatcher", is_staff=True)
-    user.groups.add(Group.objects.get(name="Dispatchers"))
+    for app_label, codename in import_module("orders.migrations.0002_groups").GROUPS["Dispatchers"]:
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
     client.force_login(user)
     client.cookies["django_language"] = "en"
     return client

@@ -102,7 +102,6 @@ def _open(mirror: Any, rows: Collection[tuple[int, str]], action: str) -> None:
                 "due_at",
                 "changed_at",
                 "state",
-                "attempts",
                 "error",
                 "waits_for",
             ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -152,16 +152,25 @@ class Outgoing:
     ours: Any
     base: Any
     changed: frozenset[str]
-    remote_data_seen: dict[str, Any] | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """The remote cannot know it: it was never sent."""
+        return self.base is None and not self.push.attempts
 
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request for some objects. `send(items)` returns nothing; what is agreed afterwards is in `sent`."""
+    """One HTTP request for some objects, and what both sides agree on when it is answered."""
 
     items: Sequence[Outgoing]
     send: Callable[[Sequence[Outgoing]], None]
     attrs: frozenset[str] | None = None  # None: every attribute that a replace carries
+    creates: bool = False
+
+    def of(self, items: Sequence[Outgoing]) -> Request:
+        """The same for some of the objects."""
+        return replace(self, items=items)
 
 
 class Mirror:
@@ -175,6 +184,7 @@ class Mirror:
     rank: int  # references have a lower rank than those who refer to them
     fields: tuple[Field, ...]
     created_in_cabinet_only = False  # seed 002:22
+    can_create = True  # it has the endpoints that create and edit one object, besides `replace`
     cadence = 24 * 3600  # seconds between scheduled pulls
 
     def __init__(self) -> None:
@@ -243,16 +253,31 @@ class Mirror:
                 yield target
 
     def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
-        """How a batch leaves: here all in one `replace`."""
-        yield self.replace_request(items, client)
+        """How a batch leaves, in few requests."""
+        return self.whole(items, client)
 
-    def replace_request(self, items: Sequence[Outgoing], client: Any) -> Request:
+    def whole(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
+        """Objects with all that they carry.
+
+        New ones are created, so that the remote refuses where it has another object under that id; a single known one
+        is edited with PUT,
+        which does not bring back what the remote has deleted; many known ones go in one `replace`.
+        """
         resource = getattr(client, self.resource)
-        return Request(items, lambda some: resource.replace([item.ours for item in some]))
+        new = [item for item in items if item.is_new and self.can_create]
+        known = [item for item in items if item not in new]
+        if new:
+            yield Request(new, lambda some: resource.create([item.ours for item in some]), creates=True)
+        if len(known) == 1 and known[0].base is not None and self.can_create:
+            yield Request(known, lambda some: resource.update(some[0].row.ireca_id, some[0].ours))
+        elif known:
+            yield Request(known, lambda some: resource.replace([item.ours for item in some]))
 
-    def stale(self, item: Outgoing) -> bool:
-        """Whether to read the object again before a `replace`, because the other side may be changing it right now."""
-        return False
+    def stale(self, items: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """Which objects to read again before they are sent whole, because the other side may be changing them right
+        now.
+        """
+        return ()
 
     # wire -> rows
 

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 from django.db import transaction
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import lease, push, worker
+from backoffice.sync import lease, outbox, push, worker
 from backoffice.sync.models import Push
 from catalog.models import Good, Warehouse
 from couriers.models import Courier
@@ -137,13 +138,9 @@ def test_a_refused_order_stands_alone(ireca: Sandbox) -> None:
 
 
 def test_an_order_waits_for_its_client(ireca: Sandbox) -> None:
+    order = Order.objects.get(pk=many_orders(1)[0].pk)
     client = Client.objects.create(lastname="Новая", firstname="Анна", phone="+79213456789")
-    order = many_orders(1)[0]
     ireca.refuse("clients", client.ireca_id, "Клиент не принят")
-    client.description = "again"
-    client.remote_data = None
-    client.save()
-    order = Order.objects.get(pk=order.pk)
     order.client = client
     order.save()
     drain()
@@ -152,7 +149,7 @@ def test_an_order_waits_for_its_client(ireca: Sandbox) -> None:
     assert "Новая Анна" in waiting.waits_for
     assert "Клиент не принят" in order.sync_error
     ireca.refuse("clients", client.ireca_id, None)
-    push.make_due()
+    outbox.make_due()
     drain()
     order.refresh_from_db()
     assert order.sync_state == "clean"
@@ -166,8 +163,10 @@ def test_references_go_first(ireca: Sandbox) -> None:
         good.stock.create(warehouse=Warehouse.objects.get(ireca_id="1099"), count=Decimal(5))
         order.lines.create(good=good, count=Decimal(2), price=Decimal("99.90"), total=Decimal("199.80"), position=2)
     drain()
-    paths = [request["path"] for request in writes(ireca)]
-    assert [path.rsplit("/", 2)[-2] for path in paths] == ["goods", "orders"]
+    assert [(request["method"], request["path"]) for request in writes(ireca)] == [
+        ("POST", "/goods"),
+        ("PUT", "/orders"),
+    ]
     assert [violation["message"] for violation in ireca.violations] == []
     assert len(ireca.order("209900")["goods"]) == 3
     assert [violation["message"] for violation in ireca.violations] == []
@@ -255,8 +254,47 @@ def test_a_courier_made_here_is_explained_in_cabinet_mode(ireca: Sandbox, settin
     assert courier.sync_state == "failed"
     assert writes(ireca) == []
     settings.IRECA_MODE = "api"
-    push.make_due()
+    outbox.make_due()
     drain()
     courier.refresh_from_db()
     assert courier.sync_state == "clean"
     assert ireca.get("couriers", courier.ireca_id)["sourcePassword"] == "1"
+
+
+def test_an_id_that_ireca_has_already_is_never_overwritten(ireca: Sandbox) -> None:
+    """Somebody else made client 77 there; ours of that id is not sent over it: a person sees both."""
+    client = Client.objects.create(ireca_id="77", lastname="Наша", phone="+79213456789")
+    theirs = {"clientId": 77, "title": "", "firstname": "Их", "lastname": "Чужая", "birthday": ""}
+    headers = {"Authorization": f"Bearer {ireca.token}"}
+    assert requests.post(f"{ireca.url}/clients", json=[theirs], headers=headers, timeout=10).status_code == 201
+    drain()
+    client.refresh_from_db()
+    assert client.sync_state == "conflict"
+    assert client.sync_conflict["lastname"] == "Чужая"
+    found = ireca.get("clients", "77")
+    assert found is not None
+    assert found["lastname"] == "Чужая"
+
+
+def test_a_creation_whose_answer_was_lost_is_not_made_twice(ireca: Sandbox) -> None:
+    ireca.faults.set("reset_after", times=1, path_contains="clients")
+    client = Client.objects.create(lastname="Новая", firstname="Анна", phone="+79213456789")
+    for _ in range(3):
+        worker.start()
+        drain()
+    client.refresh_from_db()
+    assert client.sync_state == "clean"
+    assert [request["path"] for request in writes(ireca)] == ["/clients", "/clients/replace"]
+
+
+def test_a_courier_who_is_closing_the_order_is_not_set_back(ireca: Sandbox) -> None:
+    """The description is edited here while the courier, unknown to us so far, takes the order there."""
+    Order.objects.filter(ireca_id="209900").update(courier=Courier.objects.get(ireca_id="55752"))
+    drain()
+    ireca.take("209900", "55752")
+    Order.objects.filter(ireca_id="209900").update(description="Позвонить")
+    drain()
+    found = ireca.order("209900")
+    assert found is not None
+    assert (found["deliveryStatusId"], found["description"]) == (7, "Позвонить")
+    assert Order.objects.get(ireca_id="209900").delivery_status == 7

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from backoffice.sync import connection, lease, push
+from backoffice.sync import commands, connection, lease, outbox, push
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         entities = options["entities"] or None
-        known = {mirror.entity for mirror in registry.ranked()} | {entity for entity, _ in push.COMMANDS}
+        known = {mirror.entity for mirror in registry.ranked()} | {entity for entity, _ in commands.COMMANDS}
         if unknown := set(entities or ()) - known:
             raise CommandError(f"unknown: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}")
         client = connection.client()
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
         connection.unblock()
         lease.release_dead((Push,))
-        total = push.make_due(entities=entities)
+        total = outbox.make_due(entities=entities)
         with tqdm(total=total, unit="", desc="push", disable=None) as bar:
             while handled := push.drain(client, lease.owner("push"), entities=entities):
                 bar.update(handled)

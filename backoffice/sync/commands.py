@@ -1,0 +1,90 @@
+"""Commands: pushes that say what to do, not how things are (close a session, create a refund).
+
+They are immutable, carried out one by one in the order they were given, and never repeated blindly: after a lost
+answer the remote is asked
+what it has done, and where it cannot tell, a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from backoffice.remotes.http import Refused, RemoteError
+from backoffice.remotes.ireca import contract
+from backoffice.sync import connection, lease, outbox
+from backoffice.sync.models import Push
+
+AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a command is carried out.
+
+    `exists(client, push)` tells, after a lost answer, whether the remote has done it already; None: it cannot tell.
+    `done(push)` writes what follows, in the transaction that closes the push.
+    """
+
+    send: Callable[[Any, Push], None]
+    exists: Callable[[Any, Push], bool | None]
+    done: Callable[[Push], None] = lambda push: None
+
+
+COMMANDS: dict[tuple[str, str], Command] = {}
+
+
+def run_due(client: Any, holder: str, entities: set[str] | None = None) -> int:
+    """Carry out what is due. Returns how many commands were looked at. Raises Outage when the remote is out of reach."""
+    earlier = Push.objects.filter(
+        remote=OuterRef("remote"),
+        entity=OuterRef("entity"),
+        remote_id=OuterRef("remote_id"),
+        action=Push.Action.COMMAND,
+        state__in=Push.OPEN,
+        pk__lt=OuterRef("pk"),
+    )
+    queryset = outbox.due(client.session.remote).filter(action=Push.Action.COMMAND).exclude(Exists(earlier))
+    if entities is not None:
+        queryset = queryset.filter(entity__in=entities)
+    pushes = lease.claim(queryset, holder, AT_ONCE)
+    for index, push in enumerate(pushes):
+        try:
+            _run(client, push, holder)
+        except outbox.Outage as outage:
+            rest = [later.pk for later in pushes[index:]]
+            Push.objects.filter(pk__in=rest, lease_owner=holder).update(
+                error=str(outage.error)[:2000], **lease.RELEASED
+            )
+            raise
+    return len(pushes)
+
+
+def _run(client: Any, push: Push, holder: str) -> None:
+    command = COMMANDS[push.entity, push.command]
+    if not lease.renew(Push, [push.pk], holder):
+        return  # another worker has it now
+    mine = Push.objects.filter(pk=push.pk, lease_owner=holder)
+    try:
+        # An earlier attempt may have been carried out though its answer never came.
+        is_done = command.exists(client, push) if push.attempts else False
+        if is_done is None:
+            mine.update(state=Push.State.UNKNOWN, **lease.RELEASED)
+            return
+        if not is_done:
+            mine.update(attempts=push.attempts + 1)
+            command.send(client, push)
+    except (Refused, contract.ContractError) as error:
+        mine.update(state=Push.State.REFUSED, error=str(error), **lease.RELEASED)
+        return
+    except RemoteError as error:
+        raise outbox.Outage(error) from error
+    connection.worked(client.session.remote)
+    with transaction.atomic():
+        mine.update(state=Push.State.DONE, error="", done_at=timezone.now(), **lease.RELEASED)
+        command.done(push)

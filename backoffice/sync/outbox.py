@@ -1,0 +1,34 @@
+"""What is due to leave, and what stops everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+
+from backoffice.remotes.http import RemoteError
+from backoffice.sync.connection import IRECA
+from backoffice.sync.models import Push
+
+DUE_STATES = (Push.State.QUEUED, Push.State.WAITING)
+
+
+class Outage(Exception):
+    """The remote is out of reach: stop, keep everything, tell all workers."""
+
+    def __init__(self, error: RemoteError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def due(remote: str) -> Any:
+    return Push.objects.filter(remote=remote, state__in=DUE_STATES, due_at__lte=timezone.now()).order_by("due_at", "id")
+
+
+def make_due(remote: str = IRECA, entities: Iterable[str] | None = None, **where: Any) -> int:
+    """A person asked: what waits for its time, and what was refused, goes now. Returns the number of pushes."""
+    queryset = Push.objects.filter(remote=remote, state__in=(*DUE_STATES, Push.State.REFUSED), **where)
+    if entities is not None:
+        queryset = queryset.filter(entity__in=list(entities))
+    return queryset.update(state=Push.State.QUEUED, due_at=timezone.now())
