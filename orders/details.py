@@ -182,5 +182,4 @@ def read_missing_receipts(client: Any, progress: pull.Progress, params: dict[str
             if is_outage(error):
                 raise
             progress.bad([f"{order}: {error}"])
-        progress.add(Applied(created=order.receipts.count() - before), 1)
-        progress.keep({"after": order.pk})
+        progress.add(Applied(created=order.receipts.count() - before), 1, {"after": order.pk})

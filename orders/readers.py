@@ -96,13 +96,13 @@ def read_journals(client: Any, progress: pull.Progress, params: dict[str, Any]) 
     after = cursor["after"] if cursor else 0
     left = None if since else ROUND
     while group := list(orders.filter(pk__gt=after).order_by("pk")[: min(GROUP, left) if left is not None else GROUP]):
-        progress.add(read_journal_of(client, group, since, on_error=progress.bad), len(group))
+        applied = read_journal_of(client, group, since, on_error=progress.bad)
         after = group[-1].pk
-        progress.keep({"after": after})
+        progress.add(applied, len(group), {"after": after})
         if left is not None and (left := left - len(group)) == 0:
             return
     # The round is over; the next one begins at the oldest order.
-    progress.keep({"after": 0})
+    progress.add(Applied(), 0, {"after": 0})
 
 
 def _last_round() -> dict[str, Any] | None:

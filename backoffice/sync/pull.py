@@ -89,8 +89,8 @@ def mirror_reader(mirror: Mirror) -> Callable[[Any, Progress, dict[str, Any]], N
         resource = getattr(client, mirror.resource)
         if getattr(resource, "paged", False):
             for page, objects in resource.pages(progress.page(client)):
-                progress.add(apply(mirror, objects), len(objects))
-                progress.keep({"page": page + 1, "size": client.api.page_size})
+                applied = apply(mirror, objects)
+                progress.add(applied, len(objects), {"page": page + 1, "size": client.api.page_size})
         else:
             for batch in chunks(mirror.list(client), BATCH):
                 progress.add(apply(mirror, batch), len(batch))
@@ -125,17 +125,15 @@ class Progress:
         cursor = self.pull.cursor or {}
         return cursor.get("page") if cursor.get("size") == client.api.page_size else None
 
-    def add(self, applied: Applied, read: int) -> None:
+    def add(self, applied: Applied, read: int, cursor: dict[str, Any] | None = None) -> None:
+        """Count what was applied. With `cursor`, a run that is interrupted later goes on from there."""
         self.pull.read += read
         self.pull.created_count += applied.created
         self.pull.updated_count += applied.updated
         self.pull.conflict_count += applied.conflicts
-        self.save()
-
-    def keep(self, cursor: dict[str, Any]) -> None:
-        """All until here is applied: a run that is interrupted goes on from here."""
-        self.pull.cursor, self.pull.attempts = cursor, 0
-        self.save(force=True)
+        if cursor is not None:
+            self.pull.cursor, self.pull.attempts = cursor, 0
+        self.save(force=cursor is not None)
 
     def bad(self, rows: Iterable[Any]) -> None:
         """Rows that could not be read: counted, and told in the run's error text."""

@@ -229,16 +229,13 @@ def ours_of(mirror: Mirror, row: Any) -> Any:
     """All that our columns say, also of what only the remote may change. Nested rows that are never built for sending
     (payments, refunds) are taken from the last agreed state, which they were written from.
     """
-    said = {
-        spec.attr: value
-        for spec in mirror.fields
-        if not (isinstance(spec, Parts) and spec.build is None) and (value := spec.read(row)) is not UNSET
-    }
-    base = mirror.base(row)
+    ours, base = mirror.build(row), mirror.base(row)
     for spec in mirror.fields:
-        if base is not None and spec.attr not in said:
-            said[spec.attr] = getattr(base, spec.attr)
-    return mirror.struct(**{mirror.key: row.ireca_id, **said})
+        if isinstance(spec, Parts) and spec.build is None:
+            setattr(ours, spec.attr, getattr(base, spec.attr) if base is not None else UNSET)
+        elif spec.owner is Owner.THEIRS:
+            setattr(ours, spec.attr, spec.read(row))
+    return ours
 
 
 def differences(path: str, ours: Any, theirs: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:

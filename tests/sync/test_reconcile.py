@@ -57,7 +57,7 @@ def test_after_a_pull_nothing_differs(ireca: Sandbox) -> None:
 
 def test_looking_changes_nothing(ireca: Sandbox) -> None:
     ireca.change("209900", description="theirs")
-    quietly("209901", description="ours")
+    quietly("1", description="ours")
     before = list(Order.objects.order_by("pk").values())
     _findings, counts = compare("orders")
     assert counts.differ == 2
@@ -95,7 +95,7 @@ def test_a_line_that_differs_is_told_by_its_path(ireca: Sandbox) -> None:
 
 def test_what_only_one_side_has(ireca: Sandbox) -> None:
     with enqueue.untracked():
-        Order.objects.filter(ireca_id="209901").delete()
+        Order.objects.filter(ireca_id="1").delete()
         gone = Order.objects.get(ireca_id="209900")
         gone.pk, gone.ireca_id, gone.synced_at = None, "77777", timezone.now()
         gone.save(force_insert=True)
@@ -105,7 +105,7 @@ def test_what_only_one_side_has(ireca: Sandbox) -> None:
         Order.objects.create(number="new")
     findings, counts = compare("orders")
     assert {(finding.kind, finding.ireca_id) for finding in findings} == {
-        ("only there", "209901"),
+        ("only there", "1"),
         ("only here", "77777"),
     }
     assert (counts.only_there, counts.only_here, counts.differ) == (1, 1, 0)
@@ -113,17 +113,17 @@ def test_what_only_one_side_has(ireca: Sandbox) -> None:
 
 
 def test_a_deletion_on_its_way_is_not_brought_back(ireca: Sandbox) -> None:
-    Order.objects.get(ireca_id="209901").delete()
+    Order.objects.get(ireca_id="1").delete()
     findings, _counts = compare("orders", fix=True)
     assert findings == []
-    assert not Order.objects.filter(ireca_id="209901").exists()
+    assert not Order.objects.filter(ireca_id="1").exists()
 
 
 def test_fix_merges_theirs_and_sends_ours(ireca: Sandbox, settle: Callable[[], None]) -> None:
     ireca.change("209900", description="theirs")
     quietly("209900", phone="+79991112233")
-    quietly("209901", description="ours")
-    quietly("209902", is_edited=not Order.objects.get(ireca_id="209902").is_edited)
+    quietly("1", description="ours")
+    quietly("2", is_edited=not Order.objects.get(ireca_id="2").is_edited)
     text, failure = printed("orders", "--fix")
     assert failure == "", text
     assert "3 differ" in text
@@ -132,7 +132,7 @@ def test_fix_merges_theirs_and_sends_ours(ireca: Sandbox, settle: Callable[[], N
     assert (order.description, order.phone, order.sync_state) == ("theirs", "+79991112233", "pending")
     settle()
     assert ireca.order("209900")["phone"] == "+79991112233"
-    assert ireca.order("209901")["description"] == "ours"
+    assert ireca.order("1")["description"] == "ours"
     assert compare("orders")[1].is_same
 
 
@@ -155,20 +155,20 @@ def test_fix_never_overwrites_silently(ireca: Sandbox) -> None:
 
 
 def test_fix_makes_what_is_only_there(ireca: Sandbox) -> None:
-    lines = Order.objects.get(ireca_id="209901").lines.count()
+    lines = Order.objects.get(ireca_id="1").lines.count()
     with enqueue.untracked():
-        Order.objects.filter(ireca_id="209901").delete()
+        Order.objects.filter(ireca_id="1").delete()
     assert printed("orders", "--fix")[1] == ""
-    assert Order.objects.get(ireca_id="209901").lines.count() == lines
+    assert Order.objects.get(ireca_id="1").lines.count() == lines
     assert not Push.objects.exists()
 
 
 def test_a_row_known_by_its_id_only_is_filled_and_not_sent(ireca: Sandbox) -> None:
     with enqueue.untracked():
-        Good.objects.filter(ireca_id="5").update(remote_data={}, title="5", price=Decimal(7))
-    title = ireca.get("goods", "5")["title"]
+        Good.objects.filter(ireca_id="355862").update(remote_data={}, title="355862", price=Decimal(7))
+    title = ireca.get("goods", "355862")["title"]
     assert printed("goods", "--fix")[1] == ""
-    good = Good.objects.get(ireca_id="5")
+    good = Good.objects.get(ireca_id="355862")
     assert good.title == title
     assert not Push.objects.exists()
 
