@@ -116,7 +116,7 @@ class Whereabouts:
         return reasons
 
     def as_json(self) -> dict[str, Any]:
-        """What the map draws of him: degrees, metres, seconds."""
+        """What the map draws of him: degrees and seconds."""
         place = self.location
         return {
             "id": self.courier.pk,
@@ -126,7 +126,6 @@ class Whereabouts:
             and {
                 "latitude": float(place.latitude or 0),
                 "longitude": float(place.longitude or 0),
-                "accuracy": float(place.accuracy) if place.accuracy is not None else None,
                 "at": place.created_at.isoformat(),
                 "age": self.age_seconds,
                 "freshness": self.freshness,

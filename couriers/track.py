@@ -130,7 +130,7 @@ class Track:
     def events(self) -> list[Event]:
         """All that happened, in order of time."""
         found = [
-            Event("gap", gap.start, _("No positions for %(minutes)s minutes") % {"minutes": gap.minutes})
+            Event("gap", gap.start, _("No positions for %(minutes)s min") % {"minutes": gap.minutes})
             for gap in self.gaps
         ]
         if self.places:

@@ -71,15 +71,18 @@ class CourierMapMixin(ModelAdmin):
     def track(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A courier's day, to look at and to replay; `?date=YYYY-MM-DD`, today without it."""
         courier = self._courier(request, object_id)
-        context: dict[str, Any] = {"title": str(courier), "courier": courier, "today": timezone.localdate()}
+        context: dict[str, Any] = {
+            "title": _("Track of a day: %(name)s") % {"name": courier},
+            "courier": courier,
+            "today": timezone.localdate(),
+        }
         try:
             day = courier_track.parse_day(request.GET.get("date", ""))
         except courier_track.BadDate as error:
-            context |= {"subtitle": _("Track of a day"), "bad_date": str(error)}
+            context["bad_date"] = str(error)
             return self._page(request, "admin/couriers/map/bad_date.html", context, status=400)
         found = courier_track.track(courier, day)
         context |= {
-            "subtitle": _("Track of a day"),
             "day": day,
             "previous": day - timedelta(days=1),
             "next": day + timedelta(days=1) if day < context["today"] else None,

@@ -42,10 +42,15 @@ const CourierMap = (() => {
         return element.innerHTML;
     }
 
-    /* Looks at all these places; a single one is not looked at from too near. */
+    /* Looks at all these places, with room for labels at their right; a single one is not looked at from too near. */
     function showAll(map, places) {
         if (places.length) {
-            map.fitBounds(L.latLngBounds(places), { padding: [40, 40], maxZoom: 16 });
+            const room = Math.min(150, map.getSize().x / 3);
+            map.fitBounds(L.latLngBounds(places), {
+                paddingTopLeft: [40, 40],
+                paddingBottomRight: [room, 40],
+                maxZoom: 16,
+            });
         }
     }
 

@@ -48,7 +48,7 @@
             const isHour = Math.floor(point.at / HOUR) > Math.floor(labelled / HOUR);
             const permanent = isEnd || isHour;
             if (permanent) labelled = point.at;
-            L.circleMarker(point.place, { className: "map-point", radius: permanent ? 5 : 3, weight: 2 })
+            L.circleMarker(point.place, { className: "map-point", radius: permanent ? 5 : 2.5, weight: permanent ? 2 : 1 })
                 .bindTooltip(time(point.at), { permanent, direction: "top", offset: [0, -4] })
                 .addTo(map);
         });
