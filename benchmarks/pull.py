@@ -114,7 +114,7 @@ def loop(count: int, description: str) -> None:
                 announce_lines(theirs.goods, keys)
                 keys.resolve()
                 row = Order()
-                columns = []
+                columns: list[str] = []
                 for spec in specs:
                     if not isinstance(spec, Parts):
                         spec.write(row, getattr(theirs, spec.attr), keys)
@@ -179,12 +179,12 @@ def measure(count: int, sample: int, *, profile: bool) -> None:
         rates = f"{fast:>10.0f}/s{slow:>10.0f}/s{fast / slow:>7.1f}x"
         print(f"{title:<22}{rates}{fast_sql:>12.3f}{slow_sql:>10.1f}{grown:>10}")
     if profile:
-        for title, description in (("all are new", None), ("all have changed", "three")):
-            if description is None:
+        for title, description in (("all are new", "one"), ("all have changed", "three")):
+            if description == "one":
                 with untracked():
                     Order.objects.all().delete()
             profiler = cProfile.Profile()
-            profiler.runcall(pull, min(count, 2000), description or "one")
+            profiler.runcall(pull, min(count, 2000), description)
             print(f"\n{title}, by own and by cumulative time:")
             for order in ("tottime", "cumulative"):
                 pstats.Stats(profiler).sort_stats(order).print_stats(18)

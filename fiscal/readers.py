@@ -41,7 +41,9 @@ def _columns(model: type[models.Model], obj: Any, names: Collection[str]) -> dic
 
 def keep_correction_receipts(receipts: Iterable[contract.CorrectionReceipt]) -> Applied:
     """Store what is new. A printed document never changes."""
-    by_id = {receipt.correction_receipt_id: receipt for receipt in receipts if _said(receipt.correction_receipt_id)}
+    by_id: dict[str, contract.CorrectionReceipt] = {
+        id_: receipt for receipt in receipts if (id_ := _said(receipt.correction_receipt_id))
+    }
     with transaction.atomic():
         known = set(CorrectionReceipt.objects.filter(ireca_id__in=by_id).values_list("ireca_id", flat=True))
         fresh = {id_: receipt for id_, receipt in by_id.items() if id_ not in known}
@@ -125,9 +127,11 @@ def read_pechka54(client: Any, progress: pull.Progress, params: dict[str, Any]) 
     with transaction.atomic():
         rows = Pechka54.objects.order_by("pk")
         kept = rows.filter(url=url).first() if url else None
-        rows.exclude(pk=kept.pk if kept else None).delete()
-        if kept is not None:
+        if kept is None:
+            rows.delete()
+            if url:
+                Pechka54.objects.create(url=url)
+        else:
+            rows.exclude(pk=kept.pk).delete()
             kept.save()  # renews `pulled_at`
-        elif url:
-            Pechka54.objects.create(url=url)
     progress.add(Applied(created=int(bool(url) and kept is None), unchanged=int(kept is not None)), int(bool(url)))

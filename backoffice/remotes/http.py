@@ -111,7 +111,7 @@ class Session:
         observer: Callable[[Exchange], None] | None = None,
         user_agent: str = "courier-backoffice",
         max_bytes: int = MAX_BYTES,
-        before: Callable[[], None] | None = None,
+        before: Callable[[], object] | None = None,
     ):
         self.remote = remote
         self.base_url = base_url.rstrip("/")

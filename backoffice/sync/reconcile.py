@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -242,7 +241,7 @@ def differences(path: str, ours: Any, theirs: Any) -> Iterator[tuple[str, tuple[
     """The innermost values that differ, by path under wire names: goods[1].price. Lists of different lengths differ
     as a whole.
     """
-    if isinstance(ours, msgspec.Struct) and isinstance(theirs, msgspec.Struct):
+    if isinstance(ours, contract.Entity) and isinstance(theirs, contract.Entity):
         for name in ours.__struct_fields__:
             o, t = getattr(ours, name), getattr(theirs, name)
             if not same(o, t):
@@ -261,8 +260,8 @@ def _shown(value: Any) -> Any:
         return None
     if isinstance(value, list):
         return [_shown(item) for item in value]
-    if isinstance(value, msgspec.Struct):
-        return contract.dump(value)  # type: ignore[type-var]  # nested contract objects are entities
+    if isinstance(value, contract.Entity):
+        return contract.dump(value)
     return value
 
 

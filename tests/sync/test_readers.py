@@ -16,12 +16,13 @@ from couriers.models import Courier
 from fiscal.models import CorrectionReceipt, Pechka54, RegistrarError, TerminalError
 from orders import details, readers
 from orders.models import JournalEntry, Order
+from tests.sync.clients import ireca_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def read(what: str, **options: Any) -> Pull:
-    run = pull.run(pull.request(what, **options), connection.client(), lease.owner())
+    run = pull.run(pull.request(what, **options), ireca_client(), lease.owner())
     assert run.state == Pull.State.DONE, run.error
     return run
 
@@ -55,8 +56,10 @@ def test_the_journal_tells_who_changed_what(ireca: Sandbox) -> None:
     read("journal")
     courier, cabinet = JournalEntry.objects.filter(order__ireca_id="209900").order_by("id")[1:]
     assert courier.courier == Courier.objects.get(ireca_id="55752")
+    assert courier.after is not None
     assert courier.after["deliveryStatusId"] == 7
     assert (cabinet.event, cabinet.source) == ("update", "the cabinet")
+    assert cabinet.after is not None
     assert cabinet.after["description"] == "theirs"
 
 
@@ -118,7 +121,7 @@ def test_entries_are_stored_in_bulk(ireca: Sandbox) -> None:
         JournalEntry.objects.all().delete()
         orders = list(Order.objects.order_by("pk"))
         with CaptureQueriesContext(database) as captured:
-            readers.read_journal_of(connection.client(), orders)
+            readers.read_journal_of(ireca_client(), orders)
         return len([q for q in captured if "journal" in q["sql"].lower() and "sync_exchange" not in q["sql"]])
 
     few = queries()
@@ -138,9 +141,10 @@ def test_a_change_brings_its_journal_at_once(listening: Sandbox, settle: Callabl
 def test_an_order_that_fails_is_not_first_again(ireca: Sandbox) -> None:
     details.request(list(Order.objects.values_list("pk", flat=True)))
     ireca.faults.set("500", path_contains="journalStatuses", times=1)
-    assert pull.follow_up(connection.client()) == 3
+    assert pull.follow_up(ireca_client()) == 3
     assert not connection.is_blocked("ireca")
     (left,) = Order.objects.filter(details_due_at__isnull=False)
+    assert left.details_due_at is not None
     assert left.details_due_at > timezone.now()
 
 
@@ -201,7 +205,7 @@ def test_pechka54(ireca: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     again = Pechka54.objects.get()
     assert (again.pk, again.url) == (first.pk, first.url)
     assert again.pulled_at > first.pulled_at
-    client = connection.client()
+    client = ireca_client()
     monkeypatch.setattr(client.pechka54_settings, "get", lambda: None)
     pull.run(pull.request("pechka54Settings"), client, lease.owner())
     assert not Pechka54.objects.exists()

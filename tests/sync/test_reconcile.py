@@ -37,6 +37,13 @@ def quietly(ireca_id: str, **values: Any) -> None:
         Order.objects.filter(ireca_id=ireca_id).update(**values)
 
 
+def there(entity: str, ireca_id: str, sandbox: Sandbox) -> dict[str, Any]:
+    """The remote's object."""
+    found = sandbox.get(entity, ireca_id)
+    assert found is not None
+    return found
+
+
 def printed(*arguments: str) -> tuple[str, str]:
     """What the command prints, and with what it fails."""
     output = StringIO()
@@ -131,8 +138,8 @@ def test_fix_merges_theirs_and_sends_ours(ireca: Sandbox, settle: Callable[[], N
     order = Order.objects.get(ireca_id="209900")
     assert (order.description, order.phone, order.sync_state) == ("theirs", "+79991112233", "pending")
     settle()
-    assert ireca.order("209900")["phone"] == "+79991112233"
-    assert ireca.order("1")["description"] == "ours"
+    assert there("orders", "209900", ireca)["phone"] == "+79991112233"
+    assert there("orders", "1", ireca)["description"] == "ours"
     assert compare("orders")[1].is_same
 
 
@@ -151,7 +158,7 @@ def test_fix_never_overwrites_silently(ireca: Sandbox) -> None:
     _text, again = printed("orders", "--fix")
     assert again == failure, "a conflict stays one"
     worker.drain(lease.owner())
-    assert ireca.order("209900")["description"] == "theirs"
+    assert there("orders", "209900", ireca)["description"] == "theirs"
 
 
 def test_fix_makes_what_is_only_there(ireca: Sandbox) -> None:
@@ -166,7 +173,7 @@ def test_fix_makes_what_is_only_there(ireca: Sandbox) -> None:
 def test_a_row_known_by_its_id_only_is_filled_and_not_sent(ireca: Sandbox) -> None:
     with enqueue.untracked():
         Good.objects.filter(ireca_id="355862").update(remote_data={}, title="355862", price=Decimal(7))
-    title = ireca.get("goods", "355862")["title"]
+    title = there("goods", "355862", ireca)["title"]
     assert printed("goods", "--fix")[1] == ""
     good = Good.objects.get(ireca_id="355862")
     assert good.title == title
@@ -188,8 +195,6 @@ def test_days_leave_out_what_is_long_over(ireca: Sandbox) -> None:
 def test_reads_of_ours_are_bulk(ireca: Sandbox) -> None:
     with CaptureQueriesContext(database) as few:
         compare("orders")
-    template = ireca.order("209900")
-    assert template is not None
     for number in range(40):
         ireca.state.store.put(
             "orders", f"8{number:05}", {**ireca.state.store.get("orders", "209900"), "orderId": f"8{number:05}"}

@@ -18,6 +18,7 @@ from backoffice.sync import connection, enqueue, lease, pull
 from backoffice.sync.models import Pull, RemoteState, Schedule
 from catalog.models import Good
 from orders.models import Order
+from tests.sync.clients import ireca_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,14 +63,14 @@ def resume() -> Pull:
     """What a worker does: free what the dead hold, look what is due."""
     Pull.objects.update(due_at=timezone.now(), **lease.RELEASED)
     connection.unblock()
-    client = connection.client()
+    client = ireca_client()
     assert pull.run_due(client, lease.owner()) == 1
     return Pull.objects.latest("id")
 
 
 def test_a_killed_run_goes_on_at_its_page(many: Sandbox) -> None:
     with pytest.raises(KeyboardInterrupt):
-        pull.run(claimed("goods"), connection.client(), lease.owner(), interrupt(1000, stop))
+        pull.run(claimed("goods"), ireca_client(), lease.owner(), interrupt(1000, stop))
     left = Pull.objects.get()
     assert (left.state, left.cursor, left.read) == ("running", {"page": 2, "size": 500}, 1000)
     many.requests.clear()
@@ -81,19 +82,19 @@ def test_a_killed_run_goes_on_at_its_page(many: Sandbox) -> None:
 
 def test_the_next_full_run_starts_at_the_first_page(many: Sandbox) -> None:
     with pytest.raises(KeyboardInterrupt):
-        pull.run(claimed("goods"), connection.client(), lease.owner(), interrupt(500, stop))
+        pull.run(claimed("goods"), ireca_client(), lease.owner(), interrupt(500, stop))
     resume()
     many.requests.clear()
-    run = pull.run(claimed("goods"), connection.client(), lease.owner())
+    run = pull.run(claimed("goods"), ireca_client(), lease.owner())
     assert pages(many) == ["0", "1", "2", "3", "4"]
     assert (run.read, run.created_count, run.updated_count) == (GOODS, 0, 0)
 
 
 def test_pages_of_another_size_are_not_gone_on_from(many: Sandbox) -> None:
     with pytest.raises(KeyboardInterrupt):
-        pull.run(claimed("goods"), connection.client(), lease.owner(), interrupt(1000, stop))
+        pull.run(claimed("goods"), ireca_client(), lease.owner(), interrupt(1000, stop))
     many.requests.clear()
-    client = connection.client()
+    client = ireca_client()
     client.api.page_size = 400
     Pull.objects.update(**lease.RELEASED)
     pull.run_due(client, lease.owner())
@@ -104,7 +105,7 @@ def test_a_remote_that_goes_out_postpones_the_rest(many: Sandbox) -> None:
     def fail() -> None:
         many.faults.set("503", path_contains="goods", seconds=0)
 
-    run = pull.run(claimed("goods"), connection.client(), lease.owner(), interrupt(1000, fail))
+    run = pull.run(claimed("goods"), ireca_client(), lease.owner(), interrupt(1000, fail))
     assert (run.state, run.cursor) == ("queued", {"page": 2, "size": 500})
     assert run.due_at > timezone.now()
     assert len(run.error.splitlines()) == 2, "what happened, and that it will go on"
@@ -117,7 +118,7 @@ def test_a_remote_that_goes_out_postpones_the_rest(many: Sandbox) -> None:
 def test_one_bad_answer_costs_one_page(many: Sandbox) -> None:
     """A plain 500 is no outage: the others go on, and this run too, soon."""
     many.faults.set("500", path_contains="goods", times=1)
-    run = pull.run(claimed("goods"), connection.client(), lease.owner())
+    run = pull.run(claimed("goods"), ireca_client(), lease.owner())
     assert (run.state, run.attempts) == ("queued", 1)
     assert not connection.is_blocked("ireca")
     assert (resume().state, Pull.objects.get().attempts) == ("done", 0)
@@ -125,7 +126,7 @@ def test_one_bad_answer_costs_one_page(many: Sandbox) -> None:
 
 def test_an_answer_that_stays_bad_ends_the_run(many: Sandbox) -> None:
     many.faults.set("500", path_contains="goods")
-    pull.run(claimed("goods"), connection.client(), lease.owner())
+    pull.run(claimed("goods"), ireca_client(), lease.owner())
     for _ in range(pull.ATTEMPTS - 1):
         assert Pull.objects.get().state == "queued"
         resume()
@@ -135,7 +136,7 @@ def test_an_answer_that_stays_bad_ends_the_run(many: Sandbox) -> None:
 
 def test_a_list_without_pages_starts_over(many: Sandbox) -> None:
     many.faults.set("garbage", path_contains="orders", times=1)
-    run = pull.run(claimed("orders"), connection.client(), lease.owner())
+    run = pull.run(claimed("orders"), ireca_client(), lease.owner())
     assert (run.state, run.cursor) == ("queued", None)
     assert len(run.error.splitlines()) == 2, "what happened, and that it starts over"
     run = resume()
@@ -146,16 +147,16 @@ def test_who_lost_the_lease_stops(many: Sandbox) -> None:
     def lose() -> None:
         Pull.objects.update(lease_owner="somebody else")
 
-    pull.run(claimed("goods"), connection.client(), lease.owner(), interrupt(500, lose))
+    pull.run(claimed("goods"), ireca_client(), lease.owner(), interrupt(500, lose))
     left = Pull.objects.get()
-    assert (left.state, left.lease_owner, left.cursor["page"]) == ("running", "somebody else", 1)
+    assert (left.state, left.lease_owner, left.cursor) == ("running", "somebody else", {"page": 1, "size": 500})
     assert pages(many) == ["0", "1"], "the page that was under way is its last"
 
 
-def test_a_row_that_cannot_be_read_is_counted_and_told(many: Sandbox) -> None:
-    client = connection.client()
+def test_a_row_that_cannot_be_read_is_counted_and_told(many: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ireca_client()
     rows = [{"taxId": "1", "title": "20%"}, {"taxId": {"no": "id"}}, "nonsense"]
-    client.api.session.rows = lambda *args, **kwargs: iter(rows)
+    monkeypatch.setattr(client.session, "rows", lambda *args, **kwargs: iter(rows))
     run = pull.run(claimed("taxes"), client, lease.owner())
     assert (run.state, run.bad_count) == ("done", 2)
     assert len(run.error.splitlines()) == 2
@@ -187,6 +188,7 @@ def test_kill_9_in_the_middle(many: Sandbox, child_environment: Callable[[], dic
     )
     assert again.returncode == 0, again.stderr
     run = Pull.objects.get(what="goods")
+    assert left.cursor is not None
     assert pages(many)[0] == str(left.cursor["page"])
     assert (run.state, run.read) == ("done", GOODS)
     assert Good.objects.filter(ireca_id__startswith="9").count() == GOODS - 4
@@ -214,7 +216,7 @@ def test_since_merges_what_is_new_unknown_or_open(many: Sandbox) -> None:
         Order.objects.filter(ireca_id="209900").delete()
     wanted = pull.request("orders", since=timezone.now() - timedelta(days=7))
     assert wanted.pk != pull.request("orders").pk, "a narrow run is no substitute for a full one"
-    run = pull.run(wanted, connection.client(), lease.owner())
+    run = pull.run(wanted, ireca_client(), lease.owner())
     assert (run.state, run.read) == ("done", 3)
     assert (run.created_count, run.updated_count) == (1, 1)
     assert dict(Order.objects.values_list("ireca_id", "description")) | {"1": ""} == {
@@ -223,7 +225,7 @@ def test_since_merges_what_is_new_unknown_or_open(many: Sandbox) -> None:
         "209900": "theirs",
     }
     many.change("1", deliveryTimeTo="2999-01-01 12:00:00")
-    pull.run(pull.request("orders", since=timezone.now()), connection.client(), lease.owner())
+    pull.run(pull.request("orders", since=timezone.now()), ireca_client(), lease.owner())
     assert Order.objects.get(ireca_id="1").description == "theirs", "to be delivered in the future"
 
 

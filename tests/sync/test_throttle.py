@@ -19,6 +19,7 @@ from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import connection, lease, pull, push, throttle, worker
 from backoffice.sync.models import Exchange, Pull, Push, RemoteState, Schedule, Turn
 from orders.models import Order
+from tests.sync.clients import ireca_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +111,7 @@ def test_processes_share_the_rate(child_environment: Callable[[], dict[str, str]
 
 def test_every_request_of_a_client_is_paced(ireca: Sandbox, settings: Any) -> None:
     settings.IRECA_RATE = 10.0
-    client = connection.client()
+    client = ireca_client()
     started = time.monotonic()
     for _ in range(8):
         client.orders.get("209900")
@@ -135,14 +136,14 @@ def test_a_courier_is_located_once_a_minute_whoever_asks(ireca: Sandbox) -> None
 
     Turn.objects.all().delete()
     for _ in range(3):
-        run = pull.run(pull.request("locations"), connection.client(), lease.owner())
+        run = pull.run(pull.request("locations"), ireca_client(), lease.owner())
         assert run.state == Pull.State.DONE, run.error
     couriers = {request["query"]["courierId"] for request in ireca.requests if request["path"] == "/locations"}
     assert asked() == len(couriers) > 0
-    list(connection.client().locations(next(iter(couriers))))
+    list(ireca_client().locations(next(iter(couriers))))
     assert asked() == len(couriers)
     Turn.objects.update(taken_at=time.time() - 61)
-    list(connection.client().locations(next(iter(couriers))))
+    list(ireca_client().locations(next(iter(couriers))))
     assert asked() == len(couriers) + 1
 
 
@@ -160,17 +161,19 @@ def test_429_in_one_process_stops_the_other(ireca: Sandbox, child_environment: C
     assert first.returncode == 0, output + errors
     state = RemoteState.objects.get()
     assert state.block == RemoteState.Block.LIMIT
-    asked_at = state.last_error_at
-    assert state.blocked_until - asked_at >= timedelta(seconds=6)
+    asked_at, until = state.last_error_at, state.blocked_until
+    assert asked_at is not None
+    assert until is not None
+    assert until - asked_at >= timedelta(seconds=6)
     assert [row.status for row in Exchange.objects.all()] == [429]
 
     Pull.objects.update(due_at=timezone.now())
     _output, errors = (second := child(child_environment(), "worker.drain(worker.start())")).communicate(timeout=60)
     assert second.returncode == 0, errors
-    assert timezone.now() < state.blocked_until, "the second worker was too slow for this test"
+    assert timezone.now() < until, "the second worker was too slow for this test"
     assert Exchange.objects.count() == 1, "nobody asked before the time was over"
 
-    time.sleep(max(0.0, (state.blocked_until - timezone.now()).total_seconds()) + 0.1)
+    time.sleep(max(0.0, (until - timezone.now()).total_seconds()) + 0.1)
     worker.drain(lease.owner())
     assert Pull.objects.get().state == Pull.State.DONE
     assert RemoteState.objects.get().block == ""
@@ -254,4 +257,4 @@ def test_a_pause_by_a_person_sends_nothing(ireca: Sandbox) -> None:
     Order.objects.filter(ireca_id="209900").update(description="later")
     worker.drain(worker.start())
     assert ireca.requests == []
-    assert push.drain(connection.client(), lease.owner()) == 0
+    assert push.drain(ireca_client(), lease.owner()) == 0
