@@ -28,11 +28,11 @@ class DatabaseClock(Func):
     output_field = FloatField()
     arity = 0
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
-        return "((julianday('now') - 2440587.5) * 86400.0)", []
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple[str | int, ...]]:
+        return "((julianday('now') - 2440587.5) * 86400.0)", ()
 
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
-        return "EXTRACT(EPOCH FROM clock_timestamp())::double precision", []
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple[str | int, ...]]:
+        return "EXTRACT(EPOCH FROM clock_timestamp())::double precision", ()
 
 
 def pace(remote: str, rate: float) -> float:
