@@ -35,7 +35,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
             (_("Couriers"), "couriers.courier", "directions_run"),
             (
                 _("Couriers on the map"),
-                Page("couriers_courier_map", ("couriers.view_courier", "couriers.view_location")),
+                Page("admin:couriers_courier_map", ("couriers.view_courier", "couriers.view_location")),
                 "map",
             ),
             (_("Licences"), "couriers.license", "smartphone"),
@@ -70,6 +70,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
     (
         _("Synchronisation"),
         [
+            (_("Sync health"), Page("sync-health", ("sync.view_push",)), "monitor_heart"),
             (_("Pushes"), "sync.push", "upload"),
             (_("Callbacks"), "sync.callback", "call_received"),
             (_("Pulls"), "sync.pull", "download"),
@@ -125,7 +126,7 @@ def _link(request: HttpRequest, target: str | Page) -> str:
     """Where an entry leads; nowhere for who may not see it."""
     user = request.user
     if isinstance(target, Page):
-        return reverse(f"admin:{target.name}") if user.has_perms(target.permissions) else ""
+        return reverse(target.name) if user.has_perms(target.permissions) else ""
     app_label, name = target.split(".")
     if not (user.has_perm(f"{app_label}.view_{name}") or user.has_perm(f"{app_label}.change_{name}")):
         return ""

@@ -13,6 +13,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.sync import titles
+
 
 class Leased(models.Model):
     """A row that one worker at a time may hold. The lease ends a crash: whoever finds it expired may take the row."""
@@ -74,10 +76,12 @@ class Push(Leased):
             models.Index(fields=["state", "changed_at"], name="push_state"),
             models.Index(fields=["entity", "object_id"], name="push_object"),
             models.Index(fields=["lease_owner"], name="push_lease", condition=~Q(lease_owner="")),
+            # what was done lately, without a look at the rows
+            models.Index(fields=["done_at", "remote", "entity"], name="push_done", condition=Q(done_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
-        return f"{self.entity} {self.remote_id or self.object_id}"
+        return titles.object_title(self.entity, self.remote_id or str(self.object_id))
 
     @staticmethod
     def key(remote: str, entity: str, object_id: int) -> str:
@@ -100,19 +104,22 @@ class Callback(Leased):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     error = models.TextField(_("error"), blank=True)
     result = models.CharField(_("result"), max_length=300, blank=True)
-    received_at = models.DateTimeField(_("received"), default=timezone.now, db_index=True)
+    received_at = models.DateTimeField(_("received"), default=timezone.now)
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("callback")
         verbose_name_plural = _("callbacks")
         indexes = [
-            models.Index(fields=["due_at"], name="callback_open", condition=Q(state="new")),
+            # with the state, without which SQLite would have to look at the rows
+            models.Index(fields=["state", "due_at", "received_at"], name="callback_open", condition=Q(state="new")),
+            # the figures of a day are counted without reading the bodies
+            models.Index(fields=["received_at", "state"], name="callback_received"),
             models.Index(fields=["lease_owner"], name="callback_lease", condition=~Q(lease_owner="")),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return f"{titles.entity_title(self.kind)} {self.pk}"
 
 
 class Pull(Leased):
@@ -151,10 +158,11 @@ class Pull(Leased):
         indexes = [
             models.Index(fields=["due_at"], name="pull_open", condition=Q(state__in=("queued", "running"))),
             models.Index(fields=["lease_owner"], name="pull_lease", condition=~Q(lease_owner="")),
+            models.Index(fields=["what", "-id"], name="pull_what"),
         ]
 
     def __str__(self) -> str:
-        return self.what
+        return titles.entity_title(self.what)
 
 
 class Schedule(Leased):
@@ -175,7 +183,7 @@ class Schedule(Leased):
         ordering = ["name"]
 
     def __str__(self) -> str:
-        return self.name
+        return titles.entity_title(self.name)
 
 
 class Exchange(models.Model):
@@ -190,11 +198,13 @@ class Exchange(models.Model):
     response_body = models.TextField(_("response body"), blank=True)
     error = models.TextField(_("error"), blank=True)
     duration_ms = models.PositiveIntegerField(_("duration, ms"), default=0)
-    started_at = models.DateTimeField(_("started"), default=timezone.now, db_index=True)
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
 
     class Meta:
         verbose_name = _("exchange")
         verbose_name_plural = _("exchanges")
+        # the figures of an hour are counted without reading the bodies
+        indexes = [models.Index(fields=["started_at", "status", "duration_ms"], name="exchange_started")]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

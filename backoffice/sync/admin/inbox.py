@@ -14,20 +14,24 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from backoffice.sync import callbacks
 from backoffice.sync.admin.base import ViewOnlyAdmin
 from backoffice.sync.admin.labels import badge, block, pretty_body, short
+from backoffice.sync.mirror import registry
 from backoffice.sync.models import Callback, Exchange, ExchangeSubject
+from backoffice.sync.titles import entity_title
+
+LATEST = 1000  # exchanges that a search finds, at most
 
 KINDS: dict[str, str] = {Callback.State.NEW: "info", Callback.State.DONE: "success", Callback.State.FAILED: "danger"}
 
 
 @admin.register(Callback)
 class CallbackAdmin(ViewOnlyAdmin):
-    list_display = ("received_at", "kind", "state_badge", "attempts", "outcome")
+    list_display = ("received_at", "kind_text", "state_badge", "attempts", "outcome")
     list_filter = ("state", ("received_at", RangeDateTimeFilter))
     ordering = ("-id",)
     actions = ("process_again",)
     fields = (
         "remote",
-        "kind",
+        "kind_text",
         "state_badge",
         "received_at",
         "processed_at",
@@ -36,7 +40,7 @@ class CallbackAdmin(ViewOnlyAdmin):
         "result",
         "body_text",
     )
-    readonly_fields = ("state_badge", "error_text", "body_text")
+    readonly_fields = ("kind_text", "state_badge", "error_text", "body_text")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         queryset = super().get_queryset(request)
@@ -48,6 +52,10 @@ class CallbackAdmin(ViewOnlyAdmin):
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("sync.change_callback")
+
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
+    def kind_text(self, callback: Callback) -> str:
+        return entity_title(callback.kind)
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, callback: Callback) -> str:
@@ -101,13 +109,22 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(where) if where is not None else queryset
 
 
+def _subjects(term: str) -> list[str]:
+    """The names that an object may have in the log: the one that was typed, or the id of any entity."""
+    if ":" in term:
+        return [term]
+    return [term, *(f"{mirror.entity}:{term}" for mirror in registry.ranked())]
+
+
 @admin.register(Exchange)
 class ExchangeAdmin(ViewOnlyAdmin):
     list_display = ("started_at", "remote", "method", "path_text", "status_badge", "duration_ms", "trouble")
     list_filter = (StatusFilter, "method", ("started_at", RangeDateTimeFilter))
     ordering = ("-id",)
     search_fields = ("path",)
-    search_help_text = gettext_lazy("An object, such as orders:209900, or the beginning of a path")
+    search_help_text = gettext_lazy(
+        "An iRECA id, or entity:id, such as orders:209900, or the beginning of a path, such as /orders"
+    )
     fields = (
         "started_at",
         "duration_ms",
@@ -134,10 +151,11 @@ class ExchangeAdmin(ViewOnlyAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        if ":" in term:
-            subjects = ExchangeSubject.objects.filter(subject=term)
-            return queryset.filter(pk__in=subjects.values("exchange")), False
-        return queryset.filter(path__startswith=term), False
+        if term.startswith("/"):
+            return queryset.filter(path__startswith=term), False
+        # Looked up first, along their index: as a subquery a database may prefer to walk the whole log.
+        found = ExchangeSubject.objects.filter(subject__in=_subjects(term)).order_by("-exchange")
+        return queryset.filter(pk__in=list(found.values_list("exchange", flat=True)[:LATEST])), False
 
     @admin.display(description=gettext_lazy("path"), ordering="path")
     def path_text(self, exchange: Exchange) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -11,9 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice.sync import connection
+from backoffice.sync.figures import SILENCE
 from backoffice.sync.models import RemoteState, Worker
-
-SILENCE = timedelta(seconds=60)  # without a heartbeat, after which a worker counts as dead
 
 
 @dataclass(frozen=True)
@@ -21,10 +19,6 @@ class Notice:
     text: str
     url: str = ""
     is_bad: bool = True
-
-
-def is_alive(worker: Worker) -> bool:
-    return worker.stopped_at is None and worker.beat_at > timezone.now() - SILENCE
 
 
 def notices(request: HttpRequest) -> list[Notice]:

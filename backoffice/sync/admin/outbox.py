@@ -22,6 +22,7 @@ from backoffice.sync.commands import COMMANDS
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
 from backoffice.sync.outbox import make_due
+from backoffice.sync.titles import entity_title
 
 KINDS: dict[str, str] = {
     Push.State.QUEUED: "info",
@@ -71,22 +72,35 @@ class EntityFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         names = {mirror.entity for mirror in registry.ranked()} | {entity for entity, _command in COMMANDS}
-        return [(name, name) for name in sorted(names)]
+        return sorted(((name, entity_title(name)) for name in names), key=lambda choice: choice[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(entity=self.value()) if self.value() else queryset
 
 
+class ErrorFilter(admin.SimpleListFilter):
+    """By the beginning of an error. Reached from the page Sync health; shown only while it narrows the list."""
+
+    title = gettext_lazy("error")
+    parameter_name = "error"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(text, short(text))] if (text := self.value()) else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(error__startswith=self.value()) if self.value() else queryset
+
+
 @admin.register(Push)
 class PushAdmin(ViewOnlyAdmin):
-    list_display = ("entity", "target", "what", "state_badge", "attempts", "trouble", "age")
-    list_filter = (StateFilter, EntityFilter, "action")
+    list_display = ("entity_text", "target", "what", "state_badge", "attempts", "trouble", "age")
+    list_filter = (StateFilter, EntityFilter, "action", ErrorFilter)
     ordering = ("-id",)
     search_fields = ("entity",)
     search_help_text = gettext_lazy("An iRECA id, or entity:id, such as orders:209900")
     actions = ("retry_now", "it_was_done", "it_was_not_done")
     fields = (
-        "entity",
+        "entity_text",
         "target",
         "what",
         "state_badge",
@@ -100,7 +114,7 @@ class PushAdmin(ViewOnlyAdmin):
         "remote_id",
         "payload_text",
     )
-    readonly_fields = ("target", "what", "state_badge", "error_text", "payload_text")
+    readonly_fields = ("entity_text", "target", "what", "state_badge", "error_text", "payload_text")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Sending again changes nothing of what is sent, so it takes the right to change a push and nothing more."""
@@ -134,6 +148,10 @@ class PushAdmin(ViewOnlyAdmin):
         if colon:
             gone &= Q(entity=entity)
         return queryset.filter(found or gone), False
+
+    @admin.display(description=gettext_lazy("entity"), ordering="entity")
+    def entity_text(self, push: Push) -> str:
+        return entity_title(push.entity)
 
     @admin.display(description=gettext_lazy("object"))
     def target(self, push: Push) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from backoffice.sync.admin.labels import badge, block, pretty_json, short
 from backoffice.sync.admin.lists import BigTableMixin
 from backoffice.sync.models import Pull, Schedule
 from backoffice.sync.refresh import unavailable
+from backoffice.sync.titles import entity_title
 
 KINDS: dict[str, str] = {
     Pull.State.QUEUED: "info",
@@ -35,7 +37,7 @@ KINDS: dict[str, str] = {
 @admin.register(Pull)
 class PullAdmin(ViewOnlyAdmin):
     list_display = (
-        "what",
+        "what_text",
         "state_badge",
         "progress",
         "created_count",
@@ -51,7 +53,7 @@ class PullAdmin(ViewOnlyAdmin):
     list_before_template = "admin/sync/pulls.html"
     ordering = ("-id",)
     fields = (
-        "what",
+        "what_text",
         "params_text",
         "state_badge",
         "progress",
@@ -61,7 +63,7 @@ class PullAdmin(ViewOnlyAdmin):
         "requested_by",
         ("created_at", "started_at", "finished_at", "due_at"),
     )
-    readonly_fields = ("params_text", "state_badge", "progress", "error_text")
+    readonly_fields = ("what_text", "params_text", "state_badge", "progress", "error_text")
 
     def may_request(self, request: HttpRequest) -> bool:
         return request.user.has_perm("sync.change_pull")
@@ -82,7 +84,7 @@ class PullAdmin(ViewOnlyAdmin):
         for name in chosen:
             pull.request(name, user=request.user)
         if chosen:
-            messages.success(request, _("Asked for: %(names)s") % {"names": ", ".join(chosen)})
+            messages.success(request, _("Asked for: %(names)s") % {"names": _titles(chosen)})
         else:
             messages.error(request, _("There is nothing called “%(what)s” to be read.") % {"what": what})
         if why := unavailable("ireca"):
@@ -91,10 +93,16 @@ class PullAdmin(ViewOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {
-            "readers": [reader.name for reader in pull.readers()] if self.may_request(request) else [],
+            "readers": [(reader.name, entity_title(reader.name)) for reader in pull.readers()]
+            if self.may_request(request)
+            else [],
             "is_moving": Pull.objects.filter(state__in=(Pull.State.QUEUED, Pull.State.RUNNING)).exists(),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    @admin.display(description=gettext_lazy("what"), ordering="what")
+    def what_text(self, run: Pull) -> str:
+        return entity_title(run.what)
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_badge(self, run: Pull) -> str:
@@ -129,6 +137,10 @@ class PullAdmin(ViewOnlyAdmin):
         return pretty_json(run.params)
 
 
+def _titles(names: Iterable[str]) -> str:
+    return ", ".join(entity_title(name) for name in names)
+
+
 class ScheduleForm(RowForm):
     def clean_every(self) -> int:
         """iRECA allows locations once a minute (seed 002:33); asking more often gains nothing."""
@@ -143,10 +155,10 @@ class ScheduleAdmin(BigTableMixin, ModelAdmin, SavesColumnsMixin):
     """What is read how often. The rows themselves come from the readers."""
 
     form = ScheduleForm
-    list_display = ("name", "every_text", "enabled", "due_at", "last_finished_at", "last_result", "trouble")
+    list_display = ("name_text", "every_text", "enabled", "due_at", "last_finished_at", "last_result", "trouble")
     list_filter = ("enabled",)
     fields = (
-        "name",
+        "name_text",
         "every",
         "enabled",
         "due_at",
@@ -157,7 +169,7 @@ class ScheduleAdmin(BigTableMixin, ModelAdmin, SavesColumnsMixin):
         "error_text",
     )
     readonly_fields = (
-        "name",
+        "name_text",
         "due_at",
         "last_started_at",
         "last_finished_at",
@@ -183,6 +195,10 @@ class ScheduleAdmin(BigTableMixin, ModelAdmin, SavesColumnsMixin):
         schedule.due_at = min(schedule.due_at, timezone.now() + timedelta(seconds=schedule.every))
         return [*columns, "due_at"]
 
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def name_text(self, schedule: Schedule) -> str:
+        return entity_title(schedule.name)
+
     @admin.display(description=gettext_lazy("every"), ordering="every")
     def every_text(self, schedule: Schedule) -> str:
         return str(timedelta(seconds=schedule.every))
@@ -198,6 +214,6 @@ class ScheduleAdmin(BigTableMixin, ModelAdmin, SavesColumnsMixin):
     @admin.action(description=gettext_lazy("Run now"), permissions=["change"])
     def run_now(self, request: HttpRequest, queryset: QuerySet) -> None:
         names = [run.what for run in (pull.request(schedule.name, user=request.user) for schedule in queryset)]
-        messages.success(request, _("Asked for: %(names)s") % {"names": ", ".join(names)})
+        messages.success(request, _("Asked for: %(names)s") % {"names": _titles(names)})
         if why := unavailable("ireca"):
             messages.warning(request, why)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from backoffice.sync import connection
 from backoffice.sync.admin.base import ViewOnlyAdmin
 from backoffice.sync.admin.labels import badge, block, short
-from backoffice.sync.admin.notices import is_alive
+from backoffice.sync.figures import is_alive
 from backoffice.sync.models import DictionaryEntry, RemoteState, Worker
 
 

@@ -1,0 +1,228 @@
+"""How synchronisation is doing, in figures: for the page *Sync health* and for `/readyz`, which show the same ones.
+
+Each function runs a fixed number of queries, and each query reads what is open, or a window of time, along an index:
+the millions of pushes that are done and of exchanges that are logged cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Min, OuterRef, Q, Subquery
+from django.db.models.functions import Substr
+from django.utils import timezone
+
+from backoffice.sync import connection, pull
+from backoffice.sync.models import Callback, Exchange, Pull, Push, RemoteState, Schedule, Worker
+
+SILENCE = timedelta(seconds=60)  # without a heartbeat, after which a worker counts as dead
+RECENT, HOUR, DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
+FAILURES = 20  # groups of failures
+TEXT = 200  # characters of an error by which failures are grouped: the whole would not fit into an address
+SAMPLE = 5_000  # exchanges, the latest ones, of which the durations are taken
+WORKERS = 20
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote as all workers see it. `state` is None until the first exchange."""
+
+    name: str
+    is_on: bool
+    state: RemoteState | None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state is not None and self.state.paused
+
+    @property
+    def is_blocked(self) -> bool:
+        """Workers leave it alone until `state.blocked_until`."""
+        return self.state is not None and bool(self.state.block)
+
+
+@dataclass
+class Kind:
+    """The pushes of one entity to one remote: the open ones by state, and how many were done in the last hour."""
+
+    remote: str
+    entity: str
+    by_state: dict[str, int] = field(default_factory=dict)
+    oldest: datetime | None = None
+    done: int = 0
+
+    @property
+    def open(self) -> int:
+        return sum(self.by_state.values())
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The outbox. `oldest` is when the oldest open push was made."""
+
+    kinds: Sequence[Kind]
+    done_recently: int
+    done_hour: int
+
+    @property
+    def depth(self) -> int:
+        return sum(kind.open for kind in self.kinds)
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min((kind.oldest for kind in self.kinds if kind.oldest is not None), default=None)
+
+    def count(self, state: str) -> int:
+        return sum(kind.by_state.get(state, 0) for kind in self.kinds)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Open pushes of one entity with the same beginning of an error."""
+
+    entity: str
+    state: str
+    text: str
+    count: int
+    oldest: datetime
+
+    @property
+    def can_be_retried(self) -> bool:
+        """What came of a command whose answer was lost is for a person to tell, one by one."""
+        return self.state != Push.State.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Callbacks since midnight, and the oldest that waits, whenever it came."""
+
+    received: int
+    processed: int
+    failed: int
+    waiting: int
+    oldest_waiting: datetime | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reader: when it is due, and its last run."""
+
+    name: str
+    schedule: Schedule | None
+    last: Pull | None
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Exchanges with all remotes in the last hour; durations in milliseconds, of the latest SAMPLE of them."""
+
+    requests: int
+    errors: int
+    median: int | None
+    slow: int | None  # the 95th percentile
+
+
+def remotes() -> list[Remote]:
+    states = RemoteState.objects.in_bulk()
+    names = [connection.IRECA, *sorted(name for name in states if name != connection.IRECA)]
+    return [Remote(name, connection.is_on(name), states.get(name)) for name in names]
+
+
+def queue(now: datetime) -> Queue:
+    """Two queries: what is open, and what was done within the last hour."""
+    kinds: dict[tuple[str, str], Kind] = {}
+    waiting = Push.objects.filter(state__in=Push.OPEN).order_by().values("remote", "entity", "state")
+    for group in waiting.annotate(count=Count("pk"), oldest=Min("created_at")):
+        kind = kinds.setdefault((group["remote"], group["entity"]), Kind(group["remote"], group["entity"]))
+        kind.by_state[group["state"]] = group["count"]
+        kind.oldest = min(kind.oldest or group["oldest"], group["oldest"])
+    done_recently = done_hour = 0
+    done = Push.objects.filter(done_at__gte=now - HOUR).order_by().values("remote", "entity")
+    for group in done.annotate(hour=Count("pk"), recent=Count("pk", filter=Q(done_at__gte=now - RECENT))):
+        kind = kinds.setdefault((group["remote"], group["entity"]), Kind(group["remote"], group["entity"]))
+        kind.done = group["hour"]
+        done_hour += group["hour"]
+        done_recently += group["recent"]
+    ordered = sorted(kinds.values(), key=lambda kind: (kind.remote, -kind.open, kind.entity))
+    return Queue(ordered, done_recently, done_hour)
+
+
+def failures() -> list[Failure]:
+    """The most frequent troubles of open pushes, by text."""
+    troubled = Push.objects.filter(state__in=Push.OPEN).exclude(error="").annotate(text=Substr("error", 1, TEXT))
+    groups = troubled.order_by().values("entity", "state", "text").annotate(count=Count("pk"), oldest=Min("created_at"))
+    return [Failure(**group) for group in groups.order_by("-count", "entity", "text")[:FAILURES]]
+
+
+def inbox(now: datetime) -> Inbox:
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Callback.objects.filter(received_at__gte=midnight).aggregate(
+        received=Count("pk"),
+        processed=Count("pk", filter=Q(state=Callback.State.DONE)),
+        failed=Count("pk", filter=Q(state=Callback.State.FAILED)),
+    )
+    waiting = Callback.objects.filter(state=Callback.State.NEW).aggregate(
+        waiting=Count("pk"), oldest_waiting=Min("received_at")
+    )
+    return Inbox(**today, **waiting)
+
+
+def readings() -> list[Reading]:
+    """All readers in their order."""
+    last = Pull.objects.filter(what=OuterRef("name")).order_by("-id").values("pk")[:1]
+    schedules = {row.name: row for row in Schedule.objects.annotate(last_pull=Subquery(last))}
+    runs = Pull.objects.in_bulk([row.last_pull for row in schedules.values() if row.last_pull])
+    return [
+        Reading(reader.name, schedule, runs.get(schedule.last_pull) if schedule is not None else None)
+        for reader in pull.readers()
+        for schedule in [schedules.get(reader.name)]
+    ]
+
+
+def is_alive(worker: Worker) -> bool:
+    return worker.stopped_at is None and worker.beat_at > timezone.now() - SILENCE
+
+
+def workers(now: datetime) -> list[Worker]:
+    """Those that were seen within a day, the liveliest first."""
+    return list(Worker.objects.filter(beat_at__gte=now - DAY).order_by("-beat_at", "-pk")[:WORKERS])
+
+
+def last_beat() -> datetime | None:
+    """The latest heartbeat of any worker that was not stopped."""
+    beat: datetime | None = Worker.objects.filter(stopped_at=None).aggregate(beat=Max("beat_at"))["beat"]
+    return beat
+
+
+def traffic(now: datetime) -> Traffic:
+    window = Exchange.objects.filter(started_at__gte=now - HOUR).order_by()
+    counts: dict[str, int] = window.aggregate(
+        requests=Count("pk"), errors=Count("pk", filter=Q(status=None) | Q(status__gte=400))
+    )
+    durations = sorted(window.order_by("-started_at").values_list("duration_ms", flat=True)[:SAMPLE])
+    return Traffic(**counts, median=_percentile(durations, 50), slow=_percentile(durations, 95))
+
+
+def _percentile(ordered: Sequence[int], percent: int) -> int | None:
+    """The nearest-rank percentile; None of nothing."""
+    if not ordered:
+        return None
+    rank = -(-len(ordered) * percent // 100)
+    return ordered[max(rank, 1) - 1]
+
+
+def lines(now: datetime) -> list[str]:
+    """Queue and heartbeat for machines, a line each."""
+    outbox, beat = queue(now), last_beat()
+    return [
+        f"queue_open {outbox.depth}",
+        f"queue_oldest_seconds {_age(outbox.oldest, now)}",
+        f"worker_beat_seconds {_age(beat, now)}",
+    ]
+
+
+def _age(moment: datetime | None, now: datetime) -> Any:
+    return "-" if moment is None else max(0, int((now - moment).total_seconds()))
