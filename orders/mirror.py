@@ -9,9 +9,10 @@ from typing import Any
 from django.utils import timezone
 
 from backoffice.remotes.ireca import contract
+from backoffice.sync.commands import COMMANDS
 from backoffice.sync.mirror import Embedded, Field, Mirror, Outgoing, Owner, Parts, Reference, Request, registry
 from backoffice.sync.mirrored import Mirrored
-from orders import details, parts
+from orders import details, edits, parts, refunds
 from orders.models import Client, DeliveryStatus, Order, ReturnReason
 from orders.phones import e164
 
@@ -98,7 +99,7 @@ class OrderMirror(Mirror):
         Field("delivery_time_from"),
         Field("delivery_time_to"),
         Field("description"),
-        Parts("goods", build=parts.build_lines, announce=parts.announce_lines, replace=parts.replace_lines),
+        Parts("goods", build=parts.build_lines, announce=parts.announce_lines, replace=edits.replace_lines),
         Field("is_refund", owner=Owner.THEIRS),
         Field("is_returned", owner=Owner.THEIRS),
         Field("is_edited", owner=Owner.THEIRS),
@@ -120,6 +121,8 @@ class OrderMirror(Mirror):
         return parts.PREFETCH
 
     def dependencies(self, row: Order) -> Iterator[Mirrored]:
+        if row.refund_of_id is not None:
+            yield row  # a command creates it, with its payments: until iRECA knows it, edits wait
         yield from super().dependencies(row)
         for line in row.lines.all():
             yield from (target for target in (line.good, line.tax) if target is not None)
@@ -183,3 +186,6 @@ class OrderMirror(Mirror):
 
     def after_apply(self, rows: Sequence[Order], taken: dict[int, set[str]]) -> None:
         details.note(rows, timezone.now())
+
+
+COMMANDS["orders", refunds.COMMAND] = refunds.REFUND

@@ -1,12 +1,54 @@
 """Line: one position of an order, where it is picked up, what it carries, what the courier took off it."""
 
-from decimal import Decimal
+from __future__ import annotations
 
-from django.db import models
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.db import NotSupportedError, models
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import columns, history
-from backoffice.sync.mirrored import MirroredPart
+from backoffice.sync.mirrored import MirroredPart, TrackedQuerySet
+from orders import marking
+from orders.models.order import DeliveryStatus
+from orders.models.payment import RefundGood
+
+MARKS = frozenset({"mark_value", "mark_binary_value"})
+
+
+class LineQuerySet(TrackedQuerySet):
+    """Keeps `mark_key` beside the marking code on every way that a line is written."""
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        objs = list(objs)
+        for line in objs:
+            line.set_mark_key()
+        if (names := kwargs.get("update_fields")) and not MARKS.isdisjoint(names):
+            kwargs["update_fields"] = [*names, "mark_key"]
+        return super().bulk_create(objs, *args, **kwargs)
+
+    def update(self, **kwargs: Any) -> int:
+        if not MARKS.isdisjoint(kwargs):
+            raise NotSupportedError("a marking code is saved line by line, with the key that it is compared by")
+        return super().update(**kwargs)
+
+    def sold(self) -> LineQuerySet:
+        """Lines whose pieces are, or are to be, with a client: not cancelled, not taken off, not brought back."""
+        returned = Line.objects.filter(order__refund_of=OuterRef("order"), mark_key=OuterRef("mark_key")).exclude(
+            order__delivery_status=DeliveryStatus.CANCELLED
+        )
+        taken_back = RefundGood.objects.filter(refund__order=OuterRef("order"), good=OuterRef("good"))
+        return self.filter(~Exists(returned), ~Exists(taken_back), order__is_refund=False, count__gt=0).exclude(
+            order__delivery_status=DeliveryStatus.CANCELLED
+        )
+
+    def marked_twice(self) -> LineQuerySet:
+        """Sold lines with a marking code under which another line is sold too: one code is one piece."""
+        others = Line.objects.sold().filter(mark_key=OuterRef("mark_key")).exclude(pk=OuterRef("pk"))
+        return self.sold().filter(~Q(mark_key=""), Exists(others))
 
 
 class Line(MirroredPart):
@@ -15,7 +57,9 @@ class Line(MirroredPart):
     """
 
     SYNC_ROOT = "order"
-    OUR_FIELDS = frozenset({"title", "article", "calc_id", "multiplicity", "image_url", "image_big_url", "is_active"})
+    OUR_FIELDS = frozenset(
+        {"title", "article", "calc_id", "multiplicity", "image_url", "image_big_url", "is_active", "mark_key"}
+    )
 
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="lines", verbose_name=_("order"))
     position = models.IntegerField(_("position"), default=0)
@@ -37,6 +81,7 @@ class Line(MirroredPart):
     custom_declaration_code = columns.text(_("customs declaration (1231)"))
     mark_value = columns.text(_("marking code as scanned"))
     mark_binary_value = columns.text(_("marking code, decoded"))
+    mark_key = models.CharField(blank=True, default="", editable=False)  # what makes two codes the same piece
     weight = columns.quantity(_("weight"), null=True, blank=True)
     multiplicity = columns.quantity(_("step"), null=True, blank=True)
     description = columns.text(_("description"))
@@ -45,15 +90,32 @@ class Line(MirroredPart):
     is_active = models.BooleanField(_("active"), default=True)
     return_reason = columns.reference("orders.ReturnReason", _("reason of return"), editable=False)
 
-    history = history.HistoricalRecords()
+    history = history.HistoricalRecords(excluded_fields=["mark_key"])
+
+    objects = models.Manager.from_queryset(LineQuerySet)()
 
     class Meta:
         verbose_name = _("line")
         verbose_name_plural = _("lines")
         ordering = ["position", "id"]
+        indexes = [models.Index(fields=["mark_key"], name="line_mark", condition=~Q(mark_key=""))]
 
     def __str__(self) -> str:
         return self.title or str(self.good or self.position)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.set_mark_key()
+        if (names := kwargs.get("update_fields")) is not None and not MARKS.isdisjoint(names):
+            kwargs["update_fields"] = {*names, "mark_key"}
+        super().save(*args, **kwargs)
+
+    def set_mark_key(self) -> None:
+        self.mark_key = marking.key(self.mark_code)
+
+    @property
+    def mark_code(self) -> str:
+        """The code that counts: the decoded one comes first (seed 002:131-132)."""
+        return self.mark_binary_value or self.mark_value
 
 
 class LineWarehouse(MirroredPart):

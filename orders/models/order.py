@@ -58,7 +58,10 @@ class Order(Mirrored):
     """
 
     OUR_FIELDS = frozenset(
-        {"source", "source_id", "external_id", "phone_e164", "details_due_at", "details_attempts", "created_at"}
+        {
+            *("source", "source_id", "external_id", "phone_e164", "details_due_at", "details_attempts", "created_at"),
+            *("refund_of", "refund_of_id", "refund_key"),
+        }
     )
 
     number = columns.text(_("number"), db_index=True, help_text=_("What people read instead of the id."))
@@ -121,11 +124,15 @@ class Order(Mirrored):
     is_returned = models.BooleanField(_("was returned"), default=False, editable=False)
     is_edited = models.BooleanField(_("lines were edited by the courier"), default=False, editable=False)
 
+    # Of a refund made here (orders/refunds.py): which order it returns, and the form that asked for it.
+    refund_of = columns.reference("self", _("returns"), related_name="refund_orders", editable=False)
+    refund_key = models.UUIDField(null=True, unique=True, editable=False)
+
     details_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     details_attempts = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
-    history = history.records("details_due_at", "details_attempts", "phone_e164")
+    history = history.records("details_due_at", "details_attempts", "phone_e164", "refund_key")
 
     class Meta:
         verbose_name = _("order")
