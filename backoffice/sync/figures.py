@@ -141,11 +141,11 @@ def queue(now: datetime) -> Queue:
         kind.oldest = min(kind.oldest or group["oldest"], group["oldest"])
     done_recently = done_hour = 0
     done = Push.objects.filter(done_at__gte=now - HOUR).order_by().values("remote", "entity")
-    for group in done.annotate(hour=Count("pk"), recent=Count("pk", filter=Q(done_at__gte=now - RECENT))):
-        kind = kinds.setdefault((group["remote"], group["entity"]), Kind(group["remote"], group["entity"]))
-        kind.done = group["hour"]
-        done_hour += group["hour"]
-        done_recently += group["recent"]
+    for sent in done.annotate(hour=Count("pk"), recent=Count("pk", filter=Q(done_at__gte=now - RECENT))):
+        kind = kinds.setdefault((sent["remote"], sent["entity"]), Kind(sent["remote"], sent["entity"]))
+        kind.done = sent["hour"]
+        done_hour += sent["hour"]
+        done_recently += sent["recent"]
     ordered = sorted(kinds.values(), key=lambda kind: (kind.remote, -kind.open, kind.entity))
     return Queue(ordered, done_recently, done_hour)
 

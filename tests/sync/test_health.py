@@ -33,9 +33,15 @@ def pushes(count: int, **values: Any) -> list[Push]:
     return Push.objects.bulk_create(Push(**{"entity": "orders", "object_id": n, **values}) for n in range(count))
 
 
-def press(browser: Browser, command: str, confirmed: bool = True, **query: str) -> Any:
+def ask(browser: Browser, command: str, **query: str) -> Any:
+    """Press a button."""
+    return browser.post(reverse("sync-health-command", args=[command], query=query), follow=True)
+
+
+def press(browser: Browser, command: str, **query: str) -> Any:
+    """Press a button, and say yes where it asks."""
     url = reverse("sync-health-command", args=[command], query=query)
-    return browser.post(url, {"confirmed": "1"} if confirmed else {}, follow=True)
+    return browser.post(url, {"confirmed": "1"}, follow=True)
 
 
 def member(group: str) -> Browser:
@@ -210,13 +216,13 @@ def test_no_figure_reads_a_whole_table(db: None) -> None:
 
 def test_pause_asks_first_and_resume_does_not(english: Browser, settings: Any) -> None:
     settings.IRECA_URL, settings.IRECA_TOKEN = "http://127.0.0.1:9/api/v1", "token"
-    asked = press(english, "pause", confirmed=False, remote="ireca")
+    asked = ask(english, "pause", remote="ireca")
     assert "Changes are kept" in asked.content.decode()
     assert not RemoteState.objects.filter(paused=True).exists()
     press(english, "pause", remote="ireca")
     assert RemoteState.objects.get().paused
     assert "Resume" in english.get(URL).content.decode()
-    press(english, "resume", confirmed=False, remote="ireca")
+    ask(english, "resume", remote="ireca")
     assert not RemoteState.objects.get().paused
     RemoteState.objects.update(block="down", blocked_until=timezone.now() + timedelta(hours=1))
     press(english, "unblock", remote="ireca")
@@ -229,7 +235,7 @@ def test_retry_all_of_a_kind_and_nothing_else(english: Browser) -> None:
     pushes(1, state="refused", error="no client", due_at=later)
     pushes(1, entity="goods", state="refused", error="no courier", due_at=later)
     query = {"entity": "orders", "state": "refused", "error": "no courier"}
-    assert "3 pushes" in press(english, "retry", confirmed=False, **query).content.decode()
+    assert "3 pushes" in ask(english, "retry", **query).content.decode()
     assert not Push.objects.filter(state="queued").exists()
     assert messages(press(english, "retry", **query)) == ["3 pushes are sent again now."]
     sent = Push.objects.filter(state="queued", due_at__lte=timezone.now())
@@ -247,7 +253,7 @@ def test_what_may_not_be_repeated_is_not(english: Browser, change: dict[str, str
 
 
 def test_pull_now(english: Browser, admin_user: User) -> None:
-    press(english, "pull", confirmed=False, what="taxes")
+    ask(english, "pull", what="taxes")
     assert [(run.what, run.requested_by) for run in Pull.objects.all()] == [("taxes", admin_user)]
 
 

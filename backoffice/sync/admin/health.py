@@ -186,6 +186,7 @@ def _set_paused(request: HttpRequest, remote: str, paused: bool, text: str) -> N
 
 
 def _note(request: HttpRequest, state: RemoteState, text: str) -> None:
+    assert request.user.pk is not None  # nobody else has a right
     LogEntry.objects.log_actions(request.user.pk, [state], CHANGE, text, single_object=True)
     messages.success(request, f"{NAMES.get(state.pk, state.pk)}: {text}")
 
