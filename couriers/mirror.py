@@ -59,7 +59,7 @@ class PermissionMirror(Mirror):
 
     entity, resource, rank = "permissions", "permissions", 1
     model, struct = Permission, contract.Permission
-    can_create = False
+    can_create = can_delete = False
     fields = (
         Reference("role_id", "role"),
         Field("action_id"),
@@ -119,7 +119,9 @@ def _keep_sessions(pool: contract.LicensePool) -> Applied:
 @pull.reader("licenses", rank=2, every=300)
 def read_licenses(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     pool = client.licenses.list()
-    progress.add(_keep_sessions(pool), len(pool.licenses or []))
+    if isinstance(pool.license_use, int) or pool.licenses:
+        # An answer that says nothing at all closes no session.
+        progress.add(_keep_sessions(pool), len(pool.licenses or []))
 
 
 def session_closed(payload: Any) -> str:
@@ -164,7 +166,7 @@ def _payload(push: Push) -> dict[str, Any]:
     return push.payload
 
 
-def _still_open(client: Any, push: Push) -> bool:
+def _is_closed_there(client: Any, push: Push) -> bool:
     """Whether a close whose answer was lost has been carried out: the device is not in the list any more."""
     return all(session.device_id != _payload(push)["device_id"] for session in client.licenses.list().licenses or [])
 
@@ -175,7 +177,7 @@ def _closed(push: Push) -> None:
 
 
 COMMANDS["licenses", "close"] = Command(
-    send=lambda client, push: client.licenses.close(_payload(push)["device_id"]), exists=_still_open, done=_closed
+    send=lambda client, push: client.licenses.close(_payload(push)["device_id"]), exists=_is_closed_there, done=_closed
 )
 
 LOCATIONS_EVERY = 60  # seconds; iRECA allows no more (seed 002:33)

@@ -87,9 +87,11 @@ PEOPLE = (
 def load_people() -> None:
     """The demo's users. Their passwords are known to everyone, so this is for a demo only."""
     for person in PEOPLE:
-        user, _created = User.objects.get_or_create(
+        user, is_new = User.objects.get_or_create(
             username=person.name, defaults={"is_staff": True, "is_superuser": person.is_superuser}
         )
+        if not is_new:
+            continue  # somebody's already; his password stays his
         user.set_password(person.password)
         user.save()
         if person.group:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 from msgspec import UNSET
 
@@ -28,7 +28,7 @@ from fiscal.models import Receipt
 from orders import readers
 from orders.models import DeliveryStatus, Order, PaymentStatus, ReturnReason, StatusChange
 
-BATCH = 50
+BATCH = 10  # a round of the worker must not keep the next push waiting for long
 LEASE = timedelta(minutes=2)
 FEW = 50  # changed orders, of which the journal is read at once; after a bulk pull the scheduled rounds do
 # How long to wait before an order without its receipt is read again, by attempt.
@@ -55,9 +55,36 @@ def request(ids: Collection[int]) -> int:
     )
 
 
+def expected_receipts(order: Order) -> tuple[str, int]:
+    """Of which kind, and how many, a paid order has when it is closed: with a prepayment two (seed 002:94)."""
+    if order.is_refund:
+        return Receipt.Kind.RETURN, 1
+    return Receipt.Kind.SALE, 2 if order.prepayment_sum else 1
+
+
 def without_receipt() -> Q:
-    """Orders that are paid and closed, or whose receipt iRECA calls printed, and whose receipt we have not got."""
-    return Q(status=PaymentStatus.PAID, delivery_status=DeliveryStatus.CLOSED, receipts__isnull=True)
+    """Orders that are paid and closed, and whose receipts (see `expected_receipts`) we have not all got."""
+    receipts = Receipt.objects.filter(order=OuterRef("pk")).order_by()
+    sales = receipts.filter(kind=Receipt.Kind.SALE)
+    two = sales.values("order").annotate(count=Count("pk")).filter(count__gt=1)
+    missing = (
+        Q(~Exists(receipts.filter(kind=Receipt.Kind.RETURN)), is_refund=True)
+        | Q(~Exists(sales), is_refund=False)
+        | Q(~Exists(two), is_refund=False, prepayment_sum__gt=0)
+    )
+    return Q(missing, status=PaymentStatus.PAID, delivery_status=DeliveryStatus.CLOSED)
+
+
+def with_all_receipts(orders: Sequence[Order]) -> set[int]:
+    """Keys of those of the orders that have the receipts expected of them, in one query."""
+    found = Receipt.objects.filter(order__in=orders).order_by().values_list("order", "kind").annotate(Count("pk"))
+    counts = {(order, kind): count for order, kind, count in found}
+
+    def has_all(order: Order) -> bool:
+        kind, count = expected_receipts(order)
+        return counts.get((order.pk, kind), 0) >= count
+
+    return {order.pk for order in orders if has_all(order)}
 
 
 def read_due(client: Any) -> int:
@@ -109,9 +136,10 @@ def read(client: Any, order: Order) -> str:
 
 def _next(order: Order, refused: str = "") -> None:
     """Nothing more to read, unless a receipt is still missing."""
-    kinds = set(order.receipts.values_list("kind", flat=True))
+    kinds = list(order.receipts.values_list("kind", flat=True))
     is_paid = order.status == PaymentStatus.PAID and order.delivery_status == DeliveryStatus.CLOSED
-    missing = (is_paid and Receipt.Kind.SALE not in kinds) or (order.is_returned and Receipt.Kind.RETURN not in kinds)
+    kind, count = expected_receipts(order)
+    missing = (is_paid and kinds.count(kind) < count) or (order.is_returned and Receipt.Kind.RETURN not in kinds)
     delay = AGAIN[min(order.details_attempts, len(AGAIN) - 1)] if missing or refused else None
     # Where a change made it due again meanwhile, that stays.
     Order._base_manager.filter(pk=order.pk, details_due_at=order.details_due_at).update(
@@ -127,8 +155,8 @@ def keep_status_changes(order: Order, changes: Sequence[contract.StatusChange]) 
             keys.want(ReturnReason, change.return_reason_id)
     keys.resolve()
     known = set(order.status_changes.values_list("created_at", "delivery_status"))
-    rows = {
-        (change.created_at or None, change.delivery_status_id): StatusChange(
+    rows = [
+        StatusChange(
             order=order,
             delivery_status=change.delivery_status_id if isinstance(change.delivery_status_id, int) else None,
             return_reason_id=keys.key(ReturnReason, change.return_reason_id or None),
@@ -138,8 +166,9 @@ def keep_status_changes(order: Order, changes: Sequence[contract.StatusChange]) 
             created_at=change.created_at or None,
         )
         for change in changes
-    }
-    fresh = [row for key, row in rows.items() if key not in known]
+    ]
+    latest = {(row.created_at, row.delivery_status): row for row in rows}
+    fresh = [row for key, row in latest.items() if key not in known]
     StatusChange.objects.bulk_create(fresh, ignore_conflicts=True)
     return len(fresh)
 
@@ -171,9 +200,9 @@ TEXTS = ("serial_number", "shift_number", "fn", "fd_number", "receipt_number", "
 
 @pull.reader("orderReceipts", rank=4, every=900)
 def read_missing_receipts(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
-    """Receipts of paid and closed orders that have none."""
+    """Receipts of paid and closed orders that have none; those that `read_due` will come to by itself are left to it."""
     after = (progress.pull.cursor or {}).get("after", 0)
-    orders = Order._base_manager.filter(without_receipt(), pk__gt=after).order_by("pk")
+    orders = Order._base_manager.filter(without_receipt(), details_due_at__isnull=True, pk__gt=after).order_by("pk")
     for order in orders.iterator(chunk_size=200):
         before = order.receipts.count()
         try:

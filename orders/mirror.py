@@ -17,7 +17,6 @@ from orders.models import Client, DeliveryStatus, Order, ReturnReason
 from orders.phones import e164
 
 MAX_REQUESTS = 2  # of one batch
-READ_FIRST = 5  # orders sent whole at once; more are no person's single edits
 ADDRESS = ("postindex", "city", "street", "home", "apartment", "latitude", "longitude")
 
 
@@ -130,12 +129,8 @@ class OrderMirror(Mirror):
             yield from (part.specificity for part in line.specificities.all())
 
     def stale(self, items: Sequence[Outgoing]) -> Sequence[Outgoing]:
-        """What a `replace` could set back: an order that a courier has in hand, for he may be closing it this minute;
-        and any order when it
-        is edited by itself, for then one more read costs little.
-        """
-        whole = [item for item in items if item.base is not None and not self._few(item)]
-        return whole if len(whole) <= READ_FIRST else [item for item in whole if self._in_hand(item)]
+        """Whatever is sent whole: a courier may be closing it this minute, and a `replace` would set him back."""
+        return [item for item in items if item.base is not None and not self._few(item)]
 
     def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
         """The same few attributes on many orders leave as one `multipleUpdate`, which touches nothing else.

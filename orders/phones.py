@@ -3,6 +3,7 @@
 import phonenumbers
 
 REGION = "RU"
+LONGEST = 16  # a plus and fifteen digits (ITU-T E.164)
 
 
 def e164(raw: str) -> str:
@@ -15,4 +16,5 @@ def e164(raw: str) -> str:
         number = phonenumbers.parse(raw, REGION)
     except phonenumbers.NumberParseException:
         return ""
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    formatted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return formatted if len(formatted) <= LONGEST else ""

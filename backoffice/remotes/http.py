@@ -294,14 +294,18 @@ class Session:
         try:
             value = loads(call.answer)
         except MalformedJson as error:
+            # T01: the documented spelling of an error is no JSON.
+            is_error, message = error_text(call.answer)
+            if is_error:
+                return None, Refused(redact(message, self._token), status=response.status_code)
             # T09, T10: a write needs no body. A page of HTML, though, comes from a proxy or a login form
             # and proves nothing about the write.
             if call.method != "GET" and not call.answer.lstrip().startswith(b"<"):
                 return None, None
             return None, call.unreadable(f"The answer is not JSON: {error}")
-        message = documented_error(value)
-        if message is not None:  # T01: an error may come with any status
-            return None, Refused(redact(message, self._token), status=response.status_code)
+        documented = documented_error(value)
+        if documented is not None:  # T01: an error may come with any status
+            return None, Refused(redact(documented, self._token), status=response.status_code)
         return value, None
 
     def _status_failure(self, call: _Call, response: requests.Response) -> RemoteError:
@@ -314,7 +318,8 @@ class Session:
             return Config(
                 f"The address redirects (HTTP {status}) to {where!r}; redirects are not followed", status=status
             )
-        if status in (401, 403, 407):
+        if status in (401, 407) or (status == 403 and not documented):
+            # A 403 in the documented form is about this object: what only the cabinet may create, for one (T69).
             return Config(text, status=status)
         if not documented and (status == 405 or (status == 404 and is_page(call.answer))):
             # Some web server's page. The API's own "not there", in whatever JSON or none, concerns one object only.

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.sync import enqueue
-from backoffice.sync.merge import Merge, three_way
-from backoffice.sync.mirror import Keys, Mirror, Parts
+from backoffice.sync.merge import Merge, adds, three_way
+from backoffice.sync.mirror import Field, Keys, Mirror, Owner, Parts
 from backoffice.sync.mirrored import SyncState
 
 
@@ -47,10 +47,18 @@ def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
     """Merge the remote's objects into our rows. Idempotent: what is agreed already costs one SELECT.
 
     1. lock the rows that exist; 2. merge each with what we have; 3. look up what they refer to; 4. write owners, then
-    parts, in bulk;
-    5. let the mirror do what follows.
+    parts, in bulk; 5. let the mirror do what follows.
     """
-    latest = {mirror.ireca_id(obj): obj for obj in objects}  # of two states in one batch the later one counts
+    # Of two states in one batch the later one counts. An object without an id is nobody's.
+    latest = {key: obj for obj in objects if (key := mirror.ireca_id(obj))}
+    try:
+        return _apply(mirror, latest)
+    except IntegrityError:
+        # Another worker made one of these rows in the same moment; now it is there, and is merged with.
+        return _apply(mirror, latest)
+
+
+def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
     result = Applied()
     with transaction.atomic(), enqueue.untracked():
         existing = {row.ireca_id: row for row in _locked(mirror, list(latest))}
@@ -70,20 +78,25 @@ def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
         created: list[Any] = []
         updated: list[Any] = []
         taken_of: dict[int, set[str]] = {}
+        changed: list[Any] = []
         now = timezone.now()
         for ireca_id, theirs in news.items():
             row = existing.get(ireca_id)
             is_new = row is None
             row = mirror.model(ireca_id=ireca_id) if row is None else pending.get(row.pk, row)
             merge = _merge(mirror, row, theirs, is_dirty=row.pk in pending)
+            before = None if is_new else _columns_of(mirror, row, merge.take)
             for attr in merge.take:
                 mirror.by_attr[attr].write(row, getattr(theirs, attr), keys)
             _remember(mirror, row, theirs, merge, now, is_dirty=row.pk in pending)
             (created if is_new else updated).append(row)
+            if not is_new and before != _columns_of(mirror, row, merge.take):
+                changed.append(row)
             taken_of[id(row)] = merge.take
             result.conflicts += bool(merge.conflicts)
-        columns = sorted({c for row in updated for a in taken_of[id(row)] for c in mirror.by_attr[a].columns()})
+        columns = sorted({c for row in changed for a in taken_of[id(row)] for c in mirror.by_attr[a].columns()})
         _write(mirror, created, updated, columns)
+        _keep_history(mirror, changed)
         _write_parts(mirror, [(row, latest[row.ireca_id], taken_of[id(row)]) for row in created + updated], keys)
         mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated})
     result.created, result.updated, result.rows = len(created), len(updated), created + updated
@@ -109,7 +122,7 @@ def _is_agreed(mirror: Mirror, row: Any | None, theirs: Any) -> bool:
     base = mirror.base(row)
     for spec in mirror.fields:
         said, agreed = mirror.said(theirs, spec.attr), getattr(base, spec.attr)
-        if said is not UNSET and (agreed is UNSET or agreed != said):
+        if said is not UNSET and (agreed is UNSET or (agreed != said and adds(said, agreed))):
             return False
     return True
 
@@ -136,7 +149,10 @@ def _merge(mirror: Mirror, row: Any, theirs: Any, *, is_dirty: bool) -> Merge:
 def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, is_dirty: bool) -> None:
     """Keep what is agreed now. For a conflict the old base stays, so that it is still a conflict at the next look."""
     old, said = row.remote_data or {}, mirror.state(theirs)
-    agreed = {**old, **said}
+    # What a nested object leaves out it does not take back: iRECA never returns isUseGoogleGeo (T22).
+    agreed = {**old, **{name: mirror.over(old.get(name), value) for name, value in said.items()}}
+    if not is_dirty:
+        agreed = {**_unstated(mirror, row, agreed), **agreed}
     for attr in merge.conflicts:
         name = mirror.wire(attr)
         agreed.pop(name, None)
@@ -167,8 +183,25 @@ def _write(mirror: Mirror, created: list[Any], updated: list[Any], columns: list
             unique_fields=["id"],
             update_fields=[*_field_names(mirror, columns), *SYNC_COLUMNS],
         )
-        if columns and (history := getattr(mirror.model, "history", None)) is not None:
-            history.bulk_history_create(updated, update=True, default_change_reason=mirror.remote)
+
+
+def _keep_history(mirror: Mirror, changed: list[Any]) -> None:
+    if changed and (history := getattr(mirror.model, "history", None)) is not None:
+        history.bulk_history_create(changed, update=True, default_change_reason=mirror.remote)
+
+
+def _columns_of(mirror: Mirror, row: Any, attrs: set[str]) -> list[Any]:
+    return [getattr(row, column) for attr in sorted(attrs) for column in mirror.by_attr[attr].columns()]
+
+
+def _unstated(mirror: Mirror, row: Any, agreed: dict[str, Any]) -> dict[str, Any]:
+    """Our own values of what the remote says nothing of: agreed by silence, so that a later edit is seen as one."""
+    missing = {
+        spec.attr: spec.read(row)
+        for spec in mirror.fields
+        if type(spec) is Field and spec.owner is not Owner.THEIRS and mirror.wire(spec.attr) not in agreed
+    }
+    return mirror.state(mirror.struct(**missing)) if missing else {}
 
 
 def _field_names(mirror: Mirror, columns: list[str]) -> list[str]:
@@ -185,30 +218,44 @@ def _write_parts(mirror: Mirror, written: list[tuple[Any, Any, set[str]]], keys:
 
 
 def resolve(mirror: Mirror, row: Any, choices: dict[str, str]) -> None:
-    """Settle a conflict. `choices`: wire name of the attribute -> "ours" or "theirs". Ours is pushed, theirs is
-    taken; both leave a trace.
+    """Settle a conflict. `choices`: wire name of the attribute -> "ours" or "theirs".
+
+    Ours differs then from what is agreed, and is pushed. Theirs is taken, and its agreement forgotten, since a request
+    that was in the air may have brought ours there meanwhile: what the remote has is looked at before it counts.
     """
     with transaction.atomic():
+        _lock([row.pk], mirror)
         row = mirror.queryset().get(pk=row.pk)
         theirs = contract.decode(mirror.struct, {**row.sync_conflict, **mirror.identify(row.ireca_id)})
+        settled = set(choices) & set(row.sync_conflict)
         chosen = {
             spec.attr
             for spec in mirror.fields
-            if choices.get(mirror.wire(spec.attr)) == "theirs" and getattr(theirs, spec.attr) is not UNSET
+            if (name := mirror.wire(spec.attr)) in settled
+            and choices[name] == "theirs"
+            and getattr(theirs, spec.attr) is not UNSET
         }
-        settled = set(choices) & set(row.sync_conflict)
         keys = Keys()
         for attr in chosen:
             mirror.by_attr[attr].want(mirror.model, getattr(theirs, attr), keys)
         keys.resolve()
-        # The remote's value is agreed on either way; where ours was chosen it now differs from it, and is pushed.
-        row.remote_data = {**row.remote_data, **{name: row.sync_conflict[name] for name in settled}}
+        agreed = {name: value for name, value in row.remote_data.items() if name not in settled}
+        row.remote_data = agreed | {name: row.sync_conflict[name] for name in settled if choices[name] == "ours"}
         row.sync_conflict = {name: value for name, value in row.sync_conflict.items() if name not in settled}
         if not row.sync_conflict:
             row.sync_state = SyncState.PENDING
+        columns = {column for attr in chosen for column in mirror.by_attr[attr].columns()}
         with enqueue.untracked():
             for attr in chosen:
                 mirror.by_attr[attr].write(row, getattr(theirs, attr), keys)
-            row.save()
+            row.save(
+                update_fields=[*_field_names(mirror, sorted(columns)), "remote_data", "sync_conflict", "sync_state"]
+            )
             _write_parts(mirror, [(row, theirs, chosen)], keys)
         enqueue.changed(mirror.model, [row.pk])
+
+
+def _lock(ids: Sequence[int], mirror: Mirror) -> None:
+    rows = mirror.model._base_manager.filter(pk__in=ids).order_by("pk")
+    if connection.features.has_select_for_update:
+        list(rows.select_for_update().values_list("pk"))

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from backoffice.remotes.http import Config, Refused, RemoteError
@@ -42,21 +41,26 @@ def store(remote: str, kind: str, body: bytes) -> Callback:
 
 
 def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> int:
-    """Process a batch of callbacks. Returns how many were looked at."""
-    due = Callback.objects.filter(remote=remote, state=Callback.State.NEW, due_at__lte=timezone.now()).order_by(
-        "due_at", "id"
-    )
-    callbacks = lease.claim(due, holder, BATCH)
+    """Process a batch of callbacks. Returns how many were looked at; 0 while the remote cannot be asked."""
+    if client is not None and connection.is_blocked(remote):
+        return 0
+    due = Callback.objects.filter(remote=remote, state=Callback.State.NEW, due_at__lte=timezone.now())
+    callbacks = lease.claim(due.order_by("due_at", "id"), holder, BATCH)
     seen: set[tuple[str, str]] = set()
     for index, callback in enumerate(callbacks):
         try:
             result = "" if (callback.kind, callback.digest) in seen else _process_one(callback, client)
-        except (ValueError, contract.ContractError) as error:
-            _finish(callback, holder, state=Callback.State.FAILED, error=str(error))
         except RemoteError as error:
-            _postpone(callbacks[index:], holder, error)
-            connection.failed(remote, error)
-            return index
+            if connection.is_outage(error):
+                _postpone(callbacks[index:], holder, error)
+                connection.failed(remote, error)
+                return index
+            _postpone([callback], holder, error)
+        except Exception as error:
+            # Whatever it is, it stays visible and holds up no other callback.
+            if not isinstance(error, ValueError):
+                log.exception("callback %s", callback.pk)
+            _finish(callback, holder, state=Callback.State.FAILED, error=f"{type(error).__name__}: {error}"[:5000])
         else:
             seen.add((callback.kind, callback.digest))
             _finish(callback, holder, state=Callback.State.DONE, error="", result=result[:300])
@@ -64,35 +68,36 @@ def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> 
 
 
 def _process_one(callback: Callback, client: Any | None) -> str:
-    payload = json.loads(callback.body)
     mirror = registry.for_entity(callback.kind)
     if mirror is None:
-        return HANDLERS[callback.kind](payload)
-    items = payload.get("items", [payload]) if isinstance(payload, dict) else payload
-    objects, bad = contract.decode_rows(mirror.struct, items)
-    fresh = [current(mirror, obj, client) for obj in objects if not knows(mirror, obj)]
-    applied = apply(mirror, fresh)
-    if bad:
+        return HANDLERS[callback.kind](json.loads(callback.body))
+    objects, bad = contract.decode_callback(mirror.struct, callback.body.encode())
+    bad_texts = [str(row) for row in bad] + ["an object without its id" for obj in objects if not mirror.ireca_id(obj)]
+    fresh = [current(mirror, obj, client) for obj in objects if mirror.ireca_id(obj) and not knows(mirror, obj)]
+    applied = apply(mirror, [obj for obj in fresh if obj is not None])
+    if bad_texts:
         # What could be read is applied; the callback stays visible as failed with what could not.
-        raise ValueError("; ".join(str(row) for row in bad))
+        raise ValueError("; ".join(bad_texts))
     return f"{len(objects)} read, {applied.created} new, {applied.updated} changed, {applied.conflicts} in conflict"
 
 
-def current(mirror: Mirror, hint: Any, client: Any | None) -> Any:
-    """The object as it is now at the remote, or as the callback has it where the remote does not tell."""
-    if client is None or connection.is_blocked(mirror.remote):
+def current(mirror: Mirror, hint: Any, client: Any | None) -> Any | None:
+    """The object as it is now at the remote; None where it is not there any more.
+
+    Only where the remote is off, so that nobody can be asked, the callback itself is believed.
+    """
+    if client is None:
         return hint
     try:
-        return mirror.fetch(client, mirror.ireca_id(hint)) or hint
+        return mirror.fetch(client, mirror.ireca_id(hint))
     except Refused:
-        return hint
+        return None
 
 
 def _finish(callback: Callback, holder: str, **values: Any) -> None:
-    with transaction.atomic():
-        Callback.objects.filter(pk=callback.pk, lease_owner=holder).update(
-            processed_at=timezone.now(), attempts=callback.attempts + 1, **values, **lease.RELEASED
-        )
+    Callback.objects.filter(pk=callback.pk, lease_owner=holder).update(
+        processed_at=timezone.now(), attempts=callback.attempts + 1, **values, **lease.RELEASED
+    )
 
 
 def _postpone(callbacks: Sequence[Callback], holder: str, error: RemoteError) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -40,13 +41,14 @@ COMMANDS: dict[tuple[str, str], Command] = {}
 
 
 def run_due(client: Any, holder: str, entities: set[str] | None = None) -> int:
-    """Carry out what is due. Returns how many commands were looked at. Raises Outage when the remote is out of reach."""
+    """Carry out what is due. Returns how many commands were looked at. Raises Outage when the remote is out."""
     earlier = Push.objects.filter(
         remote=OuterRef("remote"),
         entity=OuterRef("entity"),
         remote_id=OuterRef("remote_id"),
         action=Push.Action.COMMAND,
-        state__in=Push.OPEN,
+        # One that was refused is a person's to decide on, and holds up no later one.
+        state__in=(Push.State.QUEUED, Push.State.WAITING, Push.State.UNKNOWN),
         pk__lt=OuterRef("pk"),
     )
     queryset = outbox.due(client.session.remote).filter(action=Push.Action.COMMAND).exclude(Exists(earlier))
@@ -83,7 +85,12 @@ def _run(client: Any, push: Push, holder: str) -> None:
         mine.update(state=Push.State.REFUSED, error=str(error), **lease.RELEASED)
         return
     except RemoteError as error:
-        raise outbox.Outage(error) from error
+        if connection.is_outage(error):
+            raise outbox.Outage(error) from error
+        # Its own trouble, or a lost answer: looked up at the next attempt.
+        delay = timedelta(seconds=connection.backoff(push.attempts))
+        mine.update(error=str(error)[:2000], due_at=timezone.now() + delay, **lease.RELEASED)
+        return
     connection.worked(client.session.remote)
     with transaction.atomic():
         mine.update(state=Push.State.DONE, error="", done_at=timezone.now(), **lease.RELEASED)

@@ -62,14 +62,23 @@ def changed(model: type[models.Model], ids: Collection[int]) -> None:
             ).update(sync_state=SyncState.PENDING)
 
 
-def deleted(model: type[models.Model], rows: Collection[tuple[int, str]]) -> None:
-    """Note that these rows, (our key, id at the remote), are gone here and must go there."""
+def deleted(model: type[models.Model], rows: Collection[tuple[int, str, bool]]) -> None:
+    """Note that these rows are gone here and must go there: (our key, id at the remote, whether the remote knows it).
+
+    What the remote cannot know is not deleted there: the id may be somebody else's.
+    """
     from backoffice.sync.mirror import registry
+    from backoffice.sync.models import Push
 
     mirror = registry.for_model(model)
-    if mirror is not None and rows:
-        with transaction.atomic():
-            _open(mirror, rows, "delete")
+    if mirror is None or not mirror.can_delete:
+        return
+    with transaction.atomic():
+        open_keys = [Push.key(mirror.remote, mirror.entity, pk) for pk, _id, is_known in rows if not is_known]
+        unsent = Push.objects.filter(open_key__in=open_keys, attempts=0)
+        sent = set(Push.objects.filter(open_key__in=open_keys, attempts__gt=0).values_list("object_id", flat=True))
+        unsent.update(state=Push.State.DONE, open_key=None, done_at=timezone.now())
+        _open(mirror, [(pk, ireca_id) for pk, ireca_id, is_known in rows if is_known or pk in sent], "delete")
 
 
 def _open(mirror: Any, rows: Collection[tuple[int, str]], action: str) -> None:
@@ -139,7 +148,7 @@ def _on_delete(sender: type[Any], instance: Any, **_kwargs: Any) -> None:
     if sender.SYNC_ROOT:
         changed(sender.root_model(), [instance.root_id()])
     else:
-        deleted(sender, [(instance.pk, instance.ireca_id)])
+        deleted(sender, [(instance.pk, instance.ireca_id, instance.remote_data is not None)])
 
 
 def connect_signals() -> None:

@@ -6,6 +6,7 @@ Changed on one side only, that side wins; changed on both, a person decides. A v
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -27,31 +28,41 @@ class Merge:
 
 
 def blank(value: Any) -> bool:
-    """Whether a value says nothing: the wire spells "none" as null, "", {}, [] and 0 coordinates alike (T12, T18,
-    T19).
+    """Whether a value says nothing: the wire spells "none" as null, "", {} and [] alike (T12, T18).
+
+    False and 0 do say something.
     """
     if isinstance(value, msgspec.Struct):
         return all(blank(getattr(value, name)) for name in value.__struct_fields__)
-    return value is UNSET or value is None or value in ("", [], False)
+    return value is UNSET or value is None or value == "" or value == []
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equality in the wire's sense: a blank is a blank, nested attributes that either side leaves unstated do not
-    count.
-    """
-    if one is UNSET or other is UNSET:
-        return True
+def _equal(one: Any, other: Any, nested: Callable[[Any, Any], bool]) -> bool:
     if isinstance(one, msgspec.Struct) and isinstance(other, msgspec.Struct):
-        return all(same(getattr(one, name), getattr(other, name)) for name in one.__struct_fields__)
+        return all(nested(getattr(one, name), getattr(other, name)) for name in one.__struct_fields__)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+        return len(one) == len(other) and all(nested(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, datetime) and isinstance(other, datetime):
         # The wire has whole seconds.
         return one.replace(microsecond=0) == other.replace(microsecond=0)
     if isinstance(one, Decimal) and isinstance(other, Decimal):
         # Our columns are coarser than what a remote may send; finer than this nothing on the wire is meant.
         return abs(one - other) < Decimal("0.000001")
-    return one == other or (blank(one) and blank(other))
+    return bool(one == other) or (blank(one) and blank(other))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two statements agree; what either leaves unstated (UNSET) does not count."""
+    return one is UNSET or other is UNSET or _equal(one, other, same)
+
+
+def adds(said: Any, known: Any) -> bool:
+    """Whether a statement says anything that is not known; what is said where nothing is known is an addition."""
+    if said is UNSET:
+        return False
+    if known is UNSET or known is None:
+        return not blank(said)
+    return not _equal(said, known, lambda one, other: not adds(one, other))
 
 
 def differing(mirror: Mirror, ours: Any, base: Any | None) -> frozenset[str]:
@@ -59,12 +70,7 @@ def differing(mirror: Mirror, ours: Any, base: Any | None) -> frozenset[str]:
     names = mirror.sendable() & mirror.by_attr.keys()
     if base is None:
         return frozenset(names)
-    return frozenset(
-        name
-        for name in names
-        if (getattr(base, name) is UNSET and not blank(getattr(ours, name)))
-        or not same(mirror.said(ours, name), getattr(base, name))
-    )
+    return frozenset(name for name in names if adds(mirror.said(ours, name), getattr(base, name)))
 
 
 def three_way(mirror: Mirror, base: Any | None, ours: Any, theirs: Any) -> Merge:
@@ -77,17 +83,17 @@ def three_way(mirror: Mirror, base: Any | None, ours: Any, theirs: Any) -> Merge
             continue
         o = mirror.said(ours, spec.attr)
         b = getattr(base, spec.attr) if base is not None else UNSET
-        if spec.owner is Owner.THEIRS or same(o, t):
-            # Equal lists are taken too: the remote adds what it alone knows (titles, cancelled items).
+        if spec.owner is Owner.THEIRS or not adds(o, t):
+            # What agrees is taken too: the remote adds what it alone knows (titles, cancelled items).
             merge.take.add(spec.attr)
-        elif spec.owner is Owner.OURS or (b is not UNSET and same(t, b)):
+        elif spec.owner is Owner.OURS or (b is not UNSET and not adds(t, b)):
             continue
         elif b is UNSET:
             if blank(o):
                 merge.take.add(spec.attr)
             elif not blank(t):
                 merge.conflicts.add(spec.attr)
-        elif same(o, b):
+        elif not adds(o, b):
             merge.take.add(spec.attr)
         else:
             merge.conflicts.add(spec.attr)

@@ -155,8 +155,13 @@ class Outgoing:
 
     @property
     def is_new(self) -> bool:
-        """The remote cannot know it: it was never sent."""
-        return self.base is None and not self.push.attempts
+        """The remote cannot know it: it was never sent, or has been looked for and was not there."""
+        return self.base is None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """An earlier attempt to create it may have succeeded though its answer never came."""
+        return self.base is None and self.push.attempts > 0
 
 
 @dataclass(frozen=True)
@@ -184,6 +189,8 @@ class Mirror:
     rank: int  # references have a lower rank than those who refer to them
     fields: tuple[Field, ...]
     created_in_cabinet_only = False  # seed 002:22
+    can_delete = True
+    read_singly = 5  # up to so many objects are read again by their id, more by one pass through the list
     can_create = True  # it has the endpoints that create and edit one object, besides `replace`
     cadence = 24 * 3600  # seconds between scheduled pulls
 
@@ -220,6 +227,18 @@ class Mirror:
             if names.is_secret(self.struct, attr) and (said := self.said(obj, attr)) is not UNSET
         }
         return {**contract.dump(obj), **secrets}
+
+    def over(self, known: Any, said: Any) -> Any:
+        """A sent value laid over what was agreed: what we leave out of a nested object stays agreed."""
+        return {**known, **said} if isinstance(known, dict) and isinstance(said, dict) else said
+
+    def as_agreed(self, ours: Any, base: Any | None, changed: frozenset[str]) -> Any:
+        """Ours, with what we did not change spelled as the remote has it: our columns are coarser than its numbers."""
+        if base is not None:
+            for attr in self.by_attr.keys() - changed:
+                if (known := getattr(base, attr)) is not UNSET and not names.is_secret(self.struct, attr):
+                    setattr(ours, attr, known)
+        return ours
 
     # rows -> wire
 
@@ -264,8 +283,9 @@ class Mirror:
         which does not bring back what the remote has deleted; many known ones go in one `replace`.
         """
         resource = getattr(client, self.resource)
-        new = [item for item in items if item.is_new and self.can_create]
-        known = [item for item in items if item not in new]
+        new, known = [], []
+        for item in items:
+            (new if item.is_new and self.can_create else known).append(item)
         if new:
             yield Request(new, lambda some: resource.create([item.ours for item in some]), creates=True)
         if len(known) == 1 and known[0].base is not None and self.can_create:

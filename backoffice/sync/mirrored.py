@@ -30,7 +30,10 @@ class TrackedQuerySet(models.QuerySet):
         with transaction.atomic(using=self.db):
             # The keys come first: the change may move rows out of the filter.
             keys = dict(self.order_by().values_list("pk", self.model.SYNC_ROOT or "pk"))
-            count = super().update(**kwargs)
+            # By those keys, so that a row which only now begins to match is not changed past the outbox.
+            count = sum(
+                models.QuerySet.update(self.order_by().filter(pk__in=batch), **kwargs) for batch in enqueue.chunks(keys)
+            )
             self._record_history(self.model._base_manager.filter(pk__in=batch) for batch in enqueue.chunks(keys))
             enqueue.changed(self.model.root_model(), set(keys.values()))
         return count
@@ -212,7 +215,7 @@ class Mirrored(Tracked):
 
     @classmethod
     def enqueue_deletions(cls, doomed: list[Any]) -> None:
-        enqueue.deleted(cls, [(pk, ireca_id) for pk, ireca_id, _known in doomed])
+        enqueue.deleted(cls, [(pk, ireca_id, known is not None) for pk, ireca_id, known in doomed])
 
 
 def keys_by_ireca_id(model: type[Mirrored], ireca_ids: Iterable[str | None]) -> dict[str, int]:

@@ -15,7 +15,9 @@ remote does not know is a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -24,21 +26,27 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backoffice.remotes.http import Refused, RemoteError, Retry, Unknown
+from backoffice.remotes.http import Refused, RemoteError, Unknown
 from backoffice.remotes.ireca import contract
 from backoffice.sync import commands, lease
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
-from backoffice.sync.merge import differing
+from backoffice.sync.enqueue import chunks
+from backoffice.sync.merge import adds, differing
 from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
-from backoffice.sync.outbox import Outage, due
-from backoffice.sync.states import write_states
+from backoffice.sync.outbox import DUE_STATES, Outage, due
+from backoffice.sync.states import write_payloads, write_states
 
 log = logging.getLogger(__name__)
 
 WAIT = timedelta(seconds=30)  # a push that waits is looked at again; it is woken when what it waits for goes through
+REFUSALS_AT_ONCE = 40  # refused requests of one batch until the rest of it goes behind what else is due
+LATER = 5.0  # seconds
+LIST_SERVES = 30.0  # seconds for which one pass through a list counts as having read it
+_lists_read: dict[tuple[str, str], float] = {}
+LIST_FACTOR = 200  # reading so many objects in a list takes about as long as reading one by its id
 OUTAGE_AFTER = 12  # failures without one success: not bad objects, but a bad remote
 
 
@@ -64,7 +72,7 @@ class Batch:
 
     def __init__(self, mirror: Mirror, client: Any, holder: str) -> None:
         self.mirror, self.client, self.holder = mirror, client, holder
-        self.successes = self.failures = 0
+        self.successes = self.failures = self.refusals = 0
 
     def run(self) -> int:
         queryset = due(self.mirror.remote).filter(entity=self.mirror.entity).exclude(action=Push.Action.COMMAND)
@@ -81,6 +89,9 @@ class Batch:
         except Outage as outage:
             self._let_go([push.pk for push in pushes], outage.error)
             raise
+        finally:
+            # Whatever went wrong, nothing of the batch stays held.
+            self._let_go([push.pk for push in pushes])
         return len(pushes)
 
     # build
@@ -92,7 +103,7 @@ class Batch:
             row = rows.get(push.object_id)
             if row is None:
                 quiet.append(push)  # deleted since; its deletion is a push of its own
-            elif (item := self._outgoing(push, row)) is not None:
+            elif (item := self._guarded(push, row)) is not None:
                 if item.changed:
                     items.append(item)
                 else:
@@ -101,6 +112,15 @@ class Batch:
             self.record(quiet)
         items = self._refreshed(items)
         return list(self.mirror.requests(items, self.client)) if items else []
+
+    def _guarded(self, push: Push, row: Any) -> Outgoing | None:
+        """One row that cannot be built must not hold up the others of its batch."""
+        try:
+            return self._outgoing(push, row)
+        except Exception as error:
+            log.exception("%s cannot be built", push)
+            self._later(push, f"{type(error).__name__}: {error}")
+            return None
 
     def _outgoing(self, push: Push, row: Any) -> Outgoing | None:
         if row.sync_state == SyncState.CONFLICT:
@@ -115,41 +135,112 @@ class Batch:
                 self._wait(push, f"{whom}: {target.sync_error}" if target.sync_error else whom)
                 return None
         ours, base = self.mirror.build(row), self.mirror.base(row)
-        return Outgoing(push, row, ours, base, differing(self.mirror, ours, base))
+        changed = differing(self.mirror, ours, base)
+        return Outgoing(push, row, self.mirror.as_agreed(ours, base, changed), base, changed)
 
     def _refreshed(self, items: list[Outgoing]) -> list[Outgoing]:
-        """Read again what the other side may be changing this minute, merge, and build once more."""
-        old = {item.push.pk: item for item in self.mirror.stale(items)}
+        """Read again what the other side may have changed, merge, and build once more."""
+        old = {item.push.pk: item for item in items if item.is_doubtful}
+        old |= {item.push.pk: item for item in self.mirror.stale(items)}
         if not old:
             return items
-        states = []
-        for item in old.values():
-            self._renew([item])
-            try:
-                states.append(self.mirror.fetch(self.client, item.row.ireca_id))
-            except (Refused, contract.ContractError):
-                states.append(None)  # not there, or not to be read: nothing to merge with
-            except RemoteError as error:
-                raise Outage(error) from error
-        apply(self.mirror, [state for state in states if state is not None])
+        unread = self._read(list(old.values()))
         fresh = {row.pk: row for row in self.mirror.queryset().filter(pk__in=[i.row.pk for i in old.values()])}
         result = [item for item in items if item.push.pk not in old]
         for item in old.values():
-            again = self._outgoing(item.push, fresh[item.row.pk]) if item.row.pk in fresh else None
+            if item.push.pk in unread:
+                continue
+            again = self._guarded(item.push, fresh[item.row.pk]) if item.row.pk in fresh else None
             if again is not None and again.changed:
                 result.append(again)
             elif again is not None or item.row.pk not in fresh:
                 self.record([item.push])
         return result
 
+    def _read(self, items: list[Outgoing]) -> set[int]:
+        """Merge what the remote has of these; by id when they are few, else by one pass through its list.
+
+        Returns the pushes whose objects the remote could not show, and which wait.
+        """
+        if len(items) > self.mirror.read_singly and self.mirror.model._base_manager.count() <= LIST_FACTOR * len(items):
+            self._read_list(items)
+            return set()
+        unread: set[int] = set()
+        for item in items:
+            self._renew([item])
+            try:
+                theirs = self.mirror.fetch(self.client, item.row.ireca_id)
+            except (Refused, contract.ContractError):
+                continue  # not there, or not to be read: nothing to merge with
+            except RemoteError as error:
+                self._outage(error)
+                self._later(item.push, str(error))
+                unread.add(item.push.pk)
+                continue
+            if theirs is not None:
+                self._merge([(item, theirs)])
+        return unread
+
+    def _read_list(self, items: list[Outgoing]) -> None:
+        """One pass serves all that waits to be sent, and the batches that follow within seconds."""
+        key = (self.client.session.base_url, self.mirror.entity)
+        if time.monotonic() - _lists_read.get(key, -LIST_SERVES) < LIST_SERVES and not any(
+            i.is_doubtful for i in items
+        ):
+            return
+        pushes = Push.objects.filter(
+            remote=self.mirror.remote, entity=self.mirror.entity, action=Push.Action.SAVE, state__in=DUE_STATES
+        )
+        rows = self.mirror.model._base_manager.filter(pk__in=pushes.values("object_id"))
+        waiting = set(rows.values_list("ireca_id", flat=True))
+        mine = {item.row.ireca_id: item for item in items}
+        try:
+            for batch in chunks(theirs for theirs in self.mirror.list(self.client) if self._id(theirs) in waiting):
+                self._renew(items)
+                self._merge([(mine.get(self._id(theirs)), theirs) for theirs in batch])
+        except RemoteError as error:
+            raise Outage(error) from error
+        _lists_read[key] = time.monotonic()
+
+    def _id(self, theirs: Any) -> str:
+        return self.mirror.ireca_id(theirs)
+
+    def _merge(self, pairs: Sequence[tuple[Outgoing | None, Any]]) -> None:
+        """What we sent ourselves before an answer was lost is agreed on; the rest is merged like any state."""
+        mine = {
+            item.row.pk: item.push.payload
+            for item, theirs in pairs
+            if item is not None
+            and item.base is None
+            and item.push.payload
+            and not any(
+                adds(self.mirror.said(self._sent(item), attr), getattr(theirs, attr)) for attr in self.mirror.sendable()
+            )
+        }
+        if mine:
+            write_states(self.mirror.model, mine)
+        apply(self.mirror, [theirs for _item, theirs in pairs])
+
+    def _sent(self, item: Outgoing) -> Any:
+        return contract.decode(
+            self.mirror.struct, {**(item.push.payload or {}), **self.mirror.identify(item.row.ireca_id)}
+        )
+
+    @staticmethod
+    def _outage(error: RemoteError) -> None:
+        """A plain 500 concerns the object that was asked for; everything else is the remote's."""
+        if remote_connection.is_outage(error) or isinstance(error, Unknown):
+            raise Outage(error) from error
+
     # send
 
     def send(self, request: Request) -> None:
         """Send; halve what is refused. One bad object among n costs at most 2·log2(n) requests."""
-        held = self._renew(request.items, sent=True)
+        held = self._renew(request.items)
         items = [item for item in request.items if item.push.pk in held]
         if not items:
             return
+        self._about_to_send(items, creates=request.creates)
         try:
             request.send(items)
         except contract.ContractError as error:
@@ -157,16 +248,14 @@ class Batch:
             self._refused(request, items, Refused(str(error)))
         except Refused as error:
             self._refused(request, items, error)
-        except (Retry, Unknown) as error:
-            if remote_connection.is_outage(error) or isinstance(error, Unknown):
-                raise Outage(error) from error
-            self._failed(request, items, error)
         except RemoteError as error:
-            raise Outage(error) from error
+            self._outage(error)
+            self._failed(request, items, error)
         else:
             self.successes += 1
             remote_connection.worked(self.client.session.remote)
-            self.record([item.push for item in items], {item.row.pk: self._agreed(request, item) for item in items})
+            said = {item.row.pk: (item.row.remote_data, self._agreed(request, item)) for item in items}
+            self.record([item.push for item in items], said)
 
     def _halves(self, request: Request, items: Sequence[Outgoing]) -> None:
         middle = len(items) // 2
@@ -174,10 +263,16 @@ class Batch:
             self.send(request.of(half))
 
     def _refused(self, request: Request, items: Sequence[Outgoing], error: Refused) -> None:
-        if len(items) > 1:
+        self.refusals += 1
+        if len(items) == 1:
+            if not (request.creates and self._exists(items[0])):
+                self._refuse(items[0].push, str(error))
+        elif self.refusals < REFUSALS_AT_ONCE:
             self._halves(request, items)
-        elif not (request.creates and self._exists(items[0])):
-            self._refuse(items[0].push, str(error))
+        else:
+            # So many bad objects would take the remote's time from the good ones of other batches: a part at a time.
+            for item in items:
+                self._later(item.push, str(error), LATER)
 
     def _exists(self, item: Outgoing) -> bool:
         """A creation was refused: has the remote another object under this id? Then both are merged like any two
@@ -188,7 +283,8 @@ class Batch:
         except (Refused, contract.ContractError):
             return False
         except RemoteError as error:
-            raise Outage(error) from error
+            self._outage(error)
+            return False
         if theirs is None:
             return False
         apply(self.mirror, [theirs])
@@ -207,25 +303,29 @@ class Batch:
 
     def delete(self, push: Push) -> None:
         """Delete there what was deleted here. What is not there any more is as deleted as it can be."""
-        self._renew_ids([push.pk])
+        if not self._renew_ids([push.pk]):
+            return
         try:
-            self.mirror.delete(self.client, push.remote_id)
-        except Refused as refusal:
             try:
-                is_there = self.mirror.fetch(self.client, push.remote_id) is not None
-            except Refused:
-                is_there = False
-            except contract.ContractError:
-                is_there = True
-            except RemoteError as error:
-                raise Outage(error) from error
-            if is_there:
-                self._refuse(push, str(refusal))
-                return
+                self.mirror.delete(self.client, push.remote_id)
+            except Refused as refusal:
+                if self._is_there(push.remote_id):
+                    self._refuse(push, str(refusal))
+                    return
         except RemoteError as error:
-            raise Outage(error) from error
+            self._outage(error)
+            self._later(push, str(error))
+            return
         remote_connection.worked(self.client.session.remote)
         self.record([push])
+
+    def _is_there(self, ireca_id: str) -> bool:
+        try:
+            return self.mirror.fetch(self.client, ireca_id) is not None
+        except Refused:
+            return False
+        except contract.ContractError:
+            return True
 
     def _agreed(self, request: Request, item: Outgoing) -> dict[str, Any]:
         """What both sides have after this request, by wire name."""
@@ -235,32 +335,51 @@ class Batch:
 
     # record
 
-    def record(self, pushes: Sequence[Push], agreed: dict[int, dict[str, Any]] | None = None) -> None:
-        """Close the pushes whose rows did not change meanwhile; note what both sides have now, by our key."""
+    def record(self, pushes: Sequence[Push], agreed: dict[int, tuple[Any, dict[str, Any]]] | None = None) -> None:
+        """Close the pushes whose rows did not change meanwhile; note what both sides have now.
+
+        :param agreed: by our key, the state that the request was built on and what it said.
+        """
         now = timezone.now()
         claimed = {push.pk: push for push in pushes}
         with transaction.atomic():
+            # Rows before pushes, as an edit does, so that neither waits for the other.
+            rows = _lock(self._rows([push.object_id for push in pushes]).only("pk", "remote_data", "sync_state"))
+            in_conflict = {row.pk for row in rows if row.sync_state == SyncState.CONFLICT}
             current = _lock(Push.objects.filter(pk__in=claimed, lease_owner=self.holder))
-            closed = [push for push in current if push.change == claimed[push.pk].change]
-            Push.objects.filter(pk__in=[push.pk for push in closed]).update(
-                state=Push.State.DONE, open_key=None, error="", waits_for="", done_at=now, **lease.RELEASED
-            )
-            self._let_go([push.pk for push in current if push not in closed])
+            closed = [
+                push for push in current if push.change == claimed[push.pk].change and push.object_id not in in_conflict
+            ]
             if agreed:
-                self._agree([push.object_id for push in current], agreed)
-            self._rows([push.object_id for push in closed]).exclude(sync_state=SyncState.CONFLICT).update(
-                sync_state=SyncState.CLEAN, sync_error=""
+                self._agree(rows, {push.object_id for push in current}, agreed)
+            Push.objects.filter(pk__in=[push.pk for push in closed]).update(
+                state=Push.State.DONE,
+                open_key=None,
+                payload=None,
+                error="",
+                waits_for="",
+                done_at=now,
+                **lease.RELEASED,
             )
+            self._let_go([push.pk for push in current])
+            self._rows([push.object_id for push in closed]).update(sync_state=SyncState.CLEAN, sync_error="")
 
-    def _agree(self, ids: Sequence[int | None], agreed: dict[int, dict[str, Any]]) -> None:
-        rows = _lock(self._rows(ids).only("pk", "remote_data"))
-        if any(row.remote_data is None for row in rows):
+    def _agree(self, rows: Sequence[Any], ours: set[int | None], agreed: dict[int, tuple[Any, dict[str, Any]]]) -> None:
+        states = {}
+        for row in rows:
+            if row.pk in agreed and row.pk in ours:
+                seen, said = agreed[row.pk]
+                known, seen = row.remote_data or {}, seen or {}
+                # What a callback changed while the request was in the air is newer than what we sent.
+                said = {name: value for name, value in said.items() if known.get(name) == seen.get(name)}
+                states[row.pk] = {**known, **{name: self.mirror.over(known.get(name), v) for name, v in said.items()}}
+        if any(row.remote_data is None and row.pk in states for row in rows):
             # Others may have waited for one of these to be known.
             Push.objects.filter(remote=self.mirror.remote, state=Push.State.WAITING).update(due_at=timezone.now())
-        write_states(self.mirror.model, {row.pk: {**(row.remote_data or {}), **agreed[row.pk]} for row in rows})
+        write_states(self.mirror.model, states)
 
     def _refuse(self, push: Push, text: str) -> None:
-        with transaction.atomic():
+        with self._row_first(push):
             mine = Push.objects.filter(pk=push.pk, lease_owner=self.holder, change=push.change)
             if mine.update(state=Push.State.REFUSED, error=text, waits_for="", **lease.RELEASED):
                 self._rows([push.object_id]).exclude(sync_state=SyncState.CONFLICT).update(
@@ -269,16 +388,16 @@ class Batch:
             else:
                 self._let_go([push.pk])  # it was edited meanwhile, and the edit is tried
 
-    def _later(self, push: Push, text: str) -> None:
-        delay = remote_connection.backoff(push.attempts)
-        with transaction.atomic():
+    def _later(self, push: Push, text: str, delay: float | None = None) -> None:
+        delay = remote_connection.backoff(push.attempts) if delay is None else delay
+        with self._row_first(push):
             Push.objects.filter(pk=push.pk, lease_owner=self.holder).update(
                 error=text, due_at=timezone.now() + timedelta(seconds=delay), **lease.RELEASED
             )
             self._rows([push.object_id]).update(sync_error=text)
 
     def _wait(self, push: Push, whom: str) -> None:
-        with transaction.atomic():
+        with self._row_first(push):
             mine = Push.objects.filter(pk=push.pk, lease_owner=self.holder, change=push.change)
             if mine.update(
                 state=Push.State.WAITING, waits_for=whom[:300], due_at=timezone.now() + WAIT, **lease.RELEASED
@@ -297,12 +416,22 @@ class Batch:
     def _rows(self, ids: Sequence[int | None]) -> Any:
         return self.mirror.model._base_manager.filter(pk__in=ids)
 
-    def _renew(self, items: Sequence[Outgoing], *, sent: bool = False) -> set[int]:
-        kept = self._renew_ids([item.push.pk for item in items])
-        if sent:
-            # Counted before it leaves: after a crash nobody could tell whether it had left.
-            Push.objects.filter(pk__in=kept).update(attempts=models.F("attempts") + 1)
-        return kept
+    @contextmanager
+    def _row_first(self, push: Push) -> Iterator[None]:
+        """A transaction that locks the row before the push, as an edit does: neither then waits for the other."""
+        with transaction.atomic():
+            _lock(self._rows([push.object_id]).only("pk"))
+            yield
+
+    def _about_to_send(self, items: Sequence[Outgoing], *, creates: bool) -> None:
+        """Note, before anything leaves, that it may have left; of a creation, also what it said, to know it again."""
+        ids = [item.push.pk for item in items]
+        Push.objects.filter(pk__in=ids, lease_owner=self.holder).update(attempts=models.F("attempts") + 1)
+        if creates:
+            write_payloads({item.push.pk: self.mirror.state(item.ours) for item in items})
+
+    def _renew(self, items: Sequence[Outgoing]) -> set[int]:
+        return self._renew_ids([item.push.pk for item in items])
 
     def _renew_ids(self, ids: list[int]) -> set[int]:
         return lease.renew(Push, ids, self.holder)

@@ -35,9 +35,10 @@ def test_each_bulk_path_is_tracked() -> None:
     assert open_pushes() == {("clients", pk, "save") for pk in ids}
     assert Client.history.filter(inn="7707083893").count() == 2
 
-    Push.objects.all().delete()
+    # One of them is known to iRECA; the other was never sent, and its id there may be somebody else's.
+    Client._base_manager.filter(pk=ids[0]).update(remote_data={})
     Client.objects.filter(pk__in=ids).delete()
-    assert open_pushes() == {("clients", pk, "delete") for pk in ids}
+    assert open_pushes() == {("clients", ids[0], "delete")}
 
 
 def test_parts_are_changes_of_their_owner() -> None:
@@ -86,7 +87,7 @@ def test_a_key_that_ireca_uses_already_is_not_taken_again() -> None:
 
 
 def test_deleting_an_order_with_lines_is_a_deletion_only() -> None:
-    order = Order.objects.create(number="1")
+    order = Order.objects.create(number="1", remote_data={})
     Line.objects.create(order=order, count=Decimal(1))
     key = order.pk
     order.delete()

@@ -58,18 +58,22 @@ class Api:
         path: str,
         params: Mapping[str, Any] | None = None,
         start: int | None = None,
+        *,
+        trust_short: bool = False,
     ) -> Iterator[tuple[int, Sequence[T]]]:
         """Read a paged list: (page number, its objects), from page `start` on.
 
         T04: page and count are always sent; the end is an empty page or one that brings nothing new, never a short
-        one. Rows seen before are dropped, for rows move between pages while they are read.
+        one, unless `trust_short` says that a request saved is worth more. Rows seen before are dropped, for rows move
+        between pages while they are read.
         """
         seen: set[Any] = set()
         page = self.first_page if start is None else start
         while True:
             asked = {**(params or {}), "page": page, "count": self.page_size}
-            fresh = []
+            fresh, length = [], 0
             for row in self.session.rows(path, params=asked):
+                length += 1
                 identity = _identity(entity, row)
                 if identity not in seen:
                     seen.add(identity)
@@ -77,11 +81,15 @@ class Api:
             if not fresh:
                 return
             yield page, list(self.decoded(entity, fresh))
+            if trust_short and length < self.page_size:
+                return
             page += 1
 
-    def paged(self, entity: type[T], path: str, params: Mapping[str, Any] | None = None) -> Iterator[T]:
+    def paged(
+        self, entity: type[T], path: str, params: Mapping[str, Any] | None = None, *, trust_short: bool = False
+    ) -> Iterator[T]:
         """The objects of a paged list."""
-        for _, objects in self.pages(entity, path, params):
+        for _, objects in self.pages(entity, path, params, trust_short=trust_short):
             yield from objects
 
     def decoded(self, entity: type[T], rows: Iterable[Any]) -> Iterator[T]:

@@ -17,8 +17,11 @@ OMIT: Any = object()
 """What a writer returns for a value that the wire has no spelling for: the attribute is left out."""
 
 _CENT = Decimal("0.01")
-# A number beyond these is no money, count or coordinate, and could be expanded into gigabytes of digits.
-_LARGEST_EXPONENT, _SMALLEST_EXPONENT = 18, -30
+# A number beyond these is no money, count or coordinate: it fits no column of a reader, and could be expanded into
+# gigabytes of digits.
+_LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -30
+_LARGEST_CODE = 2**31 - 1
+_LONGEST_REF = 191
 _TRUE = frozenset({"1", "true"})
 _FALSE = frozenset({"0", "false"})
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -54,6 +57,13 @@ def _nothing(value: Any) -> bool:
     return value is None or value == "" or value == {} or value == []
 
 
+def _storable_text(text: str) -> str:
+    """Text that any database can hold: JSON may spell NUL and lone surrogates, which none does."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -66,7 +76,9 @@ def _excerpt(value: Any) -> str:
 def read_ref(value: Any) -> str | None:
     """An id as text, None for none. T11-T14, T34, T48, T52, T61: numbers and strings are mixed, "" is no id."""
     if type(value) is str:
-        return value.strip() or None
+        if len(value) > _LONGEST_REF:
+            raise ValueError(f"expected an id, got {len(value)} characters")
+        return _storable_text(value).strip() or None
     if _nothing(value):
         return None
     if type(value) is int:
@@ -80,7 +92,7 @@ def read_ref(value: Any) -> str | None:
 def read_text(value: Any) -> str:
     """Text; "" for null, {} and [] (T18)."""
     if type(value) is str:
-        return value
+        return _storable_text(value)
     if _nothing(value):
         return ""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
@@ -136,10 +148,10 @@ def read_code(value: Any) -> int | str | None:
     T28, T29, T47, T67: codes are never an enum, unknown ones are kept.
     """
     if type(value) is int:
-        return value
+        return _of_size(value)
     if type(value) is str:
-        text = value.strip()
-        return int(text) if _INTEGER.fullmatch(text) else text or None
+        text = _storable_text(value).strip()
+        return _of_size(int(text)) if _INTEGER.fullmatch(text) else text or None
     if _nothing(value):
         return None
     if isinstance(value, bool):
@@ -147,9 +159,22 @@ def read_code(value: Any) -> int | str | None:
     if isinstance(value, float | Decimal):
         number = read_decimal(value)
         if number is not None and number == number.to_integral_value():
-            return int(number)
+            return _of_size(int(number))
         return str(value)
     raise ValueError(f"expected a code, got {_excerpt(value)}")
+
+
+def _of_size(code: int) -> int:
+    if abs(code) > _LARGEST_CODE:
+        raise ValueError(f"expected a code of reasonable size, got {_excerpt(code)}")
+    return code
+
+
+def _read_coordinate(value: Any) -> Decimal | None:
+    degrees = read_decimal(value)
+    if degrees is not None and abs(degrees) > 180:
+        raise ValueError(f"expected degrees, got {_excerpt(value)}")
+    return degrees
 
 
 def read_flag(value: Any) -> bool | None:
@@ -328,6 +353,8 @@ _MONEY = Kind("money", read_decimal, _write_money, _dump_decimal)
 # Each is used as `attribute: Kind = UNSET`. UNSET means that the attribute is absent, which is not null (T44).
 Ref = Annotated[str | UnsetType | None, _REF]
 RefNumber = Annotated[str | UnsetType | None, Kind("ref", read_ref, _write_ref_number, _same)]
+# Left out when there is none: no example has a null there.
+KnownRef = Annotated[str | UnsetType | None, Kind("ref", read_ref, _write_known_ref, _same)]
 LineTaxRef = Annotated[
     str | UnsetType | None,
     # A number in the two examples that have it (197, 328), text everywhere else (T48).

@@ -13,6 +13,7 @@ from .kinds import (
     Code,
     Flag,
     FlagBool,
+    KnownRef,
     LineTaxRef,
     LineUnit,
     Moment,
@@ -203,7 +204,7 @@ class Order(Entity, kw_only=True):
     is_agreed: Flag = UNSET
     return_reason_id: Ref = UNSET
     courier_id: Ref = UNSET
-    client_id: Ref = UNSET
+    client_id: KnownRef = UNSET
     supplier_id: Ref = UNSET
     client: OrderClient | UnsetType | None = UNSET
     payment_id: Ref = UNSET
