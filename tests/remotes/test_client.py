@@ -121,8 +121,14 @@ def test_pages_can_be_resumed(serve: Any) -> None:
 
 def test_rows_without_an_id_are_told_apart_by_what_they_say(serve: Any) -> None:
     one, two = {"orderId": 1, "createdAt": "2017-05-15 13:21:13"}, {"orderId": 1, "createdAt": "2017-05-15 13:22:13"}
-    ireca, _ = serve(answer(200, [one, one]), answer(200, [two]), answer(200, []))
+    ireca, _ = serve(answer(200, [one, one]), answer(200, [two]), answer(200, []), page_size=2)
     assert [place.created_at.minute for place in ireca.locations("7")] == [21, 22]
+
+
+def test_a_short_page_of_locations_saves_a_request_that_is_not_allowed(serve: Any) -> None:
+    ireca, server = serve(answer(200, [{"orderId": 1, "createdAt": "2017-05-15 13:21:13"}]))
+    assert len(list(ireca.locations("7"))) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_page_of_nothing_but_bad_rows_does_not_end_the_list(serve: Any) -> None:
