@@ -20,6 +20,7 @@ from backoffice.sync.dictionaries import label
 from backoffice.sync.models import Push
 from couriers.mirror import release
 from couriers.models import Courier, License, LicenseUsage, Location, Permission, Role
+from couriers.permissions import EVOTOR, MatrixLinkMixin, PermissionMatrixMixin
 from couriers.views import CourierMapMixin
 
 
@@ -30,11 +31,8 @@ class PermissionInline(MirroredTabularInline):
     readonly_fields = ("description",)
 
 
-EVOTOR = gettext_lazy("Evotor devices ignore permissions.")  # CONTRACT T57
-
-
 @admin.register(Role)
-class RoleAdmin(MirroredAdmin):
+class RoleAdmin(MatrixLinkMixin, MirroredAdmin):
     list_display = ("title", "is_active")
     list_filter = ("is_active",)
     search_fields = ("title__icontains", "ireca_id__exact")
@@ -45,7 +43,7 @@ class RoleAdmin(MirroredAdmin):
 
 
 @admin.register(Permission)
-class PermissionAdmin(MirroredAdmin):
+class PermissionAdmin(PermissionMatrixMixin, MirroredAdmin):
     list_display = ("description", "action_id", "role", "is_allowed")
     list_select_related = ("role",)
     list_filter = ("is_allowed", ("role", AutocompleteSelectFilter))

@@ -8,4 +8,4 @@ class FiscalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from fiscal import mirror, readers  # noqa: F401  registers the mirrors and readers of this app
+        from fiscal import commands, mirror, readers  # noqa: F401  registers the commands, mirrors and readers

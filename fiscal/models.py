@@ -2,6 +2,8 @@
 terminals.
 """
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -95,6 +97,11 @@ class Receipt(FiscalDocument):
         return f"{self.fn} / {self.fd_number}"
 
 
+def _by_group(prefix: str, *columns: str, time: str) -> list[models.Index]:
+    """Indexes from which the rows of a device, a courier or a code are counted, and found with the last ones first."""
+    return [models.Index(fields=[column, f"-{time}"], name=f"{prefix}_by_{column}") for column in columns]
+
+
 class CorrectionReceipt(models.Model):
     """A correction that a courier printed (seed 002:1252-1270); comes from iRECA."""
 
@@ -104,9 +111,12 @@ class CorrectionReceipt(models.Model):
     amount = columns.money(_("amount"), null=True, blank=True)
     command_executed_at = models.DateTimeField(_("printed at"), null=True, blank=True, db_index=True)
 
+    TIME = "command_executed_at"
+
     class Meta:
         verbose_name = _("correction receipt")
         verbose_name_plural = _("correction receipts")
+        indexes = _by_group("correction", "serial_number", "courier", time="command_executed_at")
 
     def __str__(self) -> str:
         return self.ireca_id
@@ -182,6 +192,8 @@ class DeviceError(models.Model):
     serial_number = columns.text(_("serial number"))
     amount = columns.money(_("amount"), null=True, blank=True)
 
+    TIME: ClassVar[str]  # the column that says when it happened
+
     class Meta:
         abstract = True
 
@@ -194,9 +206,12 @@ class RegistrarError(DeviceError):
 
     command_executed_at = models.DateTimeField(_("happened at"), null=True, blank=True, db_index=True)
 
+    TIME = "command_executed_at"
+
     class Meta:
         verbose_name = _("registrar error")
         verbose_name_plural = _("registrar errors")
+        indexes = _by_group("registrar", "serial_number", "courier", "error_code", time="command_executed_at")
 
 
 class TerminalError(DeviceError):
@@ -206,6 +221,9 @@ class TerminalError(DeviceError):
     payment_system = columns.text(_("payment system"))
     transaction_created_at = models.DateTimeField(_("happened at"), null=True, blank=True, db_index=True)
 
+    TIME = "transaction_created_at"
+
     class Meta:
         verbose_name = _("terminal error")
         verbose_name_plural = _("terminal errors")
+        indexes = _by_group("terminal", "serial_number", "courier", "error_code", time="transaction_created_at")

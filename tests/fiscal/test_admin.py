@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from backoffice.sync.models import Push
-from fiscal.models import AtolSettings, Pechka54, Receipt, RegistrarError
+from fiscal.models import AtolSettings, Receipt
 from orders.models import Order, Payment
 from tests.sync.admin_pages import loaded, messages
 from tests.sync.rows import make
@@ -55,7 +54,6 @@ def test_atol_settings_are_stored_with_a_hidden_password(admin_client: Browser) 
     assert admin_client.post(url, {**data, "login": "shop-2"}).status_code == 302
     row.refresh_from_db()
     assert (row.login, row.password) == ("shop-2", "secret-word")
-    assert not Push.objects.exists()
 
 
 @pytest.mark.parametrize("inn", ["", "770708389", "7707083894", "77070838930", "770708389x"])
@@ -77,21 +75,6 @@ def test_a_new_password_is_checked(admin_client: Browser, password: str) -> None
 )
 def test_what_is_hardly_meant_is_warned_of(admin_client: Browser, risky: dict[str, str]) -> None:
     response = admin_client.post(f"{ATOL}add/", {**GOOD, **risky}, follow=True)
-    assert len(messages(response)) == 2  # the warning, and that it was saved
+    assert len(messages(response)) == 4  # the warning, that it was saved, that it is on its way, that iRECA is off
     row = AtolSettings.objects.get()
     assert len(admin_client.get(f"{ATOL}{row.pk}/change/").context["atol_warnings"]) == 1
-
-
-def test_the_address_of_the_print_server_is_copied_not_changed(admin_client: Browser) -> None:
-    row = make(Pechka54, url='https://print.example.org/?a="b"')
-    url = f"/admin/fiscal/pechka54/{row.pk}/change/"
-    page = admin_client.get(url).content.decode()
-    assert "https://print.example.org/?a=&quot;b&quot;" in page
-    assert admin_client.post(url, {"url": "x"}).status_code == 403
-
-
-def test_errors_of_registers_are_filtered_by_code(admin_client: Browser) -> None:
-    error = make(RegistrarError, error_code="3822", error_text="Shift is over 24 hours")
-    make(RegistrarError, error_code="1")
-    response = admin_client.get("/admin/fiscal/registrarerror/", {"error_code__icontains": "3822"})
-    assert list(response.context["cl"].result_list) == [error]

@@ -1,37 +1,12 @@
-"""The catalogue: goods with their stock, characteristics, warehouses, suppliers."""
+"""Characteristics, warehouses and suppliers."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.sync.admin.base import MirroredAdmin, MirroredTabularInline
-from catalog.models import Good, Specificity, Stock, Supplier, Warehouse
-
-
-class StockInline(MirroredTabularInline):
-    model = Stock
-    tab = True
-    autocomplete_fields = ("warehouse",)
-
-
-@admin.register(Good)
-class GoodAdmin(MirroredAdmin):
-    list_display = ("title", "article", "price", "unit", "parent", "is_active")
-    list_select_related = ("parent",)
-    list_filter = ("is_active",)
-    search_fields = ("title__icontains", "article__startswith", "ireca_id__exact")
-    search_help_text = _("A part of the title, the beginning of the article, or an iRECA id")
-    ordering = ("title", "id")
-    autocomplete_fields = ("parent", "tax")
-    inlines = (StockInline,)
-    fieldsets = (
-        (None, {"fields": (("title", "article"), ("parent", "is_active"), ("price", "unit"), ("tax", "calc_id"))}),
-        (
-            _("More"),
-            {"fields": (("weight", "multiplicity"), "description", ("image_url", "image_big_url"))},
-        ),
-    )
+from backoffice.sync.admin.base import MirroredAdmin
+from catalog.models import Specificity, Supplier, Warehouse
 
 
 @admin.register(Specificity)
