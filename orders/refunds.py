@@ -74,6 +74,10 @@ class ReturnLine:
     def left(self) -> Decimal:
         return max(self.line.count - self.returned, Decimal(0))
 
+    @property
+    def payable(self) -> Decimal:
+        return self.line.total + self.line.discount_total
+
     def amounts(self, count: Decimal) -> tuple[Decimal, Decimal]:
         """Total and discount of the next `count` pieces. Rounded so that all returns together make the line's own."""
         total, discount = (

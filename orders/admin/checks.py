@@ -6,18 +6,22 @@ problems and stays as it is: refusing it would keep a dispatcher from mending an
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from stdnum.ru import inn
 
+from orders import marking
 from orders.models import Client, DeliveryStatus, Line, Order
 from orders.phones import e164
 
 KOPECK = Decimal("0.01")
+NAMED = 5  # orders that one text names
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,60 @@ def of_line(line: Line) -> Iterator[Problem]:
         expected = (line.count * line.price).quantize(KOPECK)
         text = _("Count times price is %(expected)s.") % {"expected": expected}
         yield Problem("total", text, ("count", "price", "total"))
+    if line.mark_code:
+        yield from _of_mark(line)
+
+
+MARKS = ("mark_binary_value", "mark_value")
+FLAWS = {
+    marking.Flaw.START: gettext_lazy("A marking code begins with 01, 14 digits and 21."),
+    marking.Flaw.GTIN: gettext_lazy("The check digit of the code's GTIN is wrong: it was read or typed badly."),
+    marking.Flaw.SERIAL: gettext_lazy(
+        "The serial number in the code is empty, too long or has characters it cannot have."
+    ),
+    marking.Flaw.SEPARATOR: gettext_lazy("The separator behind the serial number is missing: the scanner left it out."),
+    marking.Flaw.CHECK: gettext_lazy(
+        "The check part of the code (91 and 92, or 93) is missing or of the wrong length."
+    ),
+}
+
+
+def _of_mark(line: Line) -> Iterator[Problem]:
+    """One code is one piece, sold once, and can be read (CONTRACT, "Russian fiscal facts")."""
+    field = MARKS[0] if line.mark_binary_value else MARKS[1]
+    flaws = marking.parse(line.mark_code).flaws
+    if found := [str(text) for flaw, text in FLAWS.items() if flaw in flaws]:
+        yield Problem(field, " ".join(found), MARKS)
+    if line.count is not None and line.count != 1:
+        yield Problem("count", _("A marking code is one piece: the count must be 1."), ("count", *MARKS))
+    others = Line.objects.sold().filter(mark_key=marking.key(line.mark_code)).exclude(pk=line.pk)
+    if names := [str(other.order) for other in others.select_related("order")[:NAMED]]:
+        text = _("This code is sold already, in order %(orders)s.") % {"orders": ", ".join(names)}
+        yield Problem(field, text, MARKS)
+
+
+def marks_of(order: Order) -> list[str]:
+    """Which lines of an order have a marking code that is sold under another line too; two queries at most."""
+    twice = list(order.lines.marked_twice())
+    if not twice:
+        return []
+    others: dict[str, list[Line]] = defaultdict(list)
+    for line in Line.objects.sold().filter(mark_key__in={line.mark_key for line in twice}).select_related("order"):
+        others[line.mark_key].append(line)
+    return [
+        _("%(line)s: its marking code is sold in order %(orders)s, too.")
+        % {
+            "line": line,
+            "orders": ", ".join(str(other.order) for other in others[line.mark_key] if other.pk != line.pk),
+        }
+        for line in twice
+    ]
+
+
+def is_reopened(before: int, order: Order) -> bool:
+    """Whether a cancelled return would be opened again: what it held may be in another return by now."""
+    cancelled = DeliveryStatus.CANCELLED
+    return order.is_refund and before == cancelled and order.delivery_status != cancelled
 
 
 def _person(row: Any, inn_field: str) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from unfold.utils import parse_date_str
 
 from backoffice.sync import dictionaries
 from orders import details
-from orders.models import DeliveryStatus, PaymentStatus
+from orders.models import DeliveryStatus, Line, PaymentStatus
 
 FINISHED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 
@@ -88,12 +88,14 @@ class AttentionFilter(DropdownFilter):
         return [
             ("no_courier", _("Open, without a courier")),
             ("no_receipt", _("Paid and closed, without a receipt")),
+            ("marked_twice", _("A marking code that is sold twice")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         conditions = {
             "no_courier": Q(courier__isnull=True) & ~Q(delivery_status__in=FINISHED),
             "no_receipt": details.without_receipt(),
+            "marked_twice": Q(pk__in=Line.objects.marked_twice().order_by().values("order")),
         }
         condition = conditions.get(self.value() or "")
         return queryset.filter(condition) if condition is not None else queryset

@@ -11,6 +11,7 @@ from django import forms
 from django.forms.utils import ErrorDict
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from backoffice.sync.admin.forms import RowForm
@@ -67,7 +68,16 @@ class OrderForm(CheckedForm):
     """An order as a dispatcher edits it."""
 
     def problems(self) -> Iterator[checks.Problem]:
-        return checks.of_order(self.instance)
+        yield from checks.of_order(self.instance)
+        if checks.is_reopened(self._row.delivery_status, self.instance):
+            yield checks.Problem("delivery_status", _("A cancelled return stays cancelled. Make a new one."))
+
+    def flags(self) -> list[str]:
+        """With those of the lines' marking codes, which have a page of their own."""
+        flags = super().flags()
+        if not self.is_bound and not self.instance._state.adding:
+            flags += checks.marks_of(self.instance)
+        return flags
 
     status = CodeField("orderStatuses", PaymentStatus)
     delivery_status = CodeField("orderDeliveryStatuses", DeliveryStatus)

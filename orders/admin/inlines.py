@@ -1,4 +1,4 @@
-"""Tabs of the order's form that are rows of their own: lines to edit; payments, receipts and the journal to look at."""
+"""Tabs of the order's form that are rows of their own: lines to edit; payments, receipts, timeline to look at."""
 
 from __future__ import annotations
 
@@ -20,11 +20,9 @@ from backoffice.sync.admin.base import MirroredTabularInline
 from backoffice.sync.admin.labels import link
 from fiscal.models import Receipt
 from fiscal.qr import NoQr, qr_svg, qr_text
-from orders.admin import labels
 from orders.admin.forms import LineForm
 from orders.models import (
     CanceledItem,
-    JournalEntry,
     Line,
     LineSpecificity,
     LineWarehouse,
@@ -67,6 +65,7 @@ class LineInline(MirroredTabularInline):
     formset = LineFormSet
     tab = True
     show_change_link = True
+    template_before = "admin/orders/order/line_edits.html"
     autocomplete_fields = ("good", "tax")
     fields = ("good", "also", "count", "price", "total", "discount_total", "tax", "unit")
     readonly_fields = ("also",)
@@ -77,6 +76,17 @@ class LineInline(MirroredTabularInline):
         if field is not None and isinstance(field.widget, RelatedFieldWidgetWrapper):
             field.widget = field.widget.widget  # no room for the buttons that add and change goods
         return field
+
+    # The lines of a return belong to the payments that it gives back, which no later message can change.
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _is_refund(obj) and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _is_refund(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _is_refund(obj) and super().has_delete_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
         return (
@@ -110,6 +120,10 @@ class LineInline(MirroredTabularInline):
         return format_html_join("", html, ((note,) for note in [details, *notes]))
 
 
+def _is_refund(order: Any) -> bool:
+    return order is not None and order.is_refund
+
+
 class PaymentInline(ViewOnlyInline):
     model = Payment
     fields = readonly_fields = ("paid_in", "price", "payment_type", "card_mask", "rrn", "card_auth", "payment_ref")
@@ -123,6 +137,7 @@ class ReceiptInline(ViewOnlyInline):
 
     model = Receipt
     hide_title = True
+    template_before = "admin/orders/order/receipts_note.html"
     fields = readonly_fields = ("document", "date_time_receipt", "fn", "fd_number", "fiscal_sign", "qr")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:
@@ -142,43 +157,17 @@ class ReceiptInline(ViewOnlyInline):
             return str(reason)
 
 
-class StatusChangeInline(ViewOnlyInline):
-    """Where and when the delivery state changed; beneath it what iRECA's journal tells."""
+class JournalInline(ViewOnlyInline):
+    """The tab of the timeline. Status changes are part of it, so the inline has its place and no rows of its own."""
 
     model = StatusChange
     verbose_name_plural = gettext_lazy("journal")
-    template_after = "admin/orders/order/journal.html"
+    template = "admin/orders/order/journal.html"
     hide_title = True
-    fields = readonly_fields = ("at", "delivery", "return_reason", "place")
+    fields = readonly_fields = ("created_at",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StatusChange]:
-        return super().get_queryset(request).select_related("return_reason")
-
-    @admin.display(description=gettext_lazy("at"))
-    def at(self, change: StatusChange) -> str:
-        return labels.moment(change.created_at)
-
-    @admin.display(description=gettext_lazy("delivery"))
-    def delivery(self, change: StatusChange) -> str:
-        return labels.delivery_badge(change.delivery_status)
-
-    @admin.display(description=gettext_lazy("place"))
-    def place(self, change: StatusChange) -> str:
-        return labels.place(change)
-
-
-def journal(order: Any) -> list[dict[str, Any]]:
-    """iRECA's journal of an order for `journal.html`: when, who, what, and each attribute before and after."""
-    return [
-        {
-            "entry": entry,
-            "changes": [
-                (name, (entry.before or {}).get(name), (entry.after or {}).get(name))
-                for name in dict.fromkeys([*(entry.before or {}), *(entry.after or {})])
-            ],
-        }
-        for entry in JournalEntry.objects.filter(order=order).select_related("courier")
-    ]
+        return super().get_queryset(request).none()
 
 
 class LineWarehouseInline(MirroredTabularInline):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.labels import badge, link
+from fiscal.models import Receipt
 from orders.models import DeliveryStatus, Order, PaymentStatus
 
 DELIVERY_COLOURS: dict[int | None, str] = {
@@ -88,3 +89,12 @@ def place(row: Any) -> str:
 
 def moment(value: datetime | None) -> str:
     return formats.localize(timezone.localtime(value)) if value else "–"
+
+
+def two_receipts(order: Order) -> dict[str, Any] | None:
+    """Of an order with a prepayment: that a second receipt is printed (seed 002:94), and how many are there."""
+    if not order.prepayment_sum or order.is_refund:
+        return None
+    there = order.receipts.filter(kind=Receipt.Kind.SALE).count()
+    is_due = order.status == PaymentStatus.PAID and order.delivery_status == DeliveryStatus.CLOSED
+    return {"sum": formats.localize(order.prepayment_sum), "there": there, "missing": is_due and there < 2}

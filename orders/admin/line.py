@@ -63,6 +63,13 @@ class LineAdmin(EditableAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # lines are added on their order
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # The lines of a return belong to the payments that it gives back.
+        return not (obj is not None and obj.order.is_refund) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not (obj is not None and obj.order.is_refund) and super().has_delete_permission(request, obj)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
         return super().get_queryset(request).select_related("order", "good", "tax", "parent", "return_reason")
 

@@ -14,12 +14,14 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioF
 from unfold.views import ChangeList
 
 from backoffice.sync.admin.base import MirroredAdmin
-from fiscal.models import Receipt
+from orders import details, edits
 from orders.admin import labels, search
 from orders.admin.bulk import BulkActionsMixin
 from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, PaymentFilter, WindowFilter
 from orders.admin.forms import OrderForm
-from orders.admin.inlines import LineInline, PaymentInline, ReceiptInline, StatusChangeInline, journal
+from orders.admin.inlines import JournalInline, LineInline, PaymentInline, ReceiptInline
+from orders.admin.returns import ReturnsMixin
+from orders.admin.timeline import TimelineMixin
 from orders.models import Line, Order
 
 ADDRESS = ("city", "street", "home", "apartment", "postindex", "latitude", "longitude", "is_use_google_geo")
@@ -48,9 +50,7 @@ class OrderChangeList(ChangeList):
         ids = [order.pk for order in rows]
         sums = Line.objects.filter(order__in=ids).order_by().values_list("order").annotate(Sum("discount_total"))
         discounts = dict(sums)
-        with_receipt = set(
-            Receipt.objects.filter(order__in=ids, kind=Receipt.Kind.SALE).values_list("order_id", flat=True)
-        )
+        with_receipt = details.with_all_receipts(rows)
         for order in rows:
             order.payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
             order.has_receipt = order.pk in with_receipt
@@ -58,7 +58,7 @@ class OrderChangeList(ChangeList):
 
 
 @admin.register(Order)
-class OrderAdmin(BulkActionsMixin, MirroredAdmin):
+class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
     form = OrderForm
     actions = (*BulkActionsMixin.BULK_ACTIONS, *MirroredAdmin.actions)  # type: ignore[assignment]  # more of them
     change_form_outer_before_template = "admin/orders/order/before.html"
@@ -85,7 +85,7 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):
     search_fields = ("number",)  # the box; what it looks for is in search.py
     search_help_text = gettext_lazy("Number, iRECA id, phone, client or address")
     autocomplete_fields = ("courier", "client", "supplier", "payment_type", "return_reason")
-    inlines = (LineInline, PaymentInline, ReceiptInline, StatusChangeInline)
+    inlines = (LineInline, PaymentInline, ReceiptInline, JournalInline)
     readonly_fields = (
         "from_line",
         "to_line",
@@ -169,7 +169,12 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):
     # the form
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        return super().get_queryset(request).select_related(*self.autocomplete_fields)
+        return super().get_queryset(request).select_related(*self.autocomplete_fields, "refund_of")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        fields = super().get_readonly_fields(request, obj)
+        # The sums of a return are those of its payments.
+        return (*fields, "amount_to_pay", "prepayment_sum") if obj is not None and obj.is_refund else fields
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> tuple[type[admin.TabularInline], ...]:
         return self.inlines if obj is not None else (LineInline,)  # what iRECA tells comes later
@@ -187,7 +192,10 @@ class OrderAdmin(BulkActionsMixin, MirroredAdmin):
         obj: Any = None,
     ) -> HttpResponse:
         if obj is not None:
-            context["journal"] = journal(obj)
+            context["timeline"] = self.timeline_of(obj)
+            context["line_edits"] = edits.of_order(obj)
+            context["returns"] = self.returns_of(request, obj)
+            context["prepayment"] = labels.two_receipts(obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.display(description=gettext_lazy("to pay after discounts"))

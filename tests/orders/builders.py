@@ -12,6 +12,7 @@ from backoffice.sync.enqueue import untracked
 from catalog.models import Good
 from couriers.models import Courier
 from fiscal.models import PaymentType
+from orders import marking
 from orders.models import Client, DeliveryStatus, Line, Order, ReturnReason
 
 
@@ -69,6 +70,12 @@ def with_lines(row: Order, count: int) -> Order:
 
 def client(**fields: Any) -> Client:
     return known(Client, fields.pop("ireca_id", "c1"), **{"lastname": "Petrov", "firstname": "Petr", **fields})
+
+
+def mark(serial: str, goods: str = "460000000001") -> str:
+    """A marking code of a piece, whole and right."""
+    digits = goods.zfill(13)
+    return f"01{digits}{marking.check_digit(digits)}21{serial}{marking.GS}91EE08{marking.GS}92{'Q' * 44}"
 
 
 CLOSED = {"delivery_status": DeliveryStatus.CLOSED.value, "status": 1}

@@ -201,7 +201,8 @@ class TestLines:
         assert change_url(line) in dispatcher.get(change_url(row)).content.decode()
         data = {
             **change_form(dispatcher, line),
-            "mark_value": "010460",
+            "count": "1",
+            "mark_value": builders.mark("5Xk2"),
             "warehouses-TOTAL_FORMS": "1",
             "warehouses-0-warehouse": warehouse.pk,
             "warehouses-0-count": "2",
@@ -211,7 +212,7 @@ class TestLines:
         assert response.status_code == 302, errors(response)
         assert response["Location"] == f"{change_url(row)}#lines"
         assert LineWarehouse.objects.get().warehouse == warehouse
-        assert Line.objects.get().mark_value == "010460"
+        assert Line.objects.get().mark_value == builders.mark("5Xk2")
         assert Push.objects.get().object_id == row.pk
         page = dispatcher.get(change_url(row)).content.decode()
         assert "Main: 2" in page
