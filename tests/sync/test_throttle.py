@@ -156,7 +156,7 @@ def test_429_in_one_process_stops_the_other(ireca: Sandbox, child_environment: C
     Pull.objects.all().delete()
     pull.request("taxes")
     Exchange.objects.all().delete()
-    ireca.faults.set("429", seconds=6, times=1)
+    ireca.faults.set("429", seconds=600, times=1)
     output, errors = (first := child(child_environment(), "worker.drain(worker.start())")).communicate(timeout=60)
     assert first.returncode == 0, output + errors
     state = RemoteState.objects.get()
@@ -164,16 +164,15 @@ def test_429_in_one_process_stops_the_other(ireca: Sandbox, child_environment: C
     asked_at, until = state.last_error_at, state.blocked_until
     assert asked_at is not None
     assert until is not None
-    assert until - asked_at >= timedelta(seconds=6)
+    assert until - asked_at >= timedelta(seconds=600)
     assert [row.status for row in Exchange.objects.all()] == [429]
 
     Pull.objects.update(due_at=timezone.now())
     _output, errors = (second := child(child_environment(), "worker.drain(worker.start())")).communicate(timeout=60)
     assert second.returncode == 0, errors
-    assert timezone.now() < until, "the second worker was too slow for this test"
     assert Exchange.objects.count() == 1, "nobody asked before the time was over"
 
-    time.sleep(max(0.0, (until - timezone.now()).total_seconds()) + 0.1)
+    RemoteState.objects.update(blocked_until=timezone.now())  # ten minutes later
     worker.drain(lease.owner())
     assert Pull.objects.get().state == Pull.State.DONE
     assert RemoteState.objects.get().block == ""
