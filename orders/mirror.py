@@ -119,14 +119,14 @@ class OrderMirror(Mirror):
     def prefetch(self) -> tuple[Any, ...]:
         return parts.PREFETCH
 
-    def dependencies(self, row: Order) -> Iterator[Mirrored]:
+    def dependencies(self, row: Any) -> Iterator[Mirrored]:
         if row.refund_of_id is not None:
             yield row  # a command creates it, with its payments: until iRECA knows it, edits wait
         yield from super().dependencies(row)
-        for line in row.lines.all():
+        for line in row.told_lines:
             yield from (target for target in (line.good, line.tax) if target is not None)
-            yield from (part.warehouse for part in line.warehouses.all())
-            yield from (part.specificity for part in line.specificities.all())
+            yield from (part.warehouse for part in line.told_warehouses)
+            yield from (part.specificity for part in line.told_specificities)
 
     def stale(self, items: Sequence[Outgoing]) -> Sequence[Outgoing]:
         """Whatever is sent whole: a courier may be closing it this minute, and a `replace` would set him back."""

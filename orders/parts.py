@@ -21,12 +21,22 @@ from orders.models import (
     RefundPayment,
 )
 
+# Into plain lists: a manager's `.all()` would make a queryset for each of thousands of lines.
 PREFETCH = (
     Prefetch(
-        "lines", Line._base_manager.select_related("good", "parent", "tax", "return_reason").order_by("position", "id")
+        "lines",
+        Line._base_manager.select_related("good", "parent", "tax", "return_reason")
+        .prefetch_related(
+            Prefetch("warehouses", LineWarehouse._base_manager.select_related("warehouse"), to_attr="told_warehouses"),
+            Prefetch(
+                "specificities",
+                LineSpecificity._base_manager.select_related("specificity"),
+                to_attr="told_specificities",
+            ),
+        )
+        .order_by("position", "id"),
+        to_attr="told_lines",
     ),
-    "lines__warehouses__warehouse",
-    "lines__specificities__specificity",
 )
 
 # Each nested object as fields of its row, by the same means as the entities themselves.
@@ -101,7 +111,8 @@ def _listed(value: Any) -> list[Any]:
     return [] if value is UNSET or value is None else value
 
 
-def build_lines(order: Order) -> list[contract.Line]:
+def build_lines(order: Any) -> list[contract.Line]:
+    """The lines of an order that was loaded with PREFETCH."""
     return [
         _build(
             contract.Line,
@@ -109,11 +120,11 @@ def build_lines(order: Order) -> list[contract.Line]:
             line,
             warehouses=[
                 contract.LineWarehouse(warehouse_id=part.warehouse.ireca_id, count=part.count)
-                for part in line.warehouses.all()
+                for part in line.told_warehouses
             ],
-            specificities=[_build(contract.LineSpecificity, SPECIFICITY, part) for part in line.specificities.all()],
+            specificities=[_build(contract.LineSpecificity, SPECIFICITY, part) for part in line.told_specificities],
         )
-        for line in order.lines.all()
+        for line in order.told_lines
     ]
 
 
