@@ -152,7 +152,9 @@ def _save(shown: Shown, ticked: Collection[CellId], may_create: bool) -> Saved:
         for row in Permission.objects.select_for_update().filter(role__in=roles).order_by("pk")
     }
     known = {*titles("permissions"), *(action for _role, action in rows)}
-    saved, changes, missing = Saved(), {True: [], False: []}, []
+    saved = Saved()
+    changes: dict[bool, list[int]] = {True: [], False: []}
+    missing: list[CellId] = []
     for cell in shown.cells():
         row = rows.get(cell)
         was, wanted, now = cell in shown.allowed, cell in ticked, row is not None and row.is_allowed

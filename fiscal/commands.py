@@ -91,7 +91,8 @@ def _send(client: Any, push: Push) -> None:
     except (Refused, contract.ContractError) as refusal:
         if not _is_replaced(push):
             raise
-        push.refusal = _replaced(str(refusal))  # a later save says how things are, and must not wait for this one
+        # A later save says how things are, and must not wait for this one; `_done` keeps the text.
+        push.refusal = _replaced(str(refusal))  # type: ignore[attr-defined]
 
 
 def _is_replaced(push: Push) -> bool:

@@ -83,6 +83,7 @@ BY_CODE = Grouping("code", gettext_lazy("by code"), "error_code", "error_code", 
 class GroupedChangeList(ChangeList):
     """Either the rows or, with `?group=`, their groups: what is not shown is not queried."""
 
+    queryset: QuerySet
     grouping: Grouping | None = None
     groups: list[Group] = []
     are_all_groups = True

@@ -11,6 +11,7 @@ from django.test import Client as Browser
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync.models import Push
+from fiscal.models import Tax
 from tests.sync.admin_pages import loaded
 
 # model, what a person types, the wire's name of the entity, of its id, and what iRECA has then
@@ -66,7 +67,10 @@ def test_in_api_mode_it_is_created_here(
     listed, added = pages(label)
     assert f'href="{added}"' in admin_client.get(listed).content.decode()
     data = loaded(admin_client, added, f"{label.partition('.')[2]}_form")
-    assert admin_client.post(added, {**data, **typed}).status_code == 302
+    tax = Tax.objects.order_by("pk").first()
+    assert tax is not None
+    references = {"tax": tax.pk} if "tax" in data else {}
+    assert admin_client.post(added, {**data, **references, **typed}).status_code == 302
     row = apps.get_model(label).objects.latest("pk")
     settle()
     row.refresh_from_db()

@@ -46,6 +46,11 @@ def page(browser: Browser, row: AtolSettings) -> Any:
     return browser.get(f"{ATOL}{row.pk}/change/", headers={"accept-language": "en"})
 
 
+def payload(push: Push) -> dict[str, Any]:
+    assert push.payload is not None
+    return push.payload
+
+
 def sent(sandbox: Sandbox) -> list[dict[str, Any]]:
     return [request["body"] for request in sandbox.requests if request["path"] == "/atolOnlineSettings/replace"]
 
@@ -85,7 +90,7 @@ def test_the_password_is_seen_nowhere(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     row = save(admin_client)
-    token = Push.objects.get().payload["password"]
+    token = payload(Push.objects.get())["password"]
     push_page = admin_client.get(f"/admin/sync/push/{Push.objects.get().pk}/change/").content.decode()
     assert PASSWORD not in push_page
     assert token not in push_page
@@ -102,7 +107,7 @@ def test_the_password_is_seen_nowhere(
     assert Exchange.objects.filter(path__endswith="atolOnlineSettings/replace").exists()
     assert all(PASSWORD not in text for text in kept)
     # Once it has been sent, not even the token is kept.
-    assert Push.objects.get().payload["password"] == ""
+    assert payload(Push.objects.get())["password"] == ""
 
 
 @pytest.mark.django_db(transaction=True)
@@ -110,7 +115,7 @@ def test_a_refusal_is_shown_and_a_later_save_goes_past_it(
     admin_client: Browser, ireca: Sandbox, settle: Settle
 ) -> None:
     row = save(admin_client)
-    Push.objects.update(payload={**Push.objects.get().payload, "tax_system": "no-such-system"})
+    Push.objects.update(payload={**payload(Push.objects.get()), "tax_system": "no-such-system"})
     settle()
     first = Push.objects.get()
     assert first.state == Push.State.REFUSED
@@ -124,7 +129,7 @@ def test_a_refusal_is_shown_and_a_later_save_goes_past_it(
     first.refresh_from_db()
     assert first.state == Push.State.DONE
     assert first.error
-    assert first.payload["password"] == ""
+    assert payload(first)["password"] == ""
     assert [body["login"] for body in sent(ireca)][-1] == "shop-3"
     assert page(admin_client, row).context["atol_push"].is_sent
 
@@ -134,7 +139,7 @@ def test_a_refused_save_does_not_hold_up_one_that_was_made_meanwhile(
     admin_client: Browser, ireca: Sandbox, settle: Settle
 ) -> None:
     row = save(admin_client)
-    Push.objects.update(payload={**Push.objects.get().payload, "tax_system": "no-such-system"})
+    Push.objects.update(payload={**payload(Push.objects.get()), "tax_system": "no-such-system"})
     save(admin_client, row, login="shop-2")
     settle()
     assert [body["login"] for body in sent(ireca)] == ["shop", "shop-2"]
@@ -147,10 +152,10 @@ def test_a_refused_save_does_not_hold_up_one_that_was_made_meanwhile(
 @pytest.mark.django_db(transaction=True)
 def test_a_refused_save_is_retried_by_hand(admin_client: Browser, ireca: Sandbox, settle: Settle) -> None:
     row = save(admin_client)
-    payload = Push.objects.get().payload
-    Push.objects.update(payload={**payload, "tax_system": "no-such-system"})
+    right = payload(Push.objects.get())
+    Push.objects.update(payload={**right, "tax_system": "no-such-system"})
     settle()
-    Push.objects.update(payload=payload)  # iRECA has come to know it
+    Push.objects.update(payload=right)  # iRECA has come to know it
     assert admin_client.post(f"{ATOL}{row.pk}/send/").status_code == 302
     settle()
     assert Push.objects.get().state == Push.State.DONE

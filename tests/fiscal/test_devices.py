@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,10 @@ def rows(browser: Browser, url: str, **params: Any) -> set[Any]:
     return set(browser.get(url, params).context["cl"].result_list)
 
 
+def at(model: Any, moment: Any) -> dict[str, Any]:
+    return {model.TIME: moment}
+
+
 def groups(browser: Browser, url: str, **params: Any) -> list[Any]:
     response = browser.get(url, params, headers={"accept-language": "en"})
     assert response.status_code == 200
@@ -38,10 +43,10 @@ def groups(browser: Browser, url: str, **params: Any) -> list[Any]:
 @pytest.mark.parametrize(("model", "url"), URLS, ids=["registrar", "terminal"])
 def test_errors_are_filtered_by_device_courier_code_and_time(admin_client: Browser, model: Any, url: str) -> None:
     courier = make(Courier)
-    error = make(model, error_code="3822", serial_number="00106", courier=courier, **{model.TIME: timezone.now()})
-    long_ago = timezone.now() - timezone.timedelta(days=30)
-    make(model, error_code="38", serial_number="001", courier=None, **{model.TIME: long_ago})
-    yesterday = timezone.localdate() - timezone.timedelta(days=1)
+    error = make(model, error_code="3822", serial_number="00106", courier=courier, **at(model, timezone.now()))
+    long_ago = timezone.now() - timedelta(days=30)
+    make(model, error_code="38", serial_number="001", courier=None, **at(model, long_ago))
+    yesterday = timezone.localdate() - timedelta(days=1)
     for params in (
         {"serial_number": "00106"},
         {"error_code": " 3822 "},
@@ -62,9 +67,9 @@ def test_errors_are_grouped_and_each_group_leads_to_its_rows(admin_client: Brows
     now = timezone.now()
     first = make(model, error_code="3822", error_text="old", serial_number="A&1", courier=courier)
     last = make(
-        model, error_code="3822", error_text="Shift is too long", serial_number="A&1", courier=None, **{model.TIME: now}
+        model, error_code="3822", error_text="Shift is too long", serial_number="A&1", courier=None, **at(model, now)
     )
-    other = make(model, error_code="", serial_number="", courier=None, **{model.TIME: None})
+    other = make(model, error_code="", serial_number="", courier=None, **at(model, None))
 
     by_device = groups(admin_client, url, group="device")
     assert [(group.title, group.count) for group in by_device] == [("A&1", 2), ("not known", 1)]
