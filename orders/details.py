@@ -200,7 +200,7 @@ TEXTS = ("serial_number", "shift_number", "fn", "fd_number", "receipt_number", "
 
 @pull.reader("orderReceipts", rank=4, every=900)
 def read_missing_receipts(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
-    """Receipts of paid and closed orders that have none; those that `read_due` will come to by itself are left to it."""
+    """Receipts of paid and closed orders that lack one; those that `read_due` comes to by itself are left to it."""
     after = (progress.pull.cursor or {}).get("after", 0)
     orders = Order._base_manager.filter(without_receipt(), details_due_at__isnull=True, pk__gt=after).order_by("pk")
     for order in orders.iterator(chunk_size=200):

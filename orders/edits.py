@@ -68,6 +68,7 @@ def of_order(order: Order) -> list[LineEdit]:
     if not order.is_edited and not any(line.canceled_items.all() for line in lines):
         return []
     versions = _versions(order)
+    was_kept = any(version.history_change_reason == BEFORE for version in versions.values())
     edits = []
     for line in lines:
         old, after, cancelled = versions.pop(line.pk, None), _figures(line), list(line.canceled_items.all())
@@ -75,6 +76,8 @@ def of_order(order: Order) -> list[LineEdit]:
         if before is None and cancelled:
             count = line.count + sum((item.count for item in cancelled), Decimal(0))
             edits.append(LineEdit(str(line), Figures(count, line.price, count * line.price), after, cancelled, True))
+        elif before is None and was_kept:
+            continue  # the states of changed lines were kept, and this one's was not: it is as it was
         elif cancelled or before != after:
             edits.append(LineEdit(str(line), before, after, cancelled))
     gone = [old for old in versions.values() if old.history_change_reason == BEFORE]

@@ -21,6 +21,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -289,7 +290,7 @@ def _store(left: Returnable, wanted: Wanted, user: Any) -> Order:
         description=_("Return of order %(number)s") % {"number": original},
         sync_state=SyncState.PENDING,
     )
-    refund._history_user = user
+    refund._history_user = user  # type: ignore[attr-defined]  # what simple-history asks for
     refund.save()
     # Warehouses are where goods are fetched from, so a return has none.
     Line.objects.bulk_create(
@@ -345,21 +346,24 @@ def _said(push: Push) -> contract.Order:
     return contract.decode(contract.Order, push.payload["order"])
 
 
+def _row_of(push: Push) -> QuerySet[Order]:
+    assert push.object_id is not None  # nor without its object
+    return Order._base_manager.filter(pk=push.object_id)
+
+
 @contextmanager
 def _shown_on_the_row(push: Push) -> Iterator[None]:
     """A refusal is shown on the refund itself, as that of any row."""
     try:
         yield
     except (Refused, contract.ContractError) as error:
-        Order._base_manager.filter(pk=push.object_id).exclude(sync_state=SyncState.CONFLICT).update(
-            sync_state=SyncState.FAILED, sync_error=str(error)
-        )
+        _row_of(push).exclude(sync_state=SyncState.CONFLICT).update(sync_state=SyncState.FAILED, sync_error=str(error))
         raise
 
 
 def _send(client: Any, push: Push) -> None:
     with _shown_on_the_row(push):
-        row = Order._base_manager.filter(pk=push.object_id).first()
+        row = _row_of(push).first()
         if row is None or row.delivery_status == DeliveryStatus.CANCELLED:
             # What it would return may be in another refund by now.
             raise contract.ContractError("", _("The return was cancelled or deleted here before it was sent."))
@@ -383,7 +387,7 @@ def _done(push: Push) -> None:
     """iRECA knows the refund now: what was sent is agreed, unless a pull has told more already; edits may follow."""
     mirror = registry.for_model(Order)
     assert mirror is not None
-    rows = Order._base_manager.filter(pk=push.object_id)
+    rows = _row_of(push)
     row = (rows.select_for_update() if connection.features.has_select_for_update else rows).first()
     if row is not None:
         if row.remote_data is None:

@@ -80,7 +80,7 @@ class LineInline(MirroredTabularInline):
     # The lines of a return belong to the payments that it gives back, which no later message can change.
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return not _is_refund(obj) and super().has_add_permission(request, obj)
+        return not _is_refund(obj) and super().has_add_permission(request, obj)  # type: ignore[call-arg]  # inlines take it
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return not _is_refund(obj) and super().has_change_permission(request, obj)

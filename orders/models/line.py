@@ -92,7 +92,7 @@ class Line(MirroredPart):
 
     history = history.HistoricalRecords(excluded_fields=["mark_key"])
 
-    objects = models.Manager.from_queryset(LineQuerySet)()
+    objects = models.Manager.from_queryset(LineQuerySet)()  # type: ignore[misc]  # more than the base's
 
     class Meta:
         verbose_name = _("line")
