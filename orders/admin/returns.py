@@ -87,9 +87,13 @@ class ReturnForm(forms.Form):
         widget.known = left.order.courier
         self.fields["courier"].widget = widget
         for item in left.lines:
-            self.fields[_line_field(item.line.pk)] = _decimal(item.left, places=3)
+            self.fields[_line_field(item.line.pk)] = _decimal(
+                item.left, 3, _("To return: %(line)s") % {"line": item.line}
+            )
         for payment in left.payments:
-            self.fields[_payment_field(payment.key)] = _decimal(payment.left, places=2)
+            self.fields[_payment_field(payment.key)] = _decimal(
+                payment.left, 2, _("To give back: %(payment)s") % {"payment": payment.payment}
+            )
 
     def _beginning(self) -> dict[str, Any]:
         """All that is left comes back, to the payments one after the other."""
@@ -219,14 +223,15 @@ def _made_by(request: HttpRequest, order: Order) -> Order | None:
     return Order.objects.filter(refund_key=key, refund_of=order).first()
 
 
-def _decimal(maximum: Decimal, places: int) -> forms.DecimalField:
+def _decimal(maximum: Decimal, places: int, label: str) -> forms.DecimalField:
     return forms.DecimalField(
+        label=label,
         min_value=Decimal(0),
         max_value=maximum,
         decimal_places=places,
         required=False,
         disabled=not maximum,
-        widget=UnfoldAdminDecimalFieldWidget(attrs={"style": "max-width: 9rem"}),
+        widget=UnfoldAdminDecimalFieldWidget(attrs={"style": "max-width: 9rem", "aria-label": label}),
     )
 
 

@@ -117,6 +117,9 @@ class FakeClient:
     def journal_statuses(self, ireca_id: str) -> list[Any]:
         return []
 
+    def journal(self, ireca_id: str, since: Any) -> list[Any]:
+        return []
+
     def order_receipts(self, ireca_id: str) -> list[contract.Receipt]:
         return self.answer(ireca_id)
 
