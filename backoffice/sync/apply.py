@@ -20,6 +20,7 @@ from backoffice.sync import enqueue
 from backoffice.sync.merge import Merge, adds, three_way
 from backoffice.sync.mirror import Field, Keys, Mirror, Owner, Parts
 from backoffice.sync.mirrored import SyncState
+from backoffice.sync.models import Push
 
 
 @dataclass
@@ -52,7 +53,7 @@ def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
     # Of two states in one batch the later one counts. An object without an id is nobody's.
     latest = {key: obj for obj in objects if (key := mirror.ireca_id(obj))}
     try:
-        return _apply(mirror, latest)
+        return _apply(mirror, dict(latest))
     except IntegrityError:
         # Another worker made one of these rows in the same moment; now it is there, and is merged with.
         return _apply(mirror, latest)
@@ -61,6 +62,8 @@ def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
 def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
     result = Applied()
     with transaction.atomic(), enqueue.untracked():
+        for gone in _being_deleted(mirror, latest):
+            del latest[gone]
         existing = {row.ireca_id: row for row in _locked(mirror, list(latest))}
         news = {key: obj for key, obj in latest.items() if _is_news(mirror, existing.get(key), obj, result)}
         if not news:
@@ -101,6 +104,14 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated})
     result.created, result.updated, result.rows = len(created), len(updated), created + updated
     return result
+
+
+def _being_deleted(mirror: Mirror, latest: dict[str, Any]) -> list[str]:
+    """What was deleted here, and is still there because its deletion is on the way: it must not come back."""
+    pushes = Push.objects.filter(
+        remote=mirror.remote, entity=mirror.entity, action=Push.Action.DELETE, state__in=Push.OPEN
+    )
+    return [gone for gone in pushes.values_list("remote_id", flat=True) if gone in latest]
 
 
 def _locked(mirror: Mirror, ireca_ids: list[str]) -> list[Any]:

@@ -190,7 +190,6 @@ class Mirror:
     fields: tuple[Field, ...]
     created_in_cabinet_only = False  # seed 002:22
     can_delete = True
-    read_singly = 5  # up to so many objects are read again by their id, more by one pass through the list
     can_create = True  # it has the endpoints that create and edit one object, besides `replace`
     cadence = 24 * 3600  # seconds between scheduled pulls
 
@@ -283,7 +282,8 @@ class Mirror:
         which does not bring back what the remote has deleted; many known ones go in one `replace`.
         """
         resource = getattr(client, self.resource)
-        new, known = [], []
+        new: list[Outgoing] = []
+        known: list[Outgoing] = []
         for item in items:
             (new if item.is_new and self.can_create else known).append(item)
         if new:

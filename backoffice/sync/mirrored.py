@@ -40,14 +40,14 @@ class TrackedQuerySet(models.QuerySet):
 
     update.alters_data = True  # type: ignore[attr-defined]  # Django's own marker for templates
 
-    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("ignore_conflicts") and enqueue.tracking():
             raise NotSupportedError(
                 "bulk_create(ignore_conflicts=True) returns no keys, so its rows would miss the outbox"
             )
         objs = list(objs)
         with transaction.atomic(using=self.db):
-            created = super().bulk_create(objs, *args, **kwargs)
+            created: list[Any] = super().bulk_create(objs, *args, **kwargs)
             self.model.after_bulk_create(created)
             if enqueue.tracking():
                 self._record_history([created], created=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from backoffice.remotes.http import RemoteError
-from backoffice.sync.connection import IRECA
+from backoffice.remotes.http import RemoteError, Unknown
+from backoffice.sync.connection import IRECA, is_outage
 from backoffice.sync.models import Push
 
 DUE_STATES = (Push.State.QUEUED, Push.State.WAITING)
@@ -20,6 +20,12 @@ class Outage(Exception):
     def __init__(self, error: RemoteError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def stop_at_outage(error: RemoteError) -> None:
+    """Raise Outage for what concerns the remote as a whole. A plain 500 concerns the object that was asked for."""
+    if is_outage(error) or isinstance(error, Unknown):
+        raise Outage(error) from error
 
 
 def due(remote: str) -> Any:

@@ -15,7 +15,6 @@ remote does not know is a
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,17 +25,17 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backoffice.remotes.http import Refused, RemoteError, Unknown
+from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync import commands, lease
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
-from backoffice.sync.enqueue import chunks
-from backoffice.sync.merge import adds, differing
+from backoffice.sync.merge import differing
 from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
-from backoffice.sync.outbox import DUE_STATES, Outage, due
+from backoffice.sync.outbox import Outage, due, stop_at_outage
+from backoffice.sync.reread import reread
 from backoffice.sync.states import write_payloads, write_states
 
 log = logging.getLogger(__name__)
@@ -44,9 +43,6 @@ log = logging.getLogger(__name__)
 WAIT = timedelta(seconds=30)  # a push that waits is looked at again; it is woken when what it waits for goes through
 REFUSALS_AT_ONCE = 40  # refused requests of one batch until the rest of it goes behind what else is due
 LATER = 5.0  # seconds
-LIST_SERVES = 30.0  # seconds for which one pass through a list counts as having read it
-_lists_read: dict[tuple[str, str], float] = {}
-LIST_FACTOR = 200  # reading so many objects in a list takes about as long as reading one by its id
 OUTAGE_AFTER = 12  # failures without one success: not bad objects, but a bad remote
 
 
@@ -144,11 +140,12 @@ class Batch:
         old |= {item.push.pk: item for item in self.mirror.stale(items)}
         if not old:
             return items
-        unread = self._read(list(old.values()))
+        errors = reread(self.mirror, self.client, list(old.values()), self._renew)
         fresh = {row.pk: row for row in self.mirror.queryset().filter(pk__in=[i.row.pk for i in old.values()])}
         result = [item for item in items if item.push.pk not in old]
         for item in old.values():
-            if item.push.pk in unread:
+            if item.push.pk in errors:
+                self._later(item.push, errors[item.push.pk])
                 continue
             again = self._guarded(item.push, fresh[item.row.pk]) if item.row.pk in fresh else None
             if again is not None and again.changed:
@@ -156,81 +153,6 @@ class Batch:
             elif again is not None or item.row.pk not in fresh:
                 self.record([item.push])
         return result
-
-    def _read(self, items: list[Outgoing]) -> set[int]:
-        """Merge what the remote has of these; by id when they are few, else by one pass through its list.
-
-        Returns the pushes whose objects the remote could not show, and which wait.
-        """
-        if len(items) > self.mirror.read_singly and self.mirror.model._base_manager.count() <= LIST_FACTOR * len(items):
-            self._read_list(items)
-            return set()
-        unread: set[int] = set()
-        for item in items:
-            self._renew([item])
-            try:
-                theirs = self.mirror.fetch(self.client, item.row.ireca_id)
-            except (Refused, contract.ContractError):
-                continue  # not there, or not to be read: nothing to merge with
-            except RemoteError as error:
-                self._outage(error)
-                self._later(item.push, str(error))
-                unread.add(item.push.pk)
-                continue
-            if theirs is not None:
-                self._merge([(item, theirs)])
-        return unread
-
-    def _read_list(self, items: list[Outgoing]) -> None:
-        """One pass serves all that waits to be sent, and the batches that follow within seconds."""
-        key = (self.client.session.base_url, self.mirror.entity)
-        if time.monotonic() - _lists_read.get(key, -LIST_SERVES) < LIST_SERVES and not any(
-            i.is_doubtful for i in items
-        ):
-            return
-        pushes = Push.objects.filter(
-            remote=self.mirror.remote, entity=self.mirror.entity, action=Push.Action.SAVE, state__in=DUE_STATES
-        )
-        rows = self.mirror.model._base_manager.filter(pk__in=pushes.values("object_id"))
-        waiting = set(rows.values_list("ireca_id", flat=True))
-        mine = {item.row.ireca_id: item for item in items}
-        try:
-            for batch in chunks(theirs for theirs in self.mirror.list(self.client) if self._id(theirs) in waiting):
-                self._renew(items)
-                self._merge([(mine.get(self._id(theirs)), theirs) for theirs in batch])
-        except RemoteError as error:
-            raise Outage(error) from error
-        _lists_read[key] = time.monotonic()
-
-    def _id(self, theirs: Any) -> str:
-        return self.mirror.ireca_id(theirs)
-
-    def _merge(self, pairs: Sequence[tuple[Outgoing | None, Any]]) -> None:
-        """What we sent ourselves before an answer was lost is agreed on; the rest is merged like any state."""
-        mine = {
-            item.row.pk: item.push.payload
-            for item, theirs in pairs
-            if item is not None
-            and item.base is None
-            and item.push.payload
-            and not any(
-                adds(self.mirror.said(self._sent(item), attr), getattr(theirs, attr)) for attr in self.mirror.sendable()
-            )
-        }
-        if mine:
-            write_states(self.mirror.model, mine)
-        apply(self.mirror, [theirs for _item, theirs in pairs])
-
-    def _sent(self, item: Outgoing) -> Any:
-        return contract.decode(
-            self.mirror.struct, {**(item.push.payload or {}), **self.mirror.identify(item.row.ireca_id)}
-        )
-
-    @staticmethod
-    def _outage(error: RemoteError) -> None:
-        """A plain 500 concerns the object that was asked for; everything else is the remote's."""
-        if remote_connection.is_outage(error) or isinstance(error, Unknown):
-            raise Outage(error) from error
 
     # send
 
@@ -249,7 +171,7 @@ class Batch:
         except Refused as error:
             self._refused(request, items, error)
         except RemoteError as error:
-            self._outage(error)
+            stop_at_outage(error)
             self._failed(request, items, error)
         else:
             self.successes += 1
@@ -283,7 +205,7 @@ class Batch:
         except (Refused, contract.ContractError):
             return False
         except RemoteError as error:
-            self._outage(error)
+            stop_at_outage(error)
             return False
         if theirs is None:
             return False
@@ -313,7 +235,7 @@ class Batch:
                     self._refuse(push, str(refusal))
                     return
         except RemoteError as error:
-            self._outage(error)
+            stop_at_outage(error)
             self._later(push, str(error))
             return
         remote_connection.worked(self.client.session.remote)

@@ -16,7 +16,7 @@ from backoffice.sync.models import Push
 
 def write_states(model: type[models.Model], states: dict[int, dict[str, Any]]) -> None:
     """Store `remote_data` by our key, and that it is agreed since now."""
-    now = model._meta.get_field("synced_at").get_db_prep_value(timezone.now(), connection)
+    now = models.DateTimeField().get_db_prep_value(timezone.now(), connection)
     _write(model, "remote_data", states, synced_at=now)
 
 
@@ -27,14 +27,17 @@ def write_payloads(payloads: dict[int, dict[str, Any]]) -> None:
 
 def _write(model: type[models.Model], name: str, values: dict[int, dict[str, Any]], **also: Any) -> None:
     quote = connection.ops.quote_name
-    field = model._meta.get_field(name)
-    columns = ", ".join(f"{quote(model._meta.get_field(column).column)} = %s" for column in (name, *also))  # type: ignore[union-attr]
+    assignments = ", ".join(f"{quote(column)} = %s" for column in (name, *also))
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote(model._meta.pk.column)} = %s",
-            [(_adapted(field, value), *also.values(), key) for key, value in values.items()],
+            f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE id = %s",
+            [(_adapted(value), *also.values(), key) for key, value in values.items()],
         )
 
 
-def _adapted(field: Any, value: dict[str, Any]) -> Any:
-    return field.get_db_prep_save(value, connection) if connection.vendor == "postgresql" else json.dumps(value)
+def _adapted(value: dict[str, Any]) -> Any:
+    return (
+        models.JSONField().get_db_prep_save(value, connection)
+        if connection.vendor == "postgresql"
+        else json.dumps(value)
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 
 IDLE = 0.5  # seconds between two looks when nothing was due
 BEAT = 5.0  # seconds between heartbeats
+PRUNE_EVERY = 60.0  # seconds between looks for old rows
+PATIENCE = 8.0  # seconds that a stopping worker gives to what is under way
+PRUNE = 500  # rows of a kind at a time
 
 
 def drain_messages(holder: str) -> int:
@@ -61,18 +65,26 @@ def start() -> str:
 
 
 def run_forever(stop: threading.Event) -> None:
-    """Work until `stop` is set; the round that is under way is finished."""
+    """Work until `stop` is set; the round that is under way is finished, unless it takes longer than PATIENCE.
+
+    A pull that is cut off goes on where it stopped, with the next worker.
+    """
     name = start()
     threads = [
-        threading.Thread(target=_loop, args=(drain_messages, lease.owner("messages"), stop), name="messages"),
-        threading.Thread(target=_loop, args=(drain_pulls, lease.owner("pulls"), stop), name="pulls"),
+        threading.Thread(target=_loop, args=(step, lease.owner(role), stop), name=role, daemon=True)
+        for role, step in (("messages", drain_messages), ("pulls", drain_pulls))
     ]
     for thread in threads:
         thread.start()
+    pruned = 0.0
     while not stop.wait(BEAT):
         _guarded(_beat, name)
+        if time.monotonic() - pruned > PRUNE_EVERY:
+            pruned = time.monotonic()
+            _guarded(_prune, name)
+    deadline = time.monotonic() + PATIENCE
     for thread in threads:
-        thread.join()
+        thread.join(max(deadline - time.monotonic(), 0.0))
     Worker.objects.filter(name=name).update(stopped_at=timezone.now())
 
 
@@ -100,10 +112,16 @@ def _beat(name: str) -> None:
     now = timezone.now()
     Worker.objects.filter(name=name).update(beat_at=now)
     lease.release_dead((Push, Callback, Pull, Schedule))
-    _prune(now)
 
 
-def _prune(now: Any) -> None:
-    """Old log rows go a few at a time; whatever is open stays for ever."""
-    old = Exchange.objects.filter(started_at__lt=now - timedelta(days=settings.EXCHANGE_DAYS)).values("pk")[:500]
-    Exchange.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
+def _prune(name: str) -> None:
+    """Old rows of what is over go a few at a time; whatever is open stays for ever."""
+    before = timezone.now() - timedelta(days=settings.EXCHANGE_DAYS)
+    for old in (
+        Exchange.objects.filter(started_at__lt=before),
+        Push.objects.filter(state=Push.State.DONE, done_at__lt=before),
+        Callback.objects.filter(state=Callback.State.DONE, received_at__lt=before),
+        Pull.objects.filter(state__in=(Pull.State.DONE, Pull.State.FAILED), created_at__lt=before),
+        Worker.objects.filter(beat_at__lt=before),
+    ):
+        old.model._base_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE])).delete()

@@ -228,3 +228,41 @@ def test_a_remote_row_that_nobody_knows_gets_a_place(ireca: Sandbox) -> None:
 def _state(sandbox: Sandbox, order_id: str) -> tuple[Any, list[Any]]:
     mirror = registry.for_model(Order)
     return mirror, [contract.decode(contract.Order, sandbox.order(order_id))]
+
+
+def test_what_is_being_deleted_does_not_come_back(ireca: Sandbox) -> None:
+    ireca.stop()
+    Order.objects.filter(ireca_id="209900").delete()
+    apply(*_state(ireca, "209900"))
+    assert not Order.objects.filter(ireca_id="209900").exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "null",
+        "5",
+        '{"items": null}',
+        '{"items": 5}',
+        '{"items": [{"codeAlias": "no id"}]}',
+        "[" * 5000,
+        '{"orderId": 5, "amountToPay": 9999999999999}',
+    ],
+)
+def test_a_poison_callback_holds_up_no_other(listening: Sandbox, settle: Callable[[], None], body: str) -> None:
+    callbacks.store("ireca", "orders", body.encode())
+    listening.take("209900", "55752")
+    settle()
+    assert Order.objects.get(ireca_id="209900").delivery_status == 7
+    assert not Callback.objects.filter(state=Callback.State.NEW).exists()
+    assert Order.objects.count() == 3
+
+
+def test_an_order_that_ireca_stumbles_over_holds_up_no_other(listening: Sandbox, settle: Callable[[], None]) -> None:
+    listening.faults.set("500", path_contains="orders", method="GET", times=1)
+    listening.take("1", "55752")
+    listening.take("209900", "55752")
+    settle()
+    Callback.objects.update(due_at=timezone.now())
+    settle()
+    assert set(Order.objects.filter(ireca_id__in=["1", "209900"]).values_list("delivery_status", flat=True)) == {7}

@@ -298,3 +298,42 @@ def test_a_courier_who_is_closing_the_order_is_not_set_back(ireca: Sandbox) -> N
     assert found is not None
     assert (found["deliveryStatusId"], found["description"]) == (7, "Позвонить")
     assert Order.objects.get(ireca_id="209900").delivery_status == 7
+
+
+@pytest.mark.parametrize(("entity", "model"), [("clients", Client), ("orders", Order)])
+def test_a_deletion_that_ireca_stumbles_over_holds_up_no_order(
+    ireca: Sandbox, entity: str, model: type[Client] | type[Order]
+) -> None:
+    orders = many_orders(2)
+    spare = Client.objects.create(lastname="Лишняя") if model is Client else Order.objects.get(pk=orders[1].pk)
+    drain()
+    ireca.faults.set("500", path_contains=entity, method="DELETE")
+    model.objects.filter(pk=spare.pk).delete()
+    Order.objects.filter(pk=orders[0].pk).update(description="goes all the same")
+    drain()
+    assert Order.objects.get(pk=orders[0].pk).sync_state == "clean"
+    assert Push.objects.get(state=Push.State.QUEUED).action == Push.Action.DELETE
+
+
+def test_a_zero_and_a_no_are_changes(ireca: Sandbox) -> None:
+    Good.objects.filter(ireca_id="355866").update(price=Decimal(0), is_active=False)
+    drain()
+    found = ireca.get("goods", "355866")
+    assert found is not None
+    assert (found["price"], bool(found["isActive"])) == (0, False)
+
+
+def test_many_edits_do_not_put_back_what_ireca_changed(ireca: Sandbox) -> None:
+    """Eight orders get a description while, unknown to us, a courier took one of them and its phone changed."""
+    orders = many_orders(8)
+    taken = Order.objects.get(pk=orders[3].pk)
+    ireca.change(taken.ireca_id, phone="+79990000000", courierId="55752")
+    ireca.take(taken.ireca_id, "55752")
+    for order in Order.objects.filter(pk__in=[order.pk for order in orders]):
+        order.description = "Позвонить"
+        order.save()
+    drain()
+    found = ireca.order(taken.ireca_id or "")
+    assert found is not None
+    assert (found["phone"], found["deliveryStatusId"], found["description"]) == ("+79990000000", 7, "Позвонить")
+    assert Order.objects.get(pk=taken.pk).delivery_status == 7

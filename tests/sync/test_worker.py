@@ -63,7 +63,7 @@ def test_a_killed_worker_loses_nothing(ireca: Sandbox, child_environment: Callab
     fill(2000)
     # Small batches, and an answer that takes its time: the kill falls into the middle.
     environment = lambda: {**child_environment(), "PUSH_BATCH": "100"}  # noqa: E731  two callers need the same dict
-    ireca.faults.set("delay", seconds=0.1, path_contains="replace")
+    ireca.faults.set("delay", seconds=0.1, method="POST")
     process = start(environment)
     try:
         wait_until(lambda: Push.objects.filter(state=Push.State.DONE).count() >= 500)
@@ -119,14 +119,14 @@ def test_five_thousand_changes_leave_in_twenty_requests(
 def test_two_workers_share_the_work(ireca: Sandbox, child_environment: Callable[[], dict[str, str]]) -> None:
     fill(600)
     environment = lambda: {**child_environment(), "PUSH_BATCH": "50"}  # noqa: E731  two callers need the same dict
-    ireca.faults.set("delay", seconds=0.2, path_contains="replace")
+    ireca.faults.set("delay", seconds=0.2, method="POST")
     workers = [start(environment, "--once") for _ in range(2)]
     outputs = [process.communicate(timeout=120)[0] for process in workers]
     assert [process.returncode for process in workers] == [0, 0], outputs
     sent = [
         order["orderId"]
         for request in ireca.requests
-        if request["path"] == "/orders/replace"
+        if request["method"] == "POST" and request["path"].startswith("/orders")
         for order in request["body"]
     ]
     assert len(sent) == len(set(sent)) == 600

@@ -4,7 +4,7 @@ from msgspec import UNSET, UnsetType
 
 from .codec import Entity
 from .common import Located
-from .kinds import Code, Flag, Moment, Money, Quantity, QuantityText, Ref, Text
+from .kinds import Code, Flag, KnownRef, Moment, Money, Quantity, QuantityText, Ref, Text
 
 
 class GoodStock(Entity, kw_only=True):
@@ -98,7 +98,7 @@ class Supplier(Entity, kw_only=True):
 
     supplier_id: Ref = UNSET
     title: Text = UNSET
-    tax_id: Ref = UNSET
+    tax_id: KnownRef = UNSET
     inn: Text = UNSET
     phone: Text = UNSET
     address: Text = UNSET

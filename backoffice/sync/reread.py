@@ -1,0 +1,93 @@
+"""Reading again, before it is sent, what the remote may have changed meanwhile, and merging it.
+
+An object that is sent whole would put back whatever changed there since we looked last; one whose creation may have
+succeeded would be
+created twice. Few are read by their id, many by one pass through the remote's list.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from backoffice.remotes.http import Refused, RemoteError
+from backoffice.remotes.ireca import contract
+from backoffice.sync.apply import apply
+from backoffice.sync.enqueue import chunks
+from backoffice.sync.merge import adds
+from backoffice.sync.mirror import Mirror, Outgoing
+from backoffice.sync.models import Push
+from backoffice.sync.outbox import DUE_STATES, Outage, stop_at_outage
+from backoffice.sync.states import write_states
+
+SINGLY = 5  # up to so many objects are read by their id
+LIST_FACTOR = 200  # reading so many objects in a list takes about as long as reading one by its id
+LIST_SERVES = 30.0  # seconds for which one pass through a list counts as having read it
+_lists_read: dict[tuple[str, str], float] = {}
+
+
+def reread(
+    mirror: Mirror, client: Any, items: Sequence[Outgoing], renew: Callable[[Sequence[Outgoing]], Any]
+) -> dict[int, str]:
+    """Merge what the remote has of these. Returns, by push, why an object could not be shown. Raises Outage.
+
+    :param renew: keeps the lease while this goes on.
+    """
+    if len(items) > SINGLY and mirror.model._base_manager.count() <= LIST_FACTOR * len(items):
+        _read_list(mirror, client, items, renew)
+        return {}
+    errors: dict[int, str] = {}
+    for item in items:
+        renew([item])
+        try:
+            theirs = mirror.fetch(client, item.row.ireca_id)
+        except (Refused, contract.ContractError):
+            continue  # not there, or not to be read: nothing to merge with
+        except RemoteError as error:
+            stop_at_outage(error)
+            errors[item.push.pk] = str(error)
+            continue
+        if theirs is not None:
+            _merge(mirror, [(item, theirs)])
+    return errors
+
+
+def _read_list(
+    mirror: Mirror, client: Any, items: Sequence[Outgoing], renew: Callable[[Sequence[Outgoing]], Any]
+) -> None:
+    """One pass serves all that waits to be sent, and the batches that follow within seconds."""
+    key = (client.session.base_url, mirror.entity)
+    is_recent = time.monotonic() - _lists_read.get(key, -LIST_SERVES) < LIST_SERVES
+    if is_recent and not any(item.is_doubtful for item in items):
+        return
+    pushes = Push.objects.filter(
+        remote=mirror.remote, entity=mirror.entity, action=Push.Action.SAVE, state__in=DUE_STATES
+    )
+    rows = mirror.model._base_manager.filter(pk__in=pushes.values("object_id"))
+    waiting = set(rows.values_list("ireca_id", flat=True))
+    ours = {item.row.ireca_id: item for item in items}
+    try:
+        for batch in chunks(theirs for theirs in mirror.list(client) if mirror.ireca_id(theirs) in waiting):
+            renew(items)
+            _merge(mirror, [(ours.get(mirror.ireca_id(theirs)), theirs) for theirs in batch])
+    except RemoteError as error:
+        raise Outage(error) from error
+    _lists_read[key] = time.monotonic()
+
+
+def _merge(mirror: Mirror, pairs: Sequence[tuple[Outgoing | None, Any]]) -> None:
+    """What we sent ourselves before an answer was lost is agreed on; the rest is merged like any state."""
+    sent = {
+        item.row.pk: item.push.payload
+        for item, theirs in pairs
+        if item is not None and item.base is None and item.push.payload and _is_what_we_sent(mirror, item, theirs)
+    }
+    if sent:
+        write_states(mirror.model, sent)
+    apply(mirror, [theirs for _item, theirs in pairs])
+
+
+def _is_what_we_sent(mirror: Mirror, item: Outgoing, theirs: Any) -> bool:
+    sent = contract.decode(mirror.struct, {**item.push.payload, **mirror.identify(item.row.ireca_id)})
+    return not any(adds(getattr(sent, attr), mirror.said(theirs, attr)) for attr in mirror.sendable())
