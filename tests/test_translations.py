@@ -49,12 +49,17 @@ DATA = {"Пётр", "Иванов", "Сидоров", "НДС", "Пицца", "a
 # Columns that only the machinery reads: no page shows them (test_no_page_mixes_the_languages would see them).
 INTERNAL = {
     "orders.JournalEntry.digest",
+    "orders.Line.mark_key",
     "orders.Order.details_attempts",
     "orders.Order.details_due_at",
+    "orders.Order.refund_key",
     "sync.Callback.digest",
     "sync.Pull.open_key",
     "sync.Push.change",
     "sync.Push.open_key",
+    "sync.RemoteState.paced_until",
+    "sync.Turn.name",
+    "sync.Turn.taken_at",
 }
 
 
