@@ -7,7 +7,6 @@ created twice. Few are read by their id, many by one pass through the remote's l
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,14 +16,11 @@ from backoffice.sync.apply import apply
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.merge import adds
 from backoffice.sync.mirror import Mirror, Outgoing
-from backoffice.sync.models import Push
-from backoffice.sync.outbox import DUE_STATES, Outage, stop_at_outage
+from backoffice.sync.outbox import Outage, stop_at_outage
 from backoffice.sync.states import write_states
 
 SINGLY = 5  # up to so many objects are read by their id
 LIST_FACTOR = 200  # reading so many objects in a list takes about as long as reading one by its id
-LIST_SERVES = 30.0  # seconds for which one pass through a list counts as having read it
-_lists_read: dict[tuple[str, str], float] = {}
 
 
 def reread(
@@ -56,32 +52,21 @@ def reread(
 def _read_list(
     mirror: Mirror, client: Any, items: Sequence[Outgoing], renew: Callable[[Sequence[Outgoing]], Any]
 ) -> None:
-    """One pass serves all that waits to be sent, and the batches that follow within seconds."""
-    key = (client.session.base_url, mirror.entity)
-    is_recent = time.monotonic() - _lists_read.get(key, -LIST_SERVES) < LIST_SERVES
-    if is_recent and not any(item.is_doubtful for item in items):
-        return
-    pushes = Push.objects.filter(
-        remote=mirror.remote, entity=mirror.entity, action=Push.Action.SAVE, state__in=DUE_STATES
-    )
-    rows = mirror.model._base_manager.filter(pk__in=pushes.values("object_id"))
-    waiting = set(rows.values_list("ireca_id", flat=True))
     ours = {item.row.ireca_id: item for item in items}
     try:
-        for batch in chunks(theirs for theirs in mirror.list(client) if mirror.ireca_id(theirs) in waiting):
+        for batch in chunks(theirs for theirs in mirror.list(client) if mirror.ireca_id(theirs) in ours):
             renew(items)
-            _merge(mirror, [(ours.get(mirror.ireca_id(theirs)), theirs) for theirs in batch])
+            _merge(mirror, [(ours[mirror.ireca_id(theirs)], theirs) for theirs in batch])
     except RemoteError as error:
         raise Outage(error) from error
-    _lists_read[key] = time.monotonic()
 
 
-def _merge(mirror: Mirror, pairs: Sequence[tuple[Outgoing | None, Any]]) -> None:
+def _merge(mirror: Mirror, pairs: Sequence[tuple[Outgoing, Any]]) -> None:
     """What we sent ourselves before an answer was lost is agreed on; the rest is merged like any state."""
     sent = {
         item.row.pk: item.push.payload
         for item, theirs in pairs
-        if item is not None and item.base is None and item.push.payload and _is_what_we_sent(mirror, item, theirs)
+        if item.base is None and item.push.payload and _is_what_we_sent(mirror, item, theirs)
     }
     if sent:
         write_states(mirror.model, sent)
