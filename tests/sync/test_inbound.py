@@ -144,6 +144,7 @@ def test_a_pull_twice_changes_nothing(ireca: Sandbox) -> None:
     from backoffice.sync import connection
 
     client = connection.client()
+    pull.run(pull.request("permissions"), client, lease.owner())
     for reader in pull.readers():
         done = pull.run(pull.request(reader.name), client, lease.owner())
         assert (done.state, done.created_count, done.conflict_count) == (Pull.State.DONE, 0, 0), reader.name
