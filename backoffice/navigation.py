@@ -42,7 +42,11 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
             (_("Licence usage"), "couriers.licenseusage", "monitoring"),
             (_("Locations"), "couriers.location", "location_on"),
             (_("Roles"), "couriers.role", "badge"),
-            (_("Permissions"), "couriers.permission", "key"),
+            (
+                _("Permissions"),
+                Page("admin:couriers_permission_matrix", ("couriers.view_permission", "couriers.view_role")),
+                "key",
+            ),
         ],
     ),
     (

@@ -150,9 +150,9 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("backoffice/favicon.svg")}
     ],
     "SITE_SYMBOL": "local_shipping",
+    "STYLES": [lambda request: static("backoffice/admin.css")],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SHOW_LANGUAGES": True,
     "GLOBAL_CALLBACK": "backoffice.navigation.every_page",
     "SIDEBAR": {"show_search": True, "navigation": "backoffice.navigation.sidebar"},
 }

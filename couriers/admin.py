@@ -11,10 +11,11 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateTimeFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from backoffice.sync.admin.base import MirroredAdmin, MirroredTabularInline, ViewOnlyAdmin
 from backoffice.sync.admin.confirm import confirmation, is_confirmed
+from backoffice.sync.admin.filters import PeriodFilter
 from backoffice.sync.admin.labels import badge
 from backoffice.sync.dictionaries import label
 from backoffice.sync.models import Push
@@ -154,7 +155,7 @@ def _being_released(sessions: list[License]) -> set[int | None]:
 @admin.register(LicenseUsage)
 class LicenseUsageAdmin(ViewOnlyAdmin):
     list_display = ("at", "used", "total")
-    list_filter = (("at", RangeDateTimeFilter),)
+    list_filter = (("at", PeriodFilter),)
     ordering = ("-at", "-id")
 
 

@@ -27,6 +27,7 @@ from backoffice.sync.models import Exchange, ExchangeSubject, RemoteState
 log = logging.getLogger(__name__)
 
 IRECA = "ireca"
+TITLES = {IRECA: "iRECA"}  # how people know a remote
 MAX_SUBJECTS = 500
 BACKOFF_FIRST, BACKOFF_CAP = 1.0, 300.0  # seconds
 CONFIG_PROBE = 300.0  # seconds until a remote with wrong settings is tried again

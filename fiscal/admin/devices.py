@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
-from fiscal.admin.filters import ExactFilter, PeriodFilter, ReferenceFilter
+from backoffice.sync.admin.filters import ExactFilter, PeriodFilter, ReferenceFilter
 from fiscal.admin.grouped import BY_CODE, BY_COURIER, BY_DEVICE, GroupedAdmin
 from fiscal.admin.links import order_link
 from fiscal.models import CorrectionReceipt, DeviceError, RegistrarError, TerminalError

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backoffice.sync.admin.base import ViewOnlyAdmin
+from backoffice.sync.admin.filters import PeriodFilter
 from backoffice.sync.admin.labels import badge
-from fiscal.admin.filters import PeriodFilter
 from fiscal.admin.links import order_link
 from fiscal.models import Receipt
 from fiscal.qr import NoQr, qr_svg, qr_text

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
-from unfold.utils import parse_date_str
 
 from backoffice.sync import dictionaries
+from backoffice.sync.admin.filters import parse_day
 from orders import details
 from orders.models import DeliveryStatus, Line, PaymentStatus
 
@@ -105,8 +105,8 @@ class WindowFilter(RangeDateFilter):
     """Days of the window, both of them included."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        first = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_from") or "")
-        last = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_to") or "")
+        first = parse_day(self.used_parameters.get(f"{self.parameter_name}_from"))
+        last = parse_day(self.used_parameters.get(f"{self.parameter_name}_to"))
         if first:
             queryset = queryset.filter(**{f"{self.field_path}__gte": day_start(first)})
         if last:

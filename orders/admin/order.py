@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, RelatedDropdownFilter
 from unfold.views import ChangeList
 
+from backoffice.sync import dictionaries
 from backoffice.sync.admin.base import MirroredAdmin
-from orders import details, edits
+from orders import details, edits, timeline
 from orders.admin import labels, search
 from orders.admin.bulk import BulkActionsMixin
 from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, PaymentFilter, WindowFilter
@@ -165,6 +166,12 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
     @admin.display(description=gettext_lazy("delivery"), ordering="delivery_status")
     def delivery(self, order: Order) -> str:
         return labels.delivery_badge(order.delivery_status)
+
+    def history_value(self, name: str, value: Any) -> Any:
+        if name in timeline.CODES:
+            kind, known = timeline.CODES[name]
+            return dictionaries.label(kind, value, known)
+        return super().history_value(name, value)
 
     # the form
 

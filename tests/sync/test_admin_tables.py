@@ -206,6 +206,12 @@ def test_everyone_is_told_when_nothing_moves(admin_client: Browser, settings: An
     admin_client.post(f"/admin/sync/remotestate/{state.pk}/unblock-remote/")
     assert notices(admin_client) == []
 
+    soon = timezone.now() + timedelta(minutes=5)
+    RemoteState.objects.update(block="limit", reason="429: too often", blocked_until=soon)
+    assert "429: too often" in notices(admin_client)[0].text
+    admin_client.post(f"/admin/sync/remotestate/{state.pk}/unblock-remote/")
+    assert notices(admin_client) == []
+
     Worker.objects.filter(pk=worker.pk).update(beat_at=timezone.now() - timedelta(seconds=61))
     assert len(notices(admin_client)) == 1
     settings.IRECA_TOKEN = ""

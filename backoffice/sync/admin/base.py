@@ -21,12 +21,12 @@ from django.urls import path, reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync.admin.actions import SyncActionsMixin
 from backoffice.sync.admin.forms import RowForm, secret_formfield
+from backoffice.sync.admin.history import HistoryMixin
 from backoffice.sync.admin.labels import badge
 from backoffice.sync.admin.lists import BigTableMixin
 from backoffice.sync.admin.panel import SyncFieldsMixin, panel
@@ -75,18 +75,6 @@ def _keep_baseline(row: Any) -> None:
         )
 
 
-class HistoryMixin(SimpleHistoryAdmin):
-    """History to look at. Going back to an old row as a whole would undo what others did since: there is no button."""
-
-    def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True
-
-    def history_form_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method == "POST":
-            return HttpResponseNotAllowed(["GET"])
-        return super().history_form_view(request, *args, **kwargs)
-
-
 class EditableAdmin(HistoryMixin, ReferencesMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
     """An admin whose form never overwrites what somebody else changed meanwhile; its model has a history."""
 
@@ -133,6 +121,13 @@ class MirroredAdmin(SyncFieldsMixin, SyncActionsMixin, EditableAdmin):
 
     # the list
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Without rows known by their id only where one chooses: there is nothing to recognise them by."""
+        queryset = super().get_queryset(request)
+        match = request.resolver_match
+        is_choice = match is not None and match.view_name == "admin:autocomplete"
+        return queryset.exclude(remote_data={}) if is_choice else queryset
+
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         columns = list(super().get_list_display(request))
         return columns if "sync_badge" in columns else [*columns, "sync_badge"]
@@ -144,6 +139,10 @@ class MirroredAdmin(SyncFieldsMixin, SyncActionsMixin, EditableAdmin):
     @admin.display(description=gettext_lazy("Sync"), ordering="sync_state")
     def sync_badge(self, obj: Any) -> str:
         """The state as a coloured label; the refusal's text is its title."""
+        # A list that leaves out what the remote knows would read it row by row.
+        is_loaded = "remote_data" not in obj.get_deferred_fields()
+        if is_loaded and obj.remote_data == {} and obj.sync_state == SyncState.CLEAN:
+            return badge(_("Known by its id only"), "warning", _("iRECA has not told yet what it is."))
         return badge(obj.get_sync_state_display(), LABELS.get(obj.sync_state, ""), Truncator(obj.sync_error).chars(300))
 
     # permissions

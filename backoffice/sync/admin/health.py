@@ -33,7 +33,6 @@ from backoffice.sync.refresh import unavailable
 from backoffice.sync.titles import entity_title
 
 VIEW = "sync.view_push"
-NAMES = {connection.IRECA: "iRECA"}
 
 
 @require_safe
@@ -91,7 +90,7 @@ def _remote(remote: figures.Remote) -> dict[str, Any]:
         label, why = badge(_("Works"), "success"), ""
     return {
         "remote": remote,
-        "title": NAMES.get(remote.name, remote.name),
+        "title": connection.TITLES.get(remote.name, remote.name),
         "badge": label,
         "why": why,
         "pause_url": _button("pause", remote=remote.name),
@@ -188,11 +187,11 @@ def _set_paused(request: HttpRequest, remote: str, paused: bool, text: str) -> N
 def _note(request: HttpRequest, state: RemoteState, text: str) -> None:
     assert request.user.pk is not None  # nobody else has a right
     LogEntry.objects.log_actions(request.user.pk, [state], CHANGE, text, single_object=True)
-    messages.success(request, f"{NAMES.get(state.pk, state.pk)}: {text}")
+    messages.success(request, f"{connection.TITLES.get(state.pk, state.pk)}: {text}")
 
 
 def _ask_pause(request: HttpRequest) -> tuple[str, str]:
-    name = NAMES.get(_named_remote(request), _named_remote(request))
+    name = connection.TITLES.get(_named_remote(request), _named_remote(request))
     question = _("Nothing is sent to %(name)s and nothing is read from it until somebody resumes it. Changes are kept.")
     return _("Pause the exchange"), question % {"name": name}
 

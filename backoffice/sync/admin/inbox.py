@@ -9,10 +9,10 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from backoffice.sync import callbacks
 from backoffice.sync.admin.base import ViewOnlyAdmin
+from backoffice.sync.admin.filters import PeriodFilter
 from backoffice.sync.admin.labels import badge, block, pretty_body, short
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Callback, Exchange, ExchangeSubject
@@ -26,7 +26,7 @@ KINDS: dict[str, str] = {Callback.State.NEW: "info", Callback.State.DONE: "succe
 @admin.register(Callback)
 class CallbackAdmin(ViewOnlyAdmin):
     list_display = ("received_at", "kind_text", "state_badge", "attempts", "outcome")
-    list_filter = ("state", ("received_at", RangeDateTimeFilter))
+    list_filter = ("state", ("received_at", PeriodFilter))
     ordering = ("-id",)
     actions = ("process_again",)
     fields = (
@@ -119,7 +119,7 @@ def _subjects(term: str) -> list[str]:
 @admin.register(Exchange)
 class ExchangeAdmin(ViewOnlyAdmin):
     list_display = ("started_at", "remote", "method", "path_text", "status_badge", "duration_ms", "trouble")
-    list_filter = (StatusFilter, "method", ("started_at", RangeDateTimeFilter))
+    list_filter = (StatusFilter, "method", ("started_at", PeriodFilter))
     ordering = ("-id",)
     search_fields = ("path",)
     search_help_text = gettext_lazy(

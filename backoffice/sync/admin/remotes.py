@@ -53,7 +53,7 @@ class RemoteStateAdmin(ViewOnlyAdmin):
         if state is None or command not in texts:
             raise Http404
         if command == "unblock":
-            connection.unblock(state.pk)
+            connection.unblock(state.pk, impatiently=True)
         else:
             RemoteState.objects.filter(pk=state.pk).update(paused=command == "pause")
         self.log_change(request, state, texts[command])

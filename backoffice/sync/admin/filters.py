@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
@@ -53,17 +53,20 @@ class PeriodFilter(RangeDateTimeFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         for side, lookup, edge in (("from", "gte", time.min), ("to", "lte", time.max)):
-            day, clock = (self.used_parameters.get(f"{self.parameter_name}_{side}_{part}", "") for part in (0, 1))
-            if day:
-                queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": _moment(day, clock, edge)})
+            day, clock = (self.used_parameters.get(f"{self.parameter_name}_{side}_{part}") for part in (0, 1))
+            if (found := parse_day(day)) is not None:
+                moment = make_aware(datetime.combine(found, _parse(forms.TimeField, clock) or edge))
+                queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": moment})
         return queryset
 
 
-def _moment(day: str, clock: str, edge: time) -> datetime:
-    """A local date, and a local time or else `edge`, as the reader's language writes them."""
+def parse_day(text: str | None) -> date | None:
+    """A date as the reader's language writes it, None where there is none; for filters."""
+    return _parse(forms.DateField, text)
+
+
+def _parse(field: type[forms.Field], text: str | None) -> Any:
     try:
-        return make_aware(
-            datetime.combine(forms.DateField().clean(day), forms.TimeField(required=False).clean(clock) or edge)
-        )
+        return field(required=False).clean(text)
     except ValidationError as error:
         raise IncorrectLookupParameters from error
