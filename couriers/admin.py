@@ -99,7 +99,7 @@ class LicenseAdmin(ViewOnlyAdmin):
         usage = LicenseUsage.objects.order_by("-at").first()
         return super().changelist_view(request, {"usage": usage, **(extra_context or {})})
 
-    @admin.display(description=gettext_lazy("licence"), ordering="is_open")
+    @admin.display(description=gettext_lazy("state"), ordering="is_open")
     def state_badge(self, session: License) -> str:
         return badge(_("In use"), "success") if session.is_open else badge(_("Free"))
 
