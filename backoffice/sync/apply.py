@@ -70,6 +70,7 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
             return result
         # Rows that wait to be pushed are built whole to be merged; the others just take what is new.
         pending = _pending_rows(mirror, [row for key, row in existing.items() if key in news])
+        unanswered = _unanswered(mirror, list(pending))
 
         keys = Keys()
         for obj in news.values():
@@ -87,7 +88,9 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
             row = existing.get(ireca_id)
             is_new = row is None
             row = mirror.model(ireca_id=ireca_id) if row is None else pending.get(row.pk, row)
-            merge = _merge(mirror, row, theirs, is_dirty=row.pk in pending)
+            merge = (
+                _merge(mirror, row, theirs, unanswered.get(row.pk)) if row.pk in pending else _all_of(mirror, theirs)
+            )
             before = None if is_new else _columns_of(mirror, row, merge.take)
             for attr in merge.take:
                 mirror.by_attr[attr].write(row, getattr(theirs, attr), keys)
@@ -151,10 +154,31 @@ def _pending_rows(mirror: Mirror, rows: list[Any]) -> dict[int, Any]:
     return {row.pk: row for row in mirror.queryset().filter(pk__in=ids)} if ids else {}
 
 
-def _merge(mirror: Mirror, row: Any, theirs: Any, *, is_dirty: bool) -> Merge:
-    if not is_dirty:
-        return Merge(take={spec.attr for spec in mirror.fields if getattr(theirs, spec.attr) is not UNSET})
-    return three_way(mirror, mirror.base(row), mirror.build(row), theirs)
+def _unanswered(mirror: Mirror, ids: list[int]) -> dict[int, Any]:
+    """What was sent of these rows without an answer that we know of, by our key. It is looked at once."""
+    pushes = Push.objects.filter(
+        remote=mirror.remote, entity=mirror.entity, action=Push.Action.SAVE, object_id__in=ids, payload__isnull=False
+    ).filter(state__in=Push.OPEN)
+    sent = {push.object_id: push.payload for push in pushes}
+    # What is in the air at this moment may still arrive after this look.
+    pushes.filter(lease_owner="").update(payload=None)
+    return {pk: contract.decode(mirror.struct, payload) for pk, payload in sent.items() if pk is not None}
+
+
+def _all_of(mirror: Mirror, theirs: Any) -> Merge:
+    return Merge(take={spec.attr for spec in mirror.fields if getattr(theirs, spec.attr) is not UNSET})
+
+
+def _merge(mirror: Mirror, row: Any, theirs: Any, sent: Any | None) -> Merge:
+    base = mirror.base(row)
+    if sent is not None:
+        # Where the remote has what we sent, it agreed to it, though its answer was lost: that is the base.
+        base = mirror.struct() if base is None else base
+        for attr in mirror.by_attr:
+            said, there = getattr(sent, attr), mirror.said(theirs, attr)
+            if said is not UNSET and there is not UNSET and not adds(there, said) and not adds(said, there):
+                setattr(base, attr, there)
+    return three_way(mirror, base, mirror.build(row), theirs)
 
 
 def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, is_dirty: bool) -> None:

@@ -162,7 +162,7 @@ class Batch:
         items = [item for item in request.items if item.push.pk in held]
         if not items:
             return
-        self._about_to_send(items, creates=request.creates)
+        self._about_to_send(request, items)
         try:
             request.send(items)
         except contract.ContractError as error:
@@ -345,12 +345,13 @@ class Batch:
             _lock(self._rows([push.object_id]).only("pk"))
             yield
 
-    def _about_to_send(self, items: Sequence[Outgoing], *, creates: bool) -> None:
-        """Note, before anything leaves, that it may have left; of a creation, also what it said, to know it again."""
+    def _about_to_send(self, request: Request, items: Sequence[Outgoing]) -> None:
+        """Note, before anything leaves, that it may have left and what it says: an answer may be lost, and then what we
+        find there is known for our own.
+        """
         ids = [item.push.pk for item in items]
         Push.objects.filter(pk__in=ids, lease_owner=self.holder).update(attempts=models.F("attempts") + 1)
-        if creates:
-            write_payloads({item.push.pk: self.mirror.state(item.ours) for item in items})
+        write_payloads({item.push.pk: self._agreed(request, item) for item in items})
 
     def _renew(self, items: Sequence[Outgoing]) -> set[int]:
         return self._renew_ids([item.push.pk for item in items])

@@ -14,10 +14,8 @@ from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync.apply import apply
 from backoffice.sync.enqueue import chunks
-from backoffice.sync.merge import adds
 from backoffice.sync.mirror import Mirror, Outgoing
 from backoffice.sync.outbox import Outage, stop_at_outage
-from backoffice.sync.states import write_states
 
 SINGLY = 5  # up to so many objects are read by their id
 LIST_FACTOR = 200  # reading so many objects in a list takes about as long as reading one by its id
@@ -45,34 +43,17 @@ def reread(
             errors[item.push.pk] = str(error)
             continue
         if theirs is not None:
-            _merge(mirror, [(item, theirs)])
+            apply(mirror, [theirs])
     return errors
 
 
 def _read_list(
     mirror: Mirror, client: Any, items: Sequence[Outgoing], renew: Callable[[Sequence[Outgoing]], Any]
 ) -> None:
-    ours = {item.row.ireca_id: item for item in items}
+    ours = {item.row.ireca_id for item in items}
     try:
         for batch in chunks(theirs for theirs in mirror.list(client) if mirror.ireca_id(theirs) in ours):
             renew(items)
-            _merge(mirror, [(ours[mirror.ireca_id(theirs)], theirs) for theirs in batch])
+            apply(mirror, batch)
     except RemoteError as error:
         raise Outage(error) from error
-
-
-def _merge(mirror: Mirror, pairs: Sequence[tuple[Outgoing, Any]]) -> None:
-    """What we sent ourselves before an answer was lost is agreed on; the rest is merged like any state."""
-    sent = {
-        item.row.pk: item.push.payload
-        for item, theirs in pairs
-        if item.base is None and item.push.payload and _is_what_we_sent(mirror, item, theirs)
-    }
-    if sent:
-        write_states(mirror.model, sent)
-    apply(mirror, [theirs for _item, theirs in pairs])
-
-
-def _is_what_we_sent(mirror: Mirror, item: Outgoing, theirs: Any) -> bool:
-    sent = contract.decode(mirror.struct, {**item.push.payload, **mirror.identify(item.row.ireca_id)})
-    return not any(adds(getattr(sent, attr), mirror.said(theirs, attr)) for attr in mirror.sendable())

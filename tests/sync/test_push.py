@@ -337,3 +337,21 @@ def test_many_edits_do_not_put_back_what_ireca_changed(ireca: Sandbox) -> None:
     assert found is not None
     assert (found["phone"], found["deliveryStatusId"], found["description"]) == ("+79990000000", 7, "Позвонить")
     assert Order.objects.get(pk=taken.pk).delivery_status == 7
+
+
+def test_our_own_lost_write_is_no_conflict_with_our_next_edit(ireca: Sandbox) -> None:
+    """iRECA took the first edit, its answer was lost; the second edit must find the first for our own."""
+    order = Order.objects.get(ireca_id="209900")
+    order.description = "first"
+    order.save()
+    ireca.faults.set("reset_after", times=1, method="PUT")
+    drain()
+    assert ireca.order("209900")["description"] == "first"
+    order = Order.objects.get(ireca_id="209900")
+    order.description = "second"
+    order.save()
+    worker.start()
+    drain()
+    order.refresh_from_db()
+    assert (order.sync_state, order.description) == ("clean", "second")
+    assert ireca.order("209900")["description"] == "second"
