@@ -12,6 +12,8 @@ DEV_STAMP := $(VENV)/.installed-dev
 CODE := manage.py backoffice catalog couriers fiscal orders tests $(wildcard benchmarks/*.py)
 TEMPLATES = $(shell find templates -name '*.html')
 WORKERS ?= 2
+# What touches no database, or only asks it whether it is there: once is enough.
+NO_DATABASE := remotes test_supervise.py test_translations.py test_house.py test_secrets.py
 
 # The first Python on the PATH that is new enough and works; the plain name goes first.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -62,7 +64,7 @@ test-sqlite: $(DEV_STAMP) ## Tests on SQLite
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-postgres: $(DEV_STAMP) ## Tests on PostgreSQL, which comes as a wheel
-	$(BIN)/python -m pytest -n $(WORKERS) -p tests.postgres
+	$(BIN)/python -m pytest -n $(WORKERS) -p tests.postgres $(addprefix --ignore=tests/,$(NO_DATABASE))
 
 format: $(DEV_STAMP) ## Format code and templates
 	$(BIN)/ruff check --fix-only $(CODE)

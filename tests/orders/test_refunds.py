@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.utils import translation
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import lease, outbox, worker
@@ -210,6 +211,7 @@ def test_two_submissions_at_once_make_one_return(same: bool) -> None:
     def submit(form: Wanted) -> None:
         try:
             barrier.wait(10)
+            translation.activate("en")  # a new thread has the default language
             outcomes.append(refunds.make(row.pk, form).number)
         except NotReturnable as error:
             outcomes.append(str(error))
