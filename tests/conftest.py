@@ -54,6 +54,7 @@ def child_environment(transactional_db: None) -> Callable[[], dict[str, str]]:
 
     return environment
 
+
 # What is read by dozens of single requests, and matters to few tests: those ask for it themselves.
 ASKED_ONE_BY_ONE = ("permissions", "journal", "locations", "orderReceipts")
 
