@@ -18,6 +18,7 @@ from couriers.mirror import release
 from couriers.models import Courier, License, LicenseUsage
 from orders import details
 from orders.models import Order
+from tests.conftest import ASKED_ONE_BY_ONE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "callback-secret"
@@ -144,7 +145,8 @@ def test_a_pull_twice_changes_nothing(ireca: Sandbox) -> None:
     from backoffice.sync import connection
 
     client = connection.client()
-    pull.run(pull.request("permissions"), client, lease.owner())
+    for name in ASKED_ONE_BY_ONE:
+        pull.run(pull.request(name), client, lease.owner())
     for reader in pull.readers():
         done = pull.run(pull.request(reader.name), client, lease.owner())
         assert (done.state, done.created_count, done.conflict_count) == (Pull.State.DONE, 0, 0), reader.name

@@ -55,6 +55,7 @@ def printed(*arguments: str) -> tuple[str, str]:
 
 
 def test_after_a_pull_nothing_differs(ireca: Sandbox) -> None:
+    call_command("pull", "permissions", stdout=StringIO())
     text, failure = printed()
     assert failure == "", text
     assert "orders: 3 compared, 0 only there, 0 only here, 0 differ" in text
