@@ -51,6 +51,12 @@ def of_order(order: Order) -> Iterator[Problem]:
     for name in ("to_city", "to_street", "to_home"):
         if not getattr(order, name):
             yield Problem(name, _("Without it the courier does not know where to go."))
+    pickup = ("from_city", "from_street", "from_home")
+    if any(getattr(order, name) for name in (*pickup, "from_postindex", "from_apartment")):
+        # iRECA takes such an address whole or not at all (seed 002:97-99).
+        for name in pickup:
+            if not getattr(order, name):
+                yield Problem(name, _("An address needs a city, a street and a house."), pickup)
     if order.delivery_status == DeliveryStatus.CANCELLED and order.return_reason_id is None:
         yield Problem("return_reason", _("A cancelled order needs a reason."), ("return_reason", "delivery_status"))
     yield from _person(order, "client_inn")

@@ -297,3 +297,10 @@ def test_saving_one_line_of_100_costs_as_much_as_one_of_10(
         return lambda: save(dispatcher, row, {**change_form(dispatcher, row), "lines-5-count": next(counts)}) and None
 
     assert len(queries(edit(few))) == len(queries(edit(many)))
+
+
+def test_a_pickup_address_is_whole_or_not_at_all(dispatcher: Browser) -> None:
+    row = builders.order(1)
+    data = change_form(dispatcher, row) | {"from_city": "Москва"}
+    refused = dispatcher.post(change_url(row), data)
+    assert set(errors(refused)) == {"from_street", "from_home"}
