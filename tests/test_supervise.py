@@ -19,23 +19,27 @@ from backoffice.supervise import Demo, Failure, Supervisor, prepare, read_env_fi
 REAL_REMOTE = "https://ireca.example.com/api/v1"
 
 
+def free_pair(first: int) -> int:
+    """A port that is free, and whose next one is; below those that the system hands out to other tests meanwhile."""
+    for number in range(first + os.getpid() % 5000, first + 10_000):
+        try:
+            for neighbour in (number, number + 1):
+                socket.create_server(("127.0.0.1", neighbour)).close()
+        except OSError:
+            continue
+        return number
+    raise AssertionError("no free ports")
+
+
 @pytest.fixture
 def port() -> int:
-    """A port that is free, and whose next one is free as well."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            number = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", number + 1))
-            except OSError:
-                continue
-            return number
+    return free_pair(11_000)
 
 
 @pytest.fixture
 def listener() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    """A taken port whose lower neighbour is free."""
+    with socket.create_server(("127.0.0.1", free_pair(21_000) + 1)) as server:
         yield int(server.getsockname()[1])
 
 
@@ -98,9 +102,11 @@ def test_a_taken_port_is_said_to_be_taken(tmp_path: Path, listener: int) -> None
 # A supervisor whose only child ignores TERM and has a child of its own, as stubborn as a process can be.
 STUBBORN = """
     import os, sys
+    import signal
     from pathlib import Path
     from backoffice import supervise
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it, and we would too
     supervise.GRACE = 0.5
     demo = supervise.Demo(8000, Path(), {}, None)
     supervisor = supervise.Supervisor(demo, os.environ)
