@@ -366,6 +366,7 @@ class Session:
         try:
             self.observer(exchange)
         except Exception:
+            # The exchange took place: a log that cannot be written must not turn its answer into a failure.
             logger.exception("The observer of %s failed", self.remote)
 
     def _logged(self, body: bytes) -> str:

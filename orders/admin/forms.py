@@ -26,8 +26,8 @@ class CheckedForm(RowForm):
     """Refuses the problems of `problems` that the person made; shows the others as `flags`."""
 
     def problems(self) -> Iterator[checks.Problem]:
-        """What is wrong with the instance as it is now."""
-        raise NotImplementedError
+        """What is wrong with the instance as it is now. Each form has its own checks."""
+        raise NotImplementedError(type(self).__name__)
 
     def flags(self) -> list[str]:
         """The problems that are there already, for the top of the page."""

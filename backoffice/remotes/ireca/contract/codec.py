@@ -121,7 +121,8 @@ def plan_of(cls: type[Entity]) -> Plan:
         fields[name] = found
         aliases.extend((alias, name, found.kind.read) for alias in also)
     by_wire = {field.wire: (name, field.kind.read) for name, field in fields.items()}
-    return Plan(fields, by_wire, tuple(aliases), cls.settle.__func__ is not Entity.settle.__func__)  # type: ignore[attr-defined]
+    settles = cls.settle.__func__ is not Entity.settle.__func__  # type: ignore[attr-defined]  # classmethods have one
+    return Plan(fields, by_wire, tuple(aliases), settles)
 
 
 def _field(name: str, hint: Any) -> tuple[Field, tuple[str, ...]]:
