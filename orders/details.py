@@ -21,6 +21,7 @@ from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync import pull
 from backoffice.sync.apply import Applied
+from backoffice.sync.changes import touch
 from backoffice.sync.connection import is_outage, worked
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Keys
@@ -192,7 +193,9 @@ def keep_receipts(order: Order, kind: str, receipts: Sequence[contract.Receipt])
         ],
         ignore_conflicts=True,
     )
-    return order.receipts.count() - before
+    if fresh := order.receipts.count() - before:
+        touch(Order, [order.pk])
+    return fresh
 
 
 TEXTS = ("serial_number", "shift_number", "fn", "fd_number", "receipt_number", "fiscal_sign")

@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.sync import enqueue
+from backoffice.sync.changes import rows_changed
 from backoffice.sync.merge import Merge, adds, three_way
 from backoffice.sync.mirror import Field, Keys, Mirror, Owner, Parts
 from backoffice.sync.mirrored import SyncState
@@ -41,7 +42,7 @@ class Applied:
         return self
 
 
-SYNC_COLUMNS = ["remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict"]
+SYNC_COLUMNS = ["remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict", "updated_at"]
 
 
 def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
@@ -105,6 +106,7 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         _keep_history(mirror, changed)
         _write_parts(mirror, [(row, latest[row.ireca_id], taken_of[id(row)]) for row in created + updated], keys)
         mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated})
+        rows_changed.send(mirror.model, ids=[row.pk for row in created + updated])
     result.created, result.updated, result.rows = len(created), len(updated), created + updated
     return result
 
@@ -193,7 +195,7 @@ def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, 
         agreed.pop(name, None)
         if name in old:
             agreed[name] = old[name]
-    row.remote_data, row.synced_at = agreed, now
+    row.remote_data, row.synced_at, row.updated_at = agreed, now, now
     row.sync_conflict = {mirror.wire(attr): said[mirror.wire(attr)] for attr in sorted(merge.conflicts)}
     if merge.conflicts:
         row.sync_state = SyncState.CONFLICT

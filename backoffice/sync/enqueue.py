@@ -15,8 +15,11 @@ from itertools import islice
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models import Case, F, Value, When
 from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
+
+from backoffice.sync.changes import rows_changed
 
 _tracking: ContextVar[bool] = ContextVar("tracking", default=True)
 
@@ -56,10 +59,10 @@ def changed(model: type[models.Model], ids: Collection[int]) -> None:
         return
     with transaction.atomic():
         _open(mirror, [(pk, "") for pk in sorted(ids)], "save")
+        state = Case(When(sync_state=SyncState.CONFLICT, then=F("sync_state")), default=Value(SyncState.PENDING))
         for batch in chunks(sorted(ids)):
-            model._base_manager.filter(pk__in=batch).exclude(
-                sync_state__in=(SyncState.PENDING, SyncState.CONFLICT)
-            ).update(sync_state=SyncState.PENDING)
+            model._base_manager.filter(pk__in=batch).update(sync_state=state, updated_at=timezone.now())
+        rows_changed.send(model, ids=ids)
 
 
 def deleted(model: type[models.Model], rows: Collection[tuple[int, str, bool]]) -> None:

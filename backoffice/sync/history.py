@@ -7,7 +7,7 @@ from typing import Any
 
 from simple_history.models import HistoricalRecords
 
-BOOKKEEPING = ["remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict"]
+BOOKKEEPING = ["remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict", "updated_at"]
 
 
 def records(*also_excluded: str, **kwargs: Any) -> HistoricalRecords:

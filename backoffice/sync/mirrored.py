@@ -11,12 +11,15 @@ from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from django.db import NotSupportedError, models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import enqueue
 from backoffice.sync.history import actor
 
-LOCAL_FIELDS = frozenset({"ireca_id", "remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict"})
+LOCAL_FIELDS = frozenset(
+    {"ireca_id", "remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict", "updated_at"}
+)
 
 
 class TrackedQuerySet(models.QuerySet):
@@ -162,6 +165,8 @@ class Mirrored(Tracked):
     )
     sync_error = models.TextField(_("what iRECA answered"), blank=True, editable=False)
     sync_conflict = models.JSONField(_("conflict"), default=dict, blank=True, editable=False)
+    # Not auto_now: bulk paths and the remote's own changes count too. `changes.py` keeps it.
+    updated_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
 
     class Meta:
         abstract = True

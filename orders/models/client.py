@@ -45,7 +45,11 @@ class Client(Mirrored):
         verbose_name = _("client")
         verbose_name_plural = _("clients")
         ordering = ["lastname", "firstname", "id"]
-        indexes = [models.Index(fields=["lastname", "firstname", "id"], name="client_name")]
+        indexes = [
+            models.Index(fields=["lastname", "firstname", "id"], name="client_name"),
+            models.Index(fields=["source", "id"], name="client_of_source"),
+            models.Index(fields=["source", "updated_at", "id"], name="client_changed"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["source", "external_id"], name="client_external", condition=~models.Q(external_id="")

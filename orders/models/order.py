@@ -143,6 +143,8 @@ class Order(Mirrored):
             models.Index(fields=["delivery_status", "-delivery_time_from", "-id"], name="order_delivery"),
             models.Index(fields=["courier", "-delivery_time_from", "-id"], name="order_courier"),
             models.Index(fields=["status", "-delivery_time_from", "-id"], name="order_payment"),
+            models.Index(fields=["source", "id"], name="order_of_source"),
+            models.Index(fields=["source", "updated_at", "id"], name="order_changed"),
             models.Index(
                 fields=["details_due_at"], name="order_details", condition=models.Q(details_due_at__isnull=False)
             ),
