@@ -4,6 +4,7 @@
 seed are named T01-T73 where they are handled, line numbers are the seed's.
 """
 
+from .answers import Told, form_of
 from .catalogue import Good, GoodStock, Specificity, Supplier, Warehouse
 from .codec import (
     BadRow,
@@ -90,6 +91,7 @@ __all__ = [
     "Supplier",
     "Tax",
     "TerminalError",
+    "Told",
     "Warehouse",
     "bad_row",
     "decode",
@@ -98,5 +100,6 @@ __all__ = [
     "dump",
     "encode",
     "equal",
+    "form_of",
     "unknown_keys",
 ]

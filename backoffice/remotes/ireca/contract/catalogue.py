@@ -15,6 +15,7 @@ class GoodStock(Entity, kw_only=True):
 
     wire_id = "warehouse_id"
     writes = dict.fromkeys(("create", "update", "replace"), "warehouse_id count")
+    answers = dict.fromkeys(("get", "list"), "warehouse_id count")
 
 
 _GOOD_WRITES = (
@@ -48,6 +49,11 @@ class Good(Entity, kw_only=True):
 
     wire_id = "good_id"
     writes = {"create": _GOOD_WRITES, **dict.fromkeys(("update", "replace"), f"{_GOOD_WRITES} is_active")}
+    answers = dict.fromkeys(
+        ("get", "list"),
+        "parent_id:number good_id article tax_id calc_id title unit weight multiplicity price description image_url"
+        " image_big_url is_active warehouses",
+    )
 
 
 class Specificity(Entity, kw_only=True):
@@ -67,6 +73,10 @@ class Specificity(Entity, kw_only=True):
     writes = dict.fromkeys(
         ("create", "update", "replace"),
         "specificity_id! parent_id* title! value price! image_url image_big_url article",
+    )
+    answers = dict.fromkeys(
+        ("get", "list"),
+        "parent_id:number specificity_id title value price image_url image_big_url is_active article",
     )
 
 
@@ -91,6 +101,11 @@ class Warehouse(Located, kw_only=True):
         ("create", "update", "replace"),
         "warehouse_id! title! firstname lastname phone city street house apartment latitude longitude description",
     )
+    answers = dict.fromkeys(
+        ("get", "list"),
+        "warehouse_id title firstname lastname phone city street house apartment latitude longitude description"
+        " updated_at is_active",
+    )
 
 
 class Supplier(Entity, kw_only=True):
@@ -106,3 +121,4 @@ class Supplier(Entity, kw_only=True):
 
     wire_id = "supplier_id"
     writes = dict.fromkeys(("create", "update", "replace"), "supplier_id! title! tax_id inn phone address description")
+    answers = dict.fromkeys(("get", "list"), "supplier_id title tax_id inn phone address description")

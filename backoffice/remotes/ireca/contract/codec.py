@@ -49,11 +49,14 @@ class Entity(msgspec.Struct, kw_only=True):
 
     `wire_id` is the attribute that holds its id on the wire. `writes` lists for each operation the attributes that
     the seed documents for it, in its order: "name!" must be given, "name*" must be given and may be null, a bare
-    name may be left out.
+    name may be left out. `answers` lists for each form in which iRECA tells the entity ("get", "list", "callback") its
+    attributes in the order of the seed's example; a spelling that is not the kind's own follows a colon (see
+    `answers.py`).
     """
 
     wire_id: ClassVar[str] = ""
     writes: ClassVar[Mapping[str, str]] = {}
+    answers: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def settle(cls, values: dict[str, Any], raw: Mapping[str, Any]) -> None:

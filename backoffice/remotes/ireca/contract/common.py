@@ -10,6 +10,9 @@ from msgspec import UNSET
 from .codec import Entity
 from .kinds import Coordinate, FlagBool, Text
 
+FORMS = ("get", "list", "callback")
+"""The forms in which iRECA tells an entity: one by its id, a list, the body of a callback."""
+
 
 class Located(Entity, kw_only=True):
     """An entity with coordinates in degrees. T20: the seed's labels are swapped, its attribute names are right."""
@@ -46,6 +49,7 @@ class Address(Located, kw_only=True):
         ("create", "refund", "update", "replace"),
         "postindex city! street! home! apartment latitude longitude is_use_google_geo!",
     )
+    answers = dict.fromkeys(FORMS, "postindex city street home apartment latitude longitude")
 
     @property
     def line(self) -> str:
@@ -70,6 +74,8 @@ class ClientAddress(Address, kw_only=True):
     """addressEntity of a client: four attributes are documented on write (2134-2137), seven come back (T58)."""
 
     writes = dict.fromkeys(("create", "update", "replace"), "city street home apartment")
+    # T58: seven for one client (2175-2183), four in the list (2203-2208)
+    answers = {"get": Address.answers["get"], "list": "city street home apartment"}
 
     def spell(self, operation: str) -> Self | None:
         """As it is: nothing is required of a client's address."""

@@ -19,6 +19,7 @@ class ReturnReason(Entity, kw_only=True):
 
     wire_id = "reason_id"
     writes = {**dict.fromkeys(("create", "replace"), "reason_id! title!"), "update": "title!"}
+    answers = dict.fromkeys(("get", "list"), "reason_id title type")
 
 
 class PaymentType(Entity, kw_only=True):
@@ -35,6 +36,7 @@ class PaymentType(Entity, kw_only=True):
         **dict.fromkeys(("create", "replace"), "payment_type_id! close_type_id! title!"),
         "update": "close_type_id! title!",
     }
+    answers = dict.fromkeys(("get", "list"), "payment_type_id title close_type_id updated_at")
 
 
 class Tax(Entity, kw_only=True):
@@ -46,6 +48,7 @@ class Tax(Entity, kw_only=True):
 
     wire_id = "tax_id"
     writes = {**dict.fromkeys(("create", "replace"), "tax_id! title"), "update": "title"}
+    answers = dict.fromkeys(("get", "list"), "tax_id title")
 
 
 DICTIONARIES = (

@@ -18,6 +18,10 @@ class Receipt(Entity, kw_only=True):
     fiscal_sign: Text = UNSET
     date_time_receipt: Moment = UNSET
 
+    answers = {
+        "list": "order_id:number serial_number shift_number fn fd_number receipt_number fiscal_sign date_time_receipt"
+    }
+
 
 class CorrectionReceipt(Entity, kw_only=True):
     """A correction receipt (1253-1258); `amount` in roubles."""
@@ -29,6 +33,7 @@ class CorrectionReceipt(Entity, kw_only=True):
     command_executed_at: Moment = UNSET
 
     wire_id = "correction_receipt_id"
+    answers = {"list": "correction_receipt_id:number courier_id serial_number amount:fixed command_executed_at"}
 
 
 class AtolCompany(Entity, kw_only=True):
@@ -68,6 +73,8 @@ class Pechka54Settings(Entity, kw_only=True):
 
     url: Text = UNSET
 
+    answers = {"get": "url"}
+
 
 class TerminalError(Entity, kw_only=True):
     """An error of a bank terminal (2460-2470). T62: `terminal_log_id` is the log row's id, no receipt's."""
@@ -84,6 +91,10 @@ class TerminalError(Entity, kw_only=True):
     transaction_created_at: Moment = UNSET
 
     wire_id = "terminal_log_id"
+    answers = {
+        "list": "terminal_log_id:number courier_id error_code error_text card_number payment_system serial_number"
+        " amount:fixed order_id transaction_created_at"
+    }
 
 
 class RegistrarError(Entity, kw_only=True):
@@ -99,3 +110,6 @@ class RegistrarError(Entity, kw_only=True):
     command_executed_at: Moment = UNSET
 
     wire_id = "fr_id"
+    answers = {
+        "list": "fr_id:number courier_id error_code error_text serial_number amount:fixed order_id command_executed_at"
+    }

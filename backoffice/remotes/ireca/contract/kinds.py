@@ -372,7 +372,9 @@ LineUnit = Annotated[str | UnsetType, Kind("text", read_text, _write_line_unit, 
 Secret = Annotated[str | UnsetType, Kind("text", _read_secret, read_text, _same, secret=True)]
 Money = Annotated[Decimal | UnsetType | None, _MONEY]
 Quantity = Annotated[Decimal | UnsetType | None, Kind("quantity", read_decimal, _write_quantity, _dump_decimal)]
-QuantityText = Annotated[Decimal | UnsetType | None, Kind("quantity", read_decimal, _write_decimal_text, _dump_decimal)]
+QuantityText = Annotated[
+    Decimal | UnsetType | None, Kind("quantity_text", read_decimal, _write_decimal_text, _dump_decimal)
+]
 Code = Annotated[int | str | UnsetType | None, _CODE]
 Flag = Annotated[bool | UnsetType | None, Kind("flag", read_flag, _write_flag, _same)]
 FlagBool = Annotated[bool | UnsetType | None, Kind("flag", read_flag, _write_flag_bool, _same)]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, UnsetType
 
 from .codec import Entity, decode
-from .common import Address, Located
+from .common import FORMS, Address, Located
 from .kinds import (
     Bag,
     Code,
@@ -40,6 +40,7 @@ class OrderClient(Entity, kw_only=True):
         **dict.fromkeys(("create", "update", "replace"), "firstname lastname email"),
         "refund": "firstname lastname",
     }
+    answers = dict.fromkeys(FORMS, "firstname lastname inn email")
 
 
 class LineWarehouse(Located, kw_only=True):
@@ -62,6 +63,11 @@ class LineWarehouse(Located, kw_only=True):
 
     wire_id = "warehouse_id"
     writes = dict.fromkeys(_EVERY_WRITE, "warehouse_id! count!")
+    answers = dict.fromkeys(
+        FORMS,
+        "warehouse_id count took_count title firstname lastname phone city street house apartment latitude longitude"
+        " description updated_at is_active",
+    )
 
 
 class LineSpecificity(Entity, kw_only=True):
@@ -80,6 +86,9 @@ class LineSpecificity(Entity, kw_only=True):
 
     wire_id = "specificity_id"
     writes = dict.fromkeys(_EVERY_WRITE, "specificity_id! price! count!")
+    answers = dict.fromkeys(
+        FORMS, "count parent_id:number specificity_id title value price image_url image_big_url is_active article"
+    )
 
 
 class CanceledItem(Entity, kw_only=True):
@@ -88,6 +97,8 @@ class CanceledItem(Entity, kw_only=True):
     return_reason_id: Ref = UNSET
     count: Quantity = UNSET
     created_at: Moment = UNSET
+
+    answers = dict.fromkeys(FORMS, "return_reason_id:number count created_at")
 
 
 class Line(Entity, kw_only=True):
@@ -131,6 +142,12 @@ class Line(Entity, kw_only=True):
         "good_id count! price! total! discount_total! tax_id position unit ved_code country_code"
         " custom_declaration_code mark_value mark_binary_value weight description warehouses specificities",
     )
+    answers = dict.fromkeys(
+        FORMS,
+        "return_reason_id:number count total discount_total position unit ved_code country_code custom_declaration_code"
+        " mark_value mark_binary_value specificities warehouses canceled_items parent_id:number good_id:number article"
+        " tax_id calc_id:text title weight:text multiplicity price description image_url image_big_url is_active",
+    )
 
 
 class Payment(Entity, kw_only=True):
@@ -147,6 +164,7 @@ class Payment(Entity, kw_only=True):
 
     wire_id = "payment_id"
     writes = {"refund": "payment_id payment_type_id price paid_in card_mask rrn card_auth"}
+    answers = dict.fromkeys(FORMS, "payment_id payment_type_id price paid_in card_mask rrn card_auth")
 
 
 class ReturnedPayment(Entity, kw_only=True):
@@ -157,6 +175,8 @@ class ReturnedPayment(Entity, kw_only=True):
     sum: Money = UNSET
     created_at: Moment = UNSET
 
+    answers = dict.fromkeys(FORMS, "payment_id:number payment_type_id sum created_at")
+
 
 class ReturnedGood(Entity, kw_only=True):
     """A good taken back (478-484); `sum` in roubles."""
@@ -166,6 +186,8 @@ class ReturnedGood(Entity, kw_only=True):
     count: Quantity = UNSET
     sum: Money = UNSET
     created_at: Moment = UNSET
+
+    answers = dict.fromkeys(FORMS, "good_id:number return_reason_id:number count sum created_at")
 
 
 class ReturnedOrder(Entity, kw_only=True):
@@ -178,6 +200,9 @@ class ReturnedOrder(Entity, kw_only=True):
     returned_goods: list[ReturnedGood] | UnsetType = UNSET
 
     wire_id = "returned_order_id"
+    answers = dict.fromkeys(
+        FORMS, "returned_order_id:number return_reason_id:number created_at returned_payments returned_goods"
+    )
 
 
 # The attribute lists of creation (76-147) hold for editing too: PUT and replace (868-1034) have examples only. Courier
@@ -186,6 +211,16 @@ _ORDER_WRITES = (
     "order_id! code_alias status_id! delivery_status_id! is_agreed return_reason_id courier_id* client_id supplier_id"
     " client payment_id! amount_to_pay! pre_payment_sum cash address_from_entity address_to_entity phone"
     " delivery_time_from! delivery_time_to! description goods"
+)
+
+# As in the three examples: 487-609, 744-866, 1054-1176. They differ in clientId alone, but for the {} of T18, which we
+# never say.
+_ORDER_ANSWER = (
+    "code_alias order_id:number status_id delivery_status_id receipt_status_id fr_receipt_status_id"
+    " return_reason_id:number courier_id:blank client_id{client} payment_id original_payment_id:number"
+    " fr_used_payment_id:number client amount_to_pay:fixed pre_payment_sum:fixed cash:given address_from"
+    " address_from_entity address_to address_to_entity phone delivery_time_from delivery_time_to description"
+    " supplier_id:number goods payments returned_order is_agreed is_refund is_returned is_edited"
 )
 
 
@@ -239,6 +274,11 @@ class Order(Entity, kw_only=True):
         "multiple_update": "status_id delivery_status_id return_reason_id courier_id address_to"
         " delivery_time_from delivery_time_to",
     }
+    answers = {
+        "get": _ORDER_ANSWER.format(client=""),
+        "list": _ORDER_ANSWER.format(client=":number"),
+        "callback": _ORDER_ANSWER.format(client=""),
+    }
 
     @classmethod
     def settle(cls, values: dict[str, Any], raw: Mapping[str, Any]) -> None:
@@ -287,6 +327,10 @@ class StatusChange(Located, kw_only=True):
     accuracy: Quantity = UNSET
     created_at: Moment = UNSET
 
+    answers = {
+        "list": "delivery_status_id return_reason_id:number longitude:number latitude:number accuracy created_at"
+    }
+
 
 class JournalEntry(Entity, kw_only=True):
     """A change of an order (1329-1440). T44: the items hold changed keys only, and are null on creation; T45: their
@@ -299,6 +343,8 @@ class JournalEntry(Entity, kw_only=True):
     before_item: Bag = UNSET
     after_item: Bag = UNSET
 
+    answers = {"list": "event source courier_id created_at before_item after_item"}
+
 
 class Location(Located, kw_only=True):
     """Where a courier was (33-69). T21: the status is deliveryStatusId or orderStatusId, and the answer of the
@@ -310,3 +356,8 @@ class Location(Located, kw_only=True):
     return_reason_id: Ref = UNSET
     accuracy: Quantity = UNSET
     created_at: Moment = UNSET
+
+    answers = {
+        "list": "order_id:number delivery_status_id return_reason_id:number longitude:number latitude:number accuracy"
+        " created_at"
+    }

@@ -30,6 +30,7 @@ class Courier(Entity, kw_only=True):
         "create": "courier_id! title! email! phone! role_id source_password! inn",
         **dict.fromkeys(("update", "replace"), "courier_id! title! email! phone! role_id source_password inn"),
     }
+    answers = dict.fromkeys(("get", "list"), "courier_id title email phone role_id source_password inn updated_at")
 
 
 class Role(Entity, kw_only=True):
@@ -41,6 +42,7 @@ class Role(Entity, kw_only=True):
 
     wire_id = "role_id"
     writes = dict.fromkeys(("create", "update", "replace"), "role_id! title!")
+    answers = dict.fromkeys(("get", "list"), "role_id:number title is_active")
 
 
 class Permission(Entity, kw_only=True):
@@ -54,6 +56,7 @@ class Permission(Entity, kw_only=True):
     updated_at: Moment = UNSET
 
     writes = {"replace": "role_id! action_id! is_allowed!"}
+    answers = {"list": "role_id:number action_id role_title is_allowed:text description updated_at"}
 
 
 class Client(Entity, kw_only=True):
@@ -79,6 +82,10 @@ class Client(Entity, kw_only=True):
         ("create", "update", "replace"),
         "client_id! title! firstname! lastname! birthday* address_entity inn phone email description",
     )
+    answers = dict.fromkeys(
+        ("get", "list"),
+        "client_id:number title firstname lastname birthday address_entity inn phone email description updated_at",
+    )
 
 
 class License(Entity, kw_only=True):
@@ -90,6 +97,7 @@ class License(Entity, kw_only=True):
     session_start_at: Moment = UNSET
 
     wire_id = "device_id"
+    answers = {"list": "courier_id:number device_id device_title session_start_at"}
 
 
 class LicensePool(Entity, kw_only=True):
@@ -111,3 +119,6 @@ class SessionClosed(Entity, kw_only=True):
     session_finish_at: Moment = UNSET
 
     wire_id = "session_id"
+    answers = {
+        "callback": "session_id:number courier_id:number device_id device_title session_start_at session_finish_at"
+    }
