@@ -1,4 +1,4 @@
-"""Where orders come from, and the people who work here."""
+"""The people who work here."""
 
 from __future__ import annotations
 
@@ -9,18 +9,9 @@ from django.contrib.auth.models import Group, User
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from backoffice.partners.models import Source
 from backoffice.sync.admin.lists import BigTableMixin
 
 admin.site.unregister([User, Group])
-
-
-@admin.register(Source)
-class SourceAdmin(BigTableMixin, ModelAdmin):
-    list_display = ("title", "is_active", "created_at")
-    list_filter = ("is_active",)
-    search_fields = ("title__icontains",)
-    fields = ("title", "description", "is_active")
 
 
 @admin.register(User)

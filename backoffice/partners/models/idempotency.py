@@ -1,0 +1,30 @@
+"""IdempotentRequest: a POST with an `Idempotency-Key`, and how it was answered."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.partners.models.source import Source
+
+
+class IdempotentRequest(models.Model):
+    """One key of one source. While `status_code` is empty the request is being carried out, until `lease_until`.
+
+    The answer is written in the transaction of the change itself, so that a request that died has changed nothing.
+    """
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="+")
+    key = models.CharField(_("key"), max_length=255)
+    fingerprint = models.CharField(max_length=64)  # of method, address and body
+    lease = models.UUIDField()
+    lease_until = models.DateTimeField()
+    status_code = models.PositiveSmallIntegerField(null=True)
+    body = models.BinaryField(default=b"")
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return self.key
