@@ -101,6 +101,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "simple_history",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "backoffice.sync",
     "backoffice.partners",
     "fiscal",
@@ -241,6 +245,9 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# How many proxies of ours stand before us: the address of a partner is what the outermost of them has seen.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 # The admin posts one field for each selected row, and an action may take thousands of orders.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000

@@ -2,12 +2,28 @@
 
 from django.contrib import admin
 from django.templatetags.static import static
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
 from backoffice import health
+from backoffice.partners.api.dictionaries import DictionaryView
+from backoffice.partners.api.views import NotFoundView
 from backoffice.sync import views as sync
+from catalog import api as catalog
+from couriers import api as couriers
+from fiscal import api as fiscal
+from orders import api as orders
+
+# The contract of iRECA, served to partners.
+api_v1 = [
+    *orders.urlpatterns,
+    *catalog.urlpatterns,
+    *couriers.urlpatterns,
+    *fiscal.urlpatterns,
+    path("dictionary/<str:kind>", DictionaryView.as_view(), name="api-dictionary"),
+    re_path("", NotFoundView.as_view()),
+]
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -16,6 +32,7 @@ urlpatterns = [
     path("admin/sync/health/", include("backoffice.sync.admin.health")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("api/v1/", include(api_v1)),
     path("callbacks/ireca/<str:secret>/<str:kind>", sync.ireca_callback, name="ireca-callback"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

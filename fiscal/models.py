@@ -145,6 +145,8 @@ class AtolSettings(models.Model):
         ANOTHER = "another", _("other agent")
 
     setting_id = models.CharField(_("setting id"), max_length=191, unique=True)
+    source = columns.reference("partners.Source", _("source"), editable=False)
+    external_id = columns.text(_("id at the source"), editable=False)
     login = models.CharField(_("login"), max_length=100)
     password = EncryptedTextField(_("password"), blank=True, default="")
     kkt_group = columns.text(_("register group"))
@@ -158,9 +160,20 @@ class AtolSettings(models.Model):
     class Meta:
         verbose_name = _("ATOL Online settings")
         verbose_name_plural = _("ATOL Online settings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "external_id"], name="atol_external", condition=~models.Q(external_id="")
+            )
+        ]
 
     def __str__(self) -> str:
         return self.login
+
+    @classmethod
+    def next_setting_id(cls) -> str:
+        """A number that no settings have yet; iRECA knows them by it."""
+        taken = {int(id_) for id_ in cls.objects.values_list("setting_id", flat=True) if id_.isdecimal()}
+        return str(max(taken, default=0) + 1)
 
 
 class Pechka54(models.Model):

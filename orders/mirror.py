@@ -120,7 +120,7 @@ class OrderMirror(Mirror):
         return parts.PREFETCH
 
     def dependencies(self, row: Any) -> Iterator[Mirrored]:
-        if row.refund_of_id is not None:
+        if row.is_refund:
             yield row  # a command creates it, with its payments: until iRECA knows it, edits wait
         yield from super().dependencies(row)
         for line in row.told_lines:

@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import Refused
 from backoffice.remotes.ireca import contract
-from backoffice.sync import enqueue
+from backoffice.sync import enqueue, history
 from backoffice.sync.commands import Command
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
@@ -319,6 +319,15 @@ def _number(original: Order) -> str:
     """The next free of N-R1, N-R2 …"""
     taken = set(original.refund_orders.values_list("number", flat=True))
     return next(name for nth in range(1, len(taken) + 2) if (name := f"{original}-R{nth}") not in taken)
+
+
+def take_in(made: Sequence[Order]) -> None:
+    """Let refunds that were stored with their lines and payments be created at iRECA. Raises NotReturnable."""
+    rows = Order._base_manager.filter(pk__in=[refund.pk for refund in made])
+    rows.update(is_refund=True, sync_state=SyncState.PENDING)
+    Order.history.bulk_history_create(rows, default_user=history.actor(), default_change_reason=history.reason())
+    for refund in made:
+        _enqueue(refund)
 
 
 def _enqueue(refund: Order) -> None:

@@ -16,17 +16,25 @@ def records(*also_excluded: str, **kwargs: Any) -> HistoricalRecords:
 
 
 _actor: ContextVar[Any] = ContextVar("actor", default=None)
+_reason: ContextVar[str] = ContextVar("reason", default="")
 
 
 @contextmanager
-def by(user: Any) -> Iterator[None]:
-    """Bulk changes in this block are the user's. Within a web request this is known without saying."""
-    token = _actor.set(user)
+def by(user: Any = None, reason: str = "") -> Iterator[None]:
+    """Bulk changes in this block are the user's, or of whom `reason` names. Within a web request the user is known
+    without saying.
+    """
+    tokens = _actor.set(user), _reason.set(reason[:100])
     try:
         yield
     finally:
-        _actor.reset(token)
+        _actor.reset(tokens[0])
+        _reason.reset(tokens[1])
 
 
 def actor() -> Any:
     return _actor.get()
+
+
+def reason() -> str:
+    return _reason.get()

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import enqueue
-from backoffice.sync.history import actor
+from backoffice.sync.history import actor, reason
 
 LOCAL_FIELDS = frozenset(
     {"ireca_id", "remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict", "updated_at"}
@@ -57,6 +57,20 @@ class TrackedQuerySet(models.QuerySet):
                 enqueue.changed(self.model.root_model(), {obj.root_id() for obj in created})
         return created
 
+    def bulk_save(self, objs: Collection[Any], fields: Collection[str]) -> None:
+        """Write these fields of rows that are there, each with its own values, in few statements."""
+        if not objs or not fields:
+            return
+        with transaction.atomic(using=self.db):
+            # INSERT … ON CONFLICT DO UPDATE: CASE WHEN of Django's bulk_update is ten times slower at this width.
+            super().bulk_create(objs, update_conflicts=True, unique_fields=["pk"], update_fields=list(fields))
+            if enqueue.tracking():
+                self._record_history([list(objs)])
+                if not self.model.is_local(fields):
+                    enqueue.changed(self.model.root_model(), {obj.root_id() for obj in objs})
+
+    bulk_save.alters_data = True  # type: ignore[attr-defined]
+
     def delete(self) -> tuple[int, dict[str, int]]:
         if not enqueue.tracking():
             return super().delete()
@@ -75,7 +89,13 @@ class TrackedQuerySet(models.QuerySet):
         """Bulk paths send no signals, so that the history would miss them; who did it is known from the request."""
         if (history := getattr(self.model, "history", None)) is not None:
             for batch in batches:
-                history.bulk_history_create(batch, update=not created, batch_size=enqueue.CHUNK, default_user=actor())
+                history.bulk_history_create(
+                    batch,
+                    update=not created,
+                    batch_size=enqueue.CHUNK,
+                    default_user=actor(),
+                    default_change_reason=reason(),
+                )
 
 
 TrackedManager = models.Manager.from_queryset(TrackedQuerySet)

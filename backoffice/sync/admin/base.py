@@ -143,6 +143,8 @@ class MirroredAdmin(SyncFieldsMixin, SyncActionsMixin, EditableAdmin):
         is_loaded = "remote_data" not in obj.get_deferred_fields()
         if is_loaded and obj.remote_data == {} and obj.sync_state == SyncState.CLEAN:
             return badge(_("Known by its id only"), "warning", _("iRECA has not told yet what it is."))
+        if is_loaded and obj.remote_data is None and obj.sync_state == SyncState.CLEAN:
+            return badge(_("Known by its id only"), "warning", _("A partner named it; nobody has described it yet."))
         return badge(obj.get_sync_state_display(), LABELS.get(obj.sync_state, ""), Truncator(obj.sync_error).chars(300))
 
     # permissions

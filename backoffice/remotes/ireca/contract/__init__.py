@@ -17,6 +17,7 @@ from .codec import (
     dump,
     encode,
     equal,
+    missing,
     unknown_keys,
 )
 from .common import Address, ClientAddress
@@ -101,5 +102,6 @@ __all__ = [
     "encode",
     "equal",
     "form_of",
+    "missing",
     "unknown_keys",
 ]

@@ -321,6 +321,13 @@ def encode(obj: Entity, operation: str) -> dict[str, Any]:
     return result
 
 
+def missing(obj: Entity, operation: str) -> list[str]:
+    """The paths of what `operation` requires and `obj` lacks, such as "goods[1].price"."""
+    found: list[str] = []
+    _encode(obj, operation, "", found)
+    return found
+
+
 def _encode(obj: Entity, operation: str, path: str, missing: list[str]) -> dict[str, Any] | None:
     spelled = obj.spell(operation)
     if spelled is None:

@@ -1,0 +1,39 @@
+"""Filters of lists, under wire names and with wire values: codes and ids by comma, moments in UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django_filters import rest_framework as filters
+
+from backoffice.remotes.ireca.contract.kinds import read_moment
+
+
+class MomentField(forms.CharField):
+    """A moment as the wire has it, or in ISO 8601."""
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            return read_moment(text) if text else None
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class MomentFilter(filters.Filter):
+    field_class = MomentField
+
+
+class CodesFilter(filters.BaseInFilter, filters.NumberFilter):
+    """Codes: `6` or `6,7`."""
+
+
+class IdsFilter(filters.BaseInFilter, filters.CharFilter):
+    """Ids: `55752` or `55752,55753`."""
+
+
+class ChangedSince(filters.FilterSet):
+    """What every list of mirrored rows has."""
+
+    updatedSince = MomentFilter("updated_at", lookup_expr="gte")  # the wire's spelling

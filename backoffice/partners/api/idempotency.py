@@ -1,0 +1,102 @@
+"""`Idempotency-Key`: a POST that is sent again, because its answer was lost, is carried out once.
+
+The same key and request give the same answer; another request under that key, or one while the first is being carried
+out, is answered 409. The answer is stored in the transaction of the change, so that a process that dies in between
+leaves neither; the key is free again when its lease is over. Errors that may pass by themselves are not kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backoffice.partners.api.access import source_of
+from backoffice.partners.api.errors import ApiError
+from backoffice.partners.api.projection import encoder
+from backoffice.partners.models import IdempotentRequest
+
+HEADER = "Idempotency-Key"
+LEASE = timedelta(minutes=2)
+KEPT = timedelta(days=3)
+PASSING = (401, 403, 408, 429, 500, 502, 503)
+
+
+def once(request: Request, perform: Callable[[], Response]) -> Response:
+    """Carry out `perform` in one transaction; with the header, once for its key."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        with transaction.atomic():
+            return perform()
+    if not key.strip() or len(key) > 255 or not key.isprintable():
+        raise ApiError(400, _("%(header)s must have 1 to 255 printable characters.") % {"header": HEADER})
+    claimed = _claim(request, key)
+    if isinstance(claimed, Response):
+        return claimed
+    try:
+        with transaction.atomic():
+            response = perform()
+            _finish(claimed, response.status_code, _rendered(response.data))
+    except ApiError as error:
+        if error.status in PASSING:
+            claimed.delete()
+        else:
+            _finish(claimed, error.status, encoder.encode(error.body))
+        raise
+    except Exception:
+        claimed.delete()
+        raise
+    return response
+
+
+def _rendered(data: Any) -> bytes:
+    return b"" if data is None else data if isinstance(data, bytes) else encoder.encode(data)
+
+
+def _claim(request: Request, key: str) -> IdempotentRequest | Response:
+    source = source_of(request)
+    fingerprint = _fingerprint(request)
+    now = timezone.now()
+    fresh = {"fingerprint": fingerprint, "lease": uuid.uuid4(), "lease_until": now + LEASE}
+    try:
+        with transaction.atomic():
+            return IdempotentRequest.objects.create(source=source, key=key, **fresh)
+    except IntegrityError:
+        known = IdempotentRequest.objects.filter(source=source, key=key).first()
+    if known is None:
+        raise ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
+    if known.fingerprint != fingerprint:
+        raise ApiError(409, _("This key was used for another request."))
+    if known.status_code is not None:
+        response = Response(bytes(known.body) or None, status=known.status_code)
+        response["Idempotent-Replayed"] = "true"
+        return response
+    # Whoever carried it out is gone: it has changed nothing.
+    if IdempotentRequest.objects.filter(pk=known.pk, status_code=None, lease_until__lt=now).update(**fresh):
+        known.refresh_from_db()
+        return known
+    raise ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
+
+
+def _fingerprint(request: Request) -> str:
+    parts = [request.method or "", request.get_full_path(), hashlib.sha256(encoder.encode(request.data)).hexdigest()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _finish(claimed: IdempotentRequest, status: int, body: bytes) -> None:
+    mine = IdempotentRequest.objects.filter(pk=claimed.pk, lease=claimed.lease, status_code=None)
+    if not mine.update(status_code=status, body=body):
+        raise ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
+
+
+def forget_old() -> int:
+    """Delete keys that are too old to come again. Returns how many."""
+    return IdempotentRequest.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]

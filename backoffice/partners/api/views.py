@@ -1,0 +1,208 @@
+"""Endpoints of an entity: what the seed repeats for each of them, once.
+
+    GET    /goods            all of them, or a page with `page` and `count`
+    GET    /goods?goodId=    one; PUT changes it, DELETE deletes it (T07)
+    POST   /goods            creates an array (201)
+    POST   /goods/replace    creates or changes an array
+
+`ApiView` is the base of every endpoint of `/api/v1/`, also of those that are no entity's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backoffice.partners.api import errors, writing
+from backoffice.partners.api.access import MayUseEndpoint, SourceRate, TokenAuthentication, source_of
+from backoffice.partners.api.bodies import JsonParser, JsonRenderer
+from backoffice.partners.api.errors import ApiError, bad_request
+from backoffice.partners.api.idempotency import once
+from backoffice.partners.api.projection import Column, Projection
+from backoffice.partners.api.writing import Writable
+from backoffice.remotes.ireca.contract.kinds import read_moment
+
+COUNT, MOST = 20, 500  # of a page: the seed's default and its maximum (48)
+
+Scopes = Mapping[str, tuple[str, ...]]
+
+
+class ApiView(APIView):
+    """An endpoint for partners. `scopes`: by method, of which scopes the source must have one; () is any token."""
+
+    authentication_classes = (TokenAuthentication,)
+    permission_classes = (MayUseEndpoint,)
+    throttle_classes = (SourceRate,)
+    parser_classes = (JsonParser,)
+    renderer_classes = (JsonRenderer,)
+    metadata_class = None
+    scopes: ClassVar[Scopes] = {}
+
+    def get_exception_handler(self) -> Callable[..., Response]:
+        return errors.handler
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """There is one form of answer, whatever is asked for."""
+        return JsonRenderer(), JsonRenderer.media_type
+
+    @staticmethod
+    def required(request: Request, name: str) -> str:
+        """A query parameter that must be there."""
+        value = request.query_params.get(name, "").strip()
+        if not value:
+            raise bad_request(name, _("is required"))
+        return value
+
+
+def moment_of(request: Request, name: str) -> datetime | None:
+    """A moment in the query, UTC where it says no zone (T02); None where it is left out."""
+    try:
+        return read_moment(request.query_params.get(name) or None)
+    except ValueError as error:
+        raise bad_request(name, str(error)) from None
+
+
+class NotFoundView(ApiView):
+    """Every address that is no endpoint."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise ApiError(404, _("There is no such endpoint."))
+
+    def get(self, request: Request) -> Response:
+        raise NotImplementedError  # `initial` has answered
+
+
+def page_of(request: Request) -> slice | None:
+    """The page that a request asks for with `page` (from 0) and `count`; None where it asks for everything (T04)."""
+    asked = {name: request.query_params.get(name) for name in ("page", "count")}
+    if all(value is None or value == "" for value in asked.values()):
+        return None
+    numbers = {"page": 0, "count": COUNT}
+    for name, value in asked.items():
+        if value:
+            if not (value.isascii() and value.isdigit()) or len(value) > 9:
+                raise bad_request(name, _("must be a whole number"))
+            numbers[name] = int(value)
+    if not 1 <= numbers["count"] <= MOST:
+        raise bad_request("count", _("must be from 1 to %(most)s") % {"most": MOST})
+    start = numbers["page"] * numbers["count"]
+    return slice(start, start + numbers["count"])
+
+
+def listed(request: Request, projection: Projection, rows: QuerySet[Any]) -> HttpResponseBase:
+    """A list: a page of it, or all of it, streamed at flat memory."""
+    page = page_of(request)
+    if page is None:
+        return StreamingHttpResponse(projection.stream(rows), content_type=JsonRenderer.media_type)
+    return Response([row for _key, row in projection.rows(rows.order_by("pk")[page])])
+
+
+@dataclass(frozen=True)
+class Resource:
+    """An entity as partners see it: where its values are, and how it is written."""
+
+    writable: Writable
+    columns: Mapping[str, Column]
+    read: tuple[str, ...]  # scopes, one of which is needed
+    write: tuple[str, ...]
+    filters: type[Any] | None = None  # a FilterSet
+    written_as: int = 204  # what PUT and replace are answered; orders alone 201 (T10)
+    projections: dict[str, Projection] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        struct = self.writable.mirror.struct
+        for form in struct.answers:
+            self.projections[form] = Projection(self.writable.model, struct, form, self.columns)
+
+    @property
+    def id_parameter(self) -> str:
+        return self.writable.mirror.wire(self.writable.mirror.key)
+
+
+class EntityView(ApiView):
+    """`/goods` and `/goods?goodId=`."""
+
+    resource: Resource
+
+    def get(self, request: Request) -> HttpResponseBase:
+        id_ = request.query_params.get(self.resource.id_parameter)
+        rows = self.resource.writable.rows(source_of(request))
+        if id_ is None or id_ == "":
+            return listed(request, self.resource.projections["list"], self.filtered(request, rows))
+        found = self.resource.projections["get"].one(rows.filter(**{self.resource.writable.id_column: id_}))
+        if found is None:
+            raise errors.not_found()
+        return Response(found)
+
+    def filtered(self, request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """What the query asks for. A parameter that does not exist is refused: ignored, it would give everything."""
+        names = set(self.resource.filters.base_filters) if self.resource.filters is not None else set()
+        if unknown := request.query_params.keys() - names - {"page", "count", self.resource.id_parameter}:
+            raise ApiError(400, problems=[errors.Problem(None, name, _("is unknown")) for name in sorted(unknown)])
+        if self.resource.filters is None:
+            return rows
+        chosen = self.resource.filters(request.query_params, queryset=rows, request=request)
+        if not chosen.is_valid():
+            problems = [
+                errors.Problem(None, name, str(text)) for name, texts in chosen.errors.items() for text in texts
+            ]
+            raise ApiError(400, problems=problems)
+        return chosen.qs
+
+    def post(self, request: Request) -> Response:
+        return once(request, lambda: self.create(request))
+
+    def create(self, request: Request) -> Response:
+        writing.create(self.resource.writable, source_of(request), writing.elements(request.data))
+        return Response(status=201)
+
+    def put(self, request: Request) -> Response:
+        id_ = self.required(request, self.resource.id_parameter)
+        with transaction.atomic():
+            writing.update(self.resource.writable, source_of(request), id_, request.data)
+        return Response(status=self.resource.written_as)
+
+    def delete(self, request: Request) -> Response:
+        id_ = self.required(request, self.resource.id_parameter)
+        with transaction.atomic():
+            writing.delete(self.resource.writable, source_of(request), id_)
+        return Response(status=204)
+
+
+class ReplaceView(ApiView):
+    """`/goods/replace`."""
+
+    resource: Resource
+
+    def post(self, request: Request) -> Response:
+        return once(request, lambda: self.replace(request))
+
+    def replace(self, request: Request) -> Response:
+        writing.replace(self.resource.writable, source_of(request), writing.elements(request.data))
+        return Response(status=self.resource.written_as)
+
+
+def endpoints(path_: str, resource: Resource, view: type[EntityView] = EntityView) -> list[URLPattern]:
+    """The addresses of an entity."""
+    scopes = {
+        "GET": resource.read, "HEAD": resource.read, "POST": resource.write, "PUT": resource.write,
+        "DELETE": resource.write,
+    }  # fmt: skip
+    name = resource.writable.mirror.entity
+    one = type(f"{name}View", (view,), {"resource": resource, "scopes": scopes})
+    replacing = type(f"{name}ReplaceView", (ReplaceView,), {"resource": resource, "scopes": scopes})
+    return [
+        path(path_, one.as_view(), name=f"api-{path_}"),
+        path(f"{path_}/replace", replacing.as_view(), name=f"api-{path_}-replace"),
+    ]

@@ -1,0 +1,307 @@
+"""A partner's objects become rows: an array is written whole or not at all, and every bad element is named.
+
+It is the way back of `projection`, through the same fields of the mirror: 1. decode; 2. see what is required and what
+fits; 3. find the rows, locked, and what they refer to; 4. write what really differs, in bulk, as a change of ours, so
+that the outbox and the history see it as they see a dispatcher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, models
+from django.utils.translation import gettext as _
+from msgspec import UNSET
+
+from backoffice.partners.api.checks import check_of
+from backoffice.partners.api.errors import ApiError, Problem
+from backoffice.partners.api.references import ONLY_NAMED, SourceKeys
+from backoffice.partners.models import Source
+from backoffice.remotes.ireca import contract
+from backoffice.remotes.ireca.contract import names
+from backoffice.sync import history
+from backoffice.sync.connection import IRECA, is_on
+from backoffice.sync.merge import adds
+from backoffice.sync.mirror import Embedded, Field, Mirror, Owner, Parts, Reference
+from backoffice.sync.mirrored import Mirrored
+
+AT_ONCE = 500  # objects in one request, as the seed's pages are
+
+
+@dataclass(frozen=True)
+class PartsOf:
+    """How nested rows are written. `checked`: the model and fields of each list below, by the path of attributes."""
+
+    write: Callable[[list[tuple[Any, list[Any]]], SourceKeys], None]
+    checked: Mapping[tuple[str, ...], tuple[type[models.Model], Sequence[Field]]]
+
+
+@dataclass(frozen=True)
+class Writable:
+    """An entity as partners write it."""
+
+    mirror: Mirror
+    is_own: bool = False  # numbered by each source for itself
+    own: Collection[type[Mirrored]] = ()  # what it refers to by the source's own numbers
+    parts: Mapping[str, PartsOf] = field(default_factory=dict)
+    begin: Callable[[Any, Any], None] = lambda row, obj: None  # what a new row has besides what is said of it
+    prepare: Callable[[Source, Sequence[Any]], None] = lambda source, objects: None
+
+    @property
+    def model(self) -> type[Any]:
+        return self.mirror.model
+
+    @property
+    def id_column(self) -> str:
+        return "external_id" if self.is_own else "ireca_id"
+
+    def rows(self, source: Source) -> models.QuerySet[Any]:
+        """The rows that this partner sees."""
+        rows = self.model._default_manager.all()
+        return rows.filter(source=source).exclude(external_id="") if self.is_own else rows.exclude(ONLY_NAMED)
+
+
+def elements(body: Any) -> list[Any]:
+    """The objects of a body: an array, or one object alone (T08)."""
+    rows = body if isinstance(body, list) else [body]
+    if not rows:
+        raise ApiError(400, _("The array is empty."))
+    if len(rows) > AT_ONCE:
+        raise ApiError(413, _("At most %(count)s objects fit into one request.") % {"count": AT_ONCE})
+    return rows
+
+
+def decode(struct: type[Any], rows: Sequence[Any], operation: str) -> list[Any]:
+    """Decode and check what the contract requires. Raises ApiError naming each bad element."""
+    objects, problems = [], []
+    for index, row in enumerate(rows):
+        try:
+            obj = contract.decode(struct, row)
+            problems += [Problem(index, path, _("is required")) for path in contract.missing(obj, operation)]
+            objects.append(obj)
+        except contract.ContractError as error:
+            problems.append(Problem(index, error.path, error.message))
+    if problems:
+        raise ApiError(400, problems=problems)
+    return objects
+
+
+def create(what: Writable, source: Source, rows: Sequence[Any]) -> None:
+    """Make rows that are not there yet. Those that are there are a conflict (409)."""
+    _write(what, source, decode(what.mirror.struct, rows, "create"), is_create=True)
+
+
+def replace(what: Writable, source: Source, rows: Sequence[Any]) -> None:
+    """Make rows or change them. What an object leaves out stays as it is."""
+    _write(what, source, decode(what.mirror.struct, rows, "replace"), is_create=False)
+
+
+def update(what: Writable, source: Source, id_: str, body: Any) -> None:
+    """Change one row; what is left out stays. The id is the query's: some bodies have none (T65)."""
+    if not isinstance(body, dict):
+        raise ApiError(400, _("Expected one object."))
+    try:
+        obj = contract.decode(what.mirror.struct, body)
+    except contract.ContractError as error:
+        raise ApiError(400, problems=[Problem(None, error.path, error.message)]) from None
+    said = what.mirror.ireca_id(obj)
+    if said and said is not UNSET and said != id_:
+        key = what.mirror.wire(what.mirror.key)
+        raise ApiError(400, problems=[Problem(None, key, _("differs from the address"))])
+    setattr(obj, what.mirror.key, id_)
+    if not what.rows(source).filter(**{what.id_column: id_}).exists():
+        raise ApiError(404, _("There is no such object."))
+    _write(what, source, [obj], is_create=False)
+
+
+def _write(what: Writable, source: Source, objects: Sequence[Any], *, is_create: bool) -> None:
+    mirror = what.mirror
+    ids = [mirror.ireca_id(obj) for obj in objects]
+    _check_ids(mirror, ids)
+    attrs = _writable(mirror)
+    _check_values(what, objects, attrs)
+    what.prepare(source, objects)
+    keys = _resolved(what, source, objects, attrs)
+
+    existing = {getattr(row, what.id_column): row for row in _locked(what, source, ids)}
+    described = {id_ for id_, row in existing.items() if not _is_only_named(row)}
+    if is_create and described:
+        problems = [
+            Problem(index, mirror.wire(mirror.key), _("exists already"))
+            for index, id_ in enumerate(ids)
+            if id_ in described
+        ]
+        raise ApiError(409, problems=problems)
+    if described != set(ids):
+        _check_mode(mirror)
+
+    created: list[Any] = []
+    edited: list[Any] = []
+    columns: set[str] = set()
+    parts: dict[str, list[tuple[Any, list[Any]]]] = {attr: [] for attr in what.parts}
+    for id_, obj in zip(ids, objects, strict=True):
+        row = existing.get(id_)
+        if row is None:
+            row = what.model(**{what.id_column: id_}, **({"source": source} if what.is_own else {}))
+            changed = {attr for attr in attrs if getattr(obj, attr) is not UNSET}
+            created.append(row)
+        else:
+            ours = mirror.build(row)
+            changed = {attr for attr in attrs if adds(getattr(obj, attr), getattr(ours, attr))}
+        columns |= _assign(mirror, row, obj, changed, keys)
+        if row.pk is None or _is_only_named(row):
+            what.begin(row, obj)
+        if row.pk is not None and (changed or _is_only_named(row)):
+            edited.append(row)
+        for attr in parts.keys() & changed:
+            parts[attr].append((row, getattr(obj, attr)))
+    with history.by(reason=source.title):
+        if created:
+            what.model.objects.bulk_create(created)
+        if edited:
+            what.model.objects.bulk_save(edited, sorted(columns) or ["updated_at"])
+        for attr, changes in parts.items():
+            if changes:
+                what.parts[attr].write(changes, keys)
+
+
+def _check_ids(mirror: Mirror, ids: Sequence[Any]) -> None:
+    seen: set[str] = set()
+    problems = []
+    for index, id_ in enumerate(ids):
+        if not id_ or id_ is UNSET:
+            problems.append(Problem(index, mirror.wire(mirror.key), _("is required")))
+        elif id_ in seen:
+            problems.append(Problem(index, mirror.wire(mirror.key), _("is twice in this array")))
+        else:
+            seen.add(id_)
+    if problems:
+        raise ApiError(400, problems=problems)
+
+
+def _check_mode(mirror: Mirror) -> None:
+    """In cabinet mode iRECA would refuse what it lets only its own cabinet create (seed 002:22, T69)."""
+    if mirror.created_in_cabinet_only and settings.IRECA_MODE == "cabinet" and is_on(IRECA):
+        text = _("New %(entity)s are created in iRECA's own cabinet, and come from there.")
+        raise ApiError(403, text % {"entity": mirror.entity})
+
+
+def _writable(mirror: Mirror) -> frozenset[str]:
+    """The attributes that a partner may say: those of creation and of edits, but what only iRECA tells."""
+    said = names.attributes(mirror.struct, "replace") | (
+        names.attributes(mirror.struct, "create") if "create" in mirror.struct.writes else frozenset()
+    )
+    return frozenset(spec.attr for spec in mirror.fields if spec.attr in said and spec.owner is not Owner.THEIRS)
+
+
+def _check_values(what: Writable, objects: Sequence[Any], attrs: frozenset[str]) -> None:
+    problems: list[Problem] = []
+    fields = [spec for spec in what.mirror.fields if spec.attr in attrs]
+    for index, obj in enumerate(objects):
+        fit(what.model, fields, obj, "", index, problems)
+        for attr, parts in what.parts.items():
+            _fit_nested(parts, (), getattr(obj, attr), what.mirror.wire(attr), index, problems)
+    if problems:
+        raise ApiError(400, problems=problems)
+
+
+def fit(
+    model: type[models.Model], fields: Sequence[Field], obj: Any, path: str, index: int | None, problems: list[Problem]
+) -> None:
+    """Make the object's values fit the columns of `model`, and note which do not."""
+    for spec in fields:
+        value = getattr(obj, spec.attr)
+        if value is UNSET or value is None or isinstance(spec, Reference | Parts):
+            continue
+        here = f"{path}.{names.wire_name(type(obj), spec.attr)}".lstrip(".")
+        if isinstance(spec, Embedded):
+            inner = [Field(part, f"{spec.prefix}{part}") for part in spec.parts]
+            fit(model, inner, value, here, index, problems)
+            continue
+        try:
+            setattr(obj, spec.attr, check_of(model, spec.name)(value))
+        except ValueError as error:
+            problems.append(Problem(index, here, str(error)))
+
+
+def check_values(model: type[models.Model], fields: Sequence[Field], obj: Any, path: str) -> None:
+    """`fit` of one object. Raises ApiError."""
+    problems: list[Problem] = []
+    fit(model, fields, obj, path, None, problems)
+    if problems:
+        raise ApiError(400, problems=problems)
+
+
+def _fit_nested(
+    parts: PartsOf, way: tuple[str, ...], values: Any, path: str, index: int, problems: list[Problem]
+) -> None:
+    if values is UNSET or not values:
+        return
+    model, fields = parts.checked[way]
+    below = [inner[-1] for inner in parts.checked if inner[:-1] == way and inner]
+    for place, value in enumerate(values):
+        here = f"{path}[{place}]"
+        for attr in value.__struct_fields__:
+            if attr not in names.attributes(type(value), "replace"):
+                setattr(value, attr, UNSET)  # only iRECA tells it; partners send back what they were told
+        fit(model, fields, value, here, index, problems)
+        for attr in below:
+            wire = names.wire_name(type(value), attr)
+            _fit_nested(parts, (*way, attr), getattr(value, attr), f"{here}.{wire}", index, problems)
+
+
+def _resolved(what: Writable, source: Source, objects: Sequence[Any], attrs: frozenset[str]) -> SourceKeys:
+    keys = SourceKeys(source, what.own)
+    specs = [spec for spec in what.mirror.fields if spec.attr in attrs]
+    for obj in objects:
+        for spec in specs:
+            if (value := getattr(obj, spec.attr)) is not UNSET:
+                spec.want(what.model, value, keys)
+    keys.resolve()
+    # From here on the object speaks of what it refers to as iRECA does, and can be compared with ours.
+    for spec in specs:
+        if isinstance(spec, Reference) and keys.is_own(target := spec.target(what.model)):
+            for obj in objects:
+                if (number := getattr(obj, spec.attr)) is not UNSET:
+                    setattr(obj, spec.attr, keys.shared_id(target, number))
+    return keys
+
+
+def _locked(what: Writable, source: Source, ids: Sequence[str]) -> models.QuerySet[Any]:
+    mine = what.model._base_manager.filter(**{f"{what.id_column}__in": ids})
+    if what.is_own:
+        mine = mine.filter(source=source)
+    if connection.features.has_select_for_update:
+        list(mine.order_by("pk").select_for_update().values_list("pk"))
+    return what.mirror.queryset().filter(pk__in=mine.values("pk"))
+
+
+def _is_only_named(row: Any) -> bool:
+    return row.remote_data is None and row.sync_state == "clean" and row.pk is not None
+
+
+def _assign(mirror: Mirror, row: Any, obj: Any, changed: Collection[str], keys: SourceKeys) -> set[str]:
+    """Write the attributes into the row. Returns the fields of the model that they are in."""
+    by_attname = {column.attname: column.name for column in mirror.model._meta.concrete_fields}
+    written: set[str] = set()
+    for attr in changed:
+        spec = mirror.by_attr[attr]
+        spec.write(row, getattr(obj, attr), keys)
+        written |= {by_attname[column] for column in spec.columns()}
+    return written
+
+
+def delete(what: Writable, source: Source, id_: str) -> None:
+    """Delete one row, here and at iRECA. What others refer to is kept (409)."""
+    with history.by(reason=source.title):
+        rows = what.rows(source).filter(**{what.id_column: id_})
+        try:
+            count, _models = rows.delete()
+        except models.ProtectedError as error:
+            used = ", ".join(sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects}))
+            raise ApiError(409, _("It is used by %(others)s and cannot be deleted.") % {"others": used}) from None
+    if not count:
+        raise ApiError(404, _("There is no such object."))

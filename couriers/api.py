@@ -1,0 +1,140 @@
+"""Couriers, roles, permissions and licences as partners see them (seed 002:1898-2120, 2398-2447).
+
+Where couriers are is told in `orders/api`, for a place names an order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponseBase
+from django.urls import path
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backoffice.partners.api import errors, writing
+from backoffice.partners.api.access import source_of
+from backoffice.partners.api.filters import ChangedSince
+from backoffice.partners.api.idempotency import once
+from backoffice.partners.api.projection import Constant, Projection, columns_of
+from backoffice.partners.api.references import ONLY_NAMED
+from backoffice.partners.api.views import ApiView, Resource, endpoints
+from backoffice.partners.api.writing import Writable
+from backoffice.partners.models import Scope
+from backoffice.remotes.ireca import contract
+from backoffice.sync.mirror import Mirror, registry
+from couriers.mirror import release
+from couriers.models import Courier, License, LicenseUsage, Permission, Role
+
+SCOPES = (Scope.COURIERS,)
+
+
+def _mirror(model: type[Any]) -> Mirror:
+    mirror = registry.for_model(model)
+    assert mirror is not None, model
+    return mirror
+
+
+COURIERS = Resource(
+    Writable(_mirror(Courier)),
+    {
+        "courier_id": "ireca_id",
+        **columns_of(_mirror(Courier).fields, Courier, {}),
+        # iRECA tells it in clear text (T53); whoever set it knows it, and nobody else has to.
+        "source_password": Constant(""),
+        "updated_at": "updated_at",
+    },
+    read=SCOPES,
+    write=SCOPES,
+    filters=ChangedSince,
+)
+ROLES = Resource(
+    Writable(_mirror(Role)),
+    {"role_id": "ireca_id", **columns_of(_mirror(Role).fields, Role, {})},
+    read=SCOPES,
+    write=SCOPES,
+    filters=ChangedSince,
+)
+PERMISSIONS = Writable(_mirror(Permission))
+PERMISSION_LIST = Projection(
+    Permission,
+    contract.Permission,
+    "list",
+    {**columns_of(_mirror(Permission).fields, Permission, {}), "role_title": "role__title", "updated_at": "updated_at"},
+)
+LICENCES = Projection(
+    License,
+    contract.License,
+    "list",
+    {
+        "courier_id": "courier__ireca_id",
+        **{name: name for name in ("device_id", "device_title", "session_start_at")},
+    },
+)
+
+
+class PermissionsView(ApiView):
+    """What roles may do; the seed asks for one by role and action, and leaves either out in places (T55, T56)."""
+
+    scopes = {"GET": SCOPES}
+
+    def get(self, request: Request) -> HttpResponseBase:
+        rows = Permission.objects.exclude(ONLY_NAMED).filter(role__isnull=False)
+        if role := request.query_params.get("roleId"):
+            rows = rows.filter(role__ireca_id=role)
+        if action := request.query_params.get("permissionId") or request.query_params.get("actionId"):
+            rows = rows.filter(action_id=action)
+        return Response([row for _key, row in PERMISSION_LIST.rows(rows.order_by("role", "action_id"))])
+
+
+class PermissionsReplaceView(ApiView):
+    scopes = {"POST": SCOPES}
+
+    def post(self, request: Request) -> Response:
+        return once(request, lambda: self.replace(request))
+
+    def replace(self, request: Request) -> Response:
+        writing.replace(PERMISSIONS, source_of(request), writing.elements(request.data))
+        return Response(status=204)
+
+
+class LicencesView(ApiView):
+    """How many licences are used, by whom (2398-2416)."""
+
+    scopes = {"GET": (Scope.LICENCES,)}
+
+    def get(self, request: Request) -> HttpResponseBase:
+        sessions = [row for _key, row in LICENCES.rows(License.objects.filter(is_open=True).order_by("pk"))]
+        usage = LicenseUsage.objects.order_by("-at").first()
+        return Response(
+            {"licenseUse": len(sessions), "licenseTotal": usage.total if usage else 0, "licenses": sessions}
+        )
+
+
+class LicenceCloseView(ApiView):
+    """Release a licence (2417-2424): iRECA is asked to close the session of the device."""
+
+    scopes = {"POST": (Scope.LICENCES,)}
+
+    def post(self, request: Request) -> Response:
+        return once(request, lambda: self.close(request))
+
+    def close(self, request: Request) -> Response:
+        device = self.required(request, "deviceId")
+        sessions = License.objects.filter(device_id=device, is_open=True)
+        if not sessions:
+            raise errors.not_found(_("This device has no open session."))
+        for session in sessions:
+            release(session)
+        return Response(status=204)
+
+
+urlpatterns = [
+    *endpoints("couriers", COURIERS),
+    *endpoints("userRoles", ROLES),
+    path("permissions", PermissionsView.as_view(), name="api-permissions"),
+    path("permissions/replace", PermissionsReplaceView.as_view(), name="api-permissions-replace"),
+    path("licenses", LicencesView.as_view(), name="api-licenses"),
+    path("licenses/close", LicenceCloseView.as_view(), name="api-licenses-close"),
+]

@@ -1,0 +1,165 @@
+"""Endpoints of orders beyond those that every entity has (seed 002:204-350, 936-965, 1181-1206, 1316-1441)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+from msgspec import UNSET
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backoffice.partners.api import errors, writing
+from backoffice.partners.api.access import source_of
+from backoffice.partners.api.errors import ApiError, Problem, bad_request
+from backoffice.partners.api.projection import Projection
+from backoffice.partners.api.references import SourceKeys
+from backoffice.partners.api.views import ApiView, EntityView, moment_of, page_of
+from backoffice.partners.models import Source
+from backoffice.remotes.ireca import contract
+from backoffice.remotes.ireca.contract import names
+from backoffice.sync import history
+from orders.api import refunds
+from orders.api.journal import entries_of
+from orders.api.resources import ORDERS, READ, WRITE
+from orders.models import JournalEntry, Order, StatusChange
+
+
+class OrdersView(EntityView):
+    """`/orders`, and with `isRefund=1` refunds (T26)."""
+
+    def create(self, request: Request) -> Response:
+        asked = request.query_params.get("isRefund", "").strip().lower()
+        if asked in ("1", "true"):
+            refunds.create(source_of(request), writing.elements(request.data))
+            return Response(status=201)
+        if asked not in ("", "0", "false"):
+            raise bad_request("isRefund", _("must be 0 or 1"))
+        return super().create(request)
+
+
+class MultipleUpdateView(ApiView):
+    """The same few attributes of many orders (936-965)."""
+
+    scopes = {"PUT": WRITE}
+
+    def put(self, request: Request) -> Response:
+        ids, said = _told(request.data)
+        source = source_of(request)
+        with transaction.atomic(), history.by(reason=source.title):
+            _update(source, ids, said)
+        return Response(status=204)
+
+
+def _told(body: Any) -> tuple[list[str], contract.Order]:
+    """The ids and the attributes of a body. Raises ApiError."""
+    if not isinstance(body, dict):
+        raise ApiError(400, _("Expected one object."))
+    numbers, attributes = body.get("orderIds"), body.get("attributes")
+    if not isinstance(numbers, list) or not numbers:
+        raise bad_request("orderIds", _("must be an array of ids"))
+    if len(numbers) > writing.AT_ONCE:
+        raise ApiError(413, _("At most %(count)s objects fit into one request.") % {"count": writing.AT_ONCE})
+    if not isinstance(attributes, dict) or not attributes:
+        raise bad_request("attributes", _("must be an object with at least one attribute"))
+    allowed = {
+        names.wire_name(contract.Order, attr): attr for attr in names.attributes(contract.Order, "multiple_update")
+    }
+    if unknown := sorted(attributes.keys() - allowed.keys()):
+        text = _("can not be changed here; there are: %(names)s") % {"names": ", ".join(sorted(allowed))}
+        raise ApiError(400, problems=[Problem(None, f"attributes.{name}", text) for name in unknown])
+    try:
+        said = contract.decode(contract.Order, attributes)
+    except contract.ContractError as error:
+        raise bad_request(f"attributes.{error.path}", error.message) from None
+    ids, problems = [], []
+    for index, number in enumerate(numbers):
+        try:
+            order = contract.decode(contract.Order, {"orderId": number})
+            ids.append(order.order_id or "")
+        except contract.ContractError as error:
+            problems.append(Problem(index, "orderIds", error.message))
+    if problems:
+        raise ApiError(400, problems=problems)
+    return ids, said
+
+
+def _update(source: Source, ids: list[str], said: contract.Order) -> None:
+    mirror = ORDERS.writable.mirror
+    rows = ORDERS.writable.rows(source).filter(external_id__in=ids)
+    known = dict(rows.values_list("external_id", "pk"))
+    if problems := [
+        Problem(index, "orderIds", _("There is no such object.")) for index, id_ in enumerate(ids) if id_ not in known
+    ]:
+        raise ApiError(404, problems=problems)
+    values = _columns(mirror, source, said)
+    Order.objects.filter(pk__in=known.values()).update(**values)
+
+
+def _columns(mirror: Any, source: Source, said: contract.Order) -> dict[str, Any]:
+    """The attributes as columns of every order."""
+    attrs = [attr for attr in names.attributes(contract.Order, "multiple_update") if getattr(said, attr) is not UNSET]
+    writing.check_values(Order, [mirror.by_attr[attr] for attr in attrs], said, "attributes")
+    keys = SourceKeys(source, ())
+    for attr in attrs:
+        mirror.by_attr[attr].want(Order, getattr(said, attr), keys)
+    keys.resolve()
+    row, values = Order(), {}
+    for attr in attrs:
+        spec = mirror.by_attr[attr]
+        spec.write(row, getattr(said, attr), keys)
+        values |= {column: getattr(row, column) for column in spec.columns()}
+    if "address_to" in attrs:
+        # One line says it all; iRECA finds the exact fields of it.
+        values |= dict.fromkeys((f"to_{part}" for part in ("postindex", "city", "street", "home", "apartment")), "")
+        values |= {"to_latitude": None, "to_longitude": None}
+    return values
+
+
+def order_of(request: Request, parameter: str, source: Source) -> Order:
+    """The partner's order that a required parameter names. Raises ApiError."""
+    number = ApiView.required(request, parameter)
+    order = ORDERS.writable.rows(source).filter(external_id=number).only("pk", "external_id", "source").first()
+    if order is None:
+        raise errors.not_found()
+    return order
+
+
+STATUS_CHANGES = Projection(
+    StatusChange,
+    contract.StatusChange,
+    "list",
+    {
+        "delivery_status_id": "delivery_status",
+        "return_reason_id": "return_reason__ireca_id",
+        **{name: name for name in ("longitude", "latitude", "accuracy", "created_at")},
+    },
+)
+
+
+class JournalStatusesView(ApiView):
+    """How the delivery status of an order changed, and where (1181-1206)."""
+
+    scopes = {"GET": READ}
+
+    def get(self, request: Request) -> HttpResponseBase:
+        order = order_of(request, "orderId", source_of(request))
+        changes = STATUS_CHANGES.rows(order.status_changes.order_by("created_at", "pk"))
+        return Response([row for _key, row in changes])
+
+
+class JournalView(ApiView):
+    """What changed in an order, by whom (1316-1441)."""
+
+    scopes = {"GET": READ}
+
+    def get(self, request: Request) -> HttpResponseBase:
+        source = source_of(request)
+        order = order_of(request, "entityId", source)
+        rows = JournalEntry.objects.filter(order=order)
+        if (since := moment_of(request, "startedAt")) is not None:
+            rows = rows.filter(created_at__gte=since)
+        page = page_of(request)
+        return Response(entries_of(source, rows.order_by("created_at", "pk")[page or slice(None)]))
