@@ -100,8 +100,12 @@ def prepare(given: Mapping[str, str], base: Path = BASE_DIR) -> Demo:
         "IRECA_URL": given.get("IRECA_URL") or f"http://127.0.0.1:{port + 1}/api/v1",
         "IRECA_TOKEN": secret("IRECA_TOKEN"),
         "CALLBACK_SECRET": secret("CALLBACK_SECRET"),
+        "DEMO_TOKEN": secret("DEMO_TOKEN"),
     }
     sandbox_port = _sandbox_port(values["IRECA_URL"])
+    if sandbox_port is not None:
+        # The sandbox has no cabinet, so what partners create through the API is created through iRECA's API as well.
+        values["IRECA_MODE"] = given.get("IRECA_MODE") or "api"
     if sandbox_port is None and not given.get("IRECA_URL"):
         raise Failure(f"Port {port + 1}, for the sandbox, is taken by another program. Try: PORT={port + 10} make run")
     env_file.touch(mode=0o600)

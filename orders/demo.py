@@ -15,7 +15,8 @@ from decimal import Decimal
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from backoffice.partners.models import Source
+from backoffice.partners.models import Scope, Source, Token
+from backoffice.partners.models.token import PREFIX, digest
 from catalog.models import Good, Stock, Warehouse
 from couriers.models import Courier
 from fiscal.models import PaymentType, Tax
@@ -23,6 +24,7 @@ from orders.models import Client, DeliveryStatus, Line, Order
 
 ORDERS = 48
 SOURCES = ("Чайная лавка", "Книги на Литейном", "Ферма Приладожье")
+PARTNER = SOURCES[0]  # the one that uses the API
 GOODS = (
     ("TEA-01", "Чай чёрный «Императорский», 100 г", "420.00"),
     ("TEA-02", "Чай зелёный «Моли хуа», 100 г", "560.00"),
@@ -96,6 +98,19 @@ def load_people() -> None:
         user.save()
         if person.group:
             user.groups.set([Group.objects.get(name=person.group)])
+
+
+def load_partner(text: str) -> Source:
+    """The source that may do everything with the token `text`, whatever people did to them since the last time."""
+    with transaction.atomic():
+        source, _is_new = Source.objects.get_or_create(title=PARTNER)
+        source.scopes, source.is_active = list(Scope.values), True
+        source.save(update_fields=["scopes", "is_active"])
+        valid = {"source": source, "expires_at": None, "revoked_at": None}
+        Token.objects.update_or_create(
+            digest=digest(text), defaults=valid, create_defaults={**valid, "prefix": text[:PREFIX], "label": "demo"}
+        )
+    return source
 
 
 def load_day(today: datetime) -> int:

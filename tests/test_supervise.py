@@ -50,20 +50,25 @@ def test_a_demo_stands_on_loopback_and_keeps_its_secrets(tmp_path: Path, port: i
     assert first.values["IRECA_URL"] == f"http://127.0.0.1:{port + 1}/api/v1"
     assert first.sandbox_port == port + 1
     assert first.values["DATABASE_URL"] == f"sqlite:///var/{port}/db.sqlite3"
+    assert first.values["IRECA_MODE"] == "api"
+    assert len(first.values["DEMO_TOKEN"]) > 40
     assert first.values == second.values == read_env_file(first.env_file)
     assert stat.S_IMODE(first.env_file.stat().st_mode) == 0o600
 
 
 def test_given_values_win(tmp_path: Path, port: int) -> None:
-    demo = prepare({"PORT": str(port), "IRECA_TOKEN": "mine # and 'only' mine"}, tmp_path)
+    demo = prepare({"PORT": str(port), "IRECA_TOKEN": "mine # and 'only' mine", "IRECA_MODE": "cabinet"}, tmp_path)
 
+    assert demo.values["IRECA_MODE"] == "cabinet"
     assert demo.values["IRECA_TOKEN"] == "mine # and 'only' mine"
     assert read_env_file(demo.env_file)["SECRET_KEY"] == demo.values["SECRET_KEY"]
 
 
 def test_a_remote_that_is_not_ours_gets_no_sandbox(tmp_path: Path, port: int, listener: int) -> None:
     for url in (REAL_REMOTE, f"http://127.0.0.1:{listener}/api/v1"):
-        assert prepare({"PORT": str(port), "IRECA_URL": url}, tmp_path).sandbox_port is None
+        demo = prepare({"PORT": str(port), "IRECA_URL": url}, tmp_path)
+        assert demo.sandbox_port is None
+        assert "IRECA_MODE" not in demo.values
 
 
 def test_a_remote_that_is_not_ours_gets_no_demo_data(

@@ -25,6 +25,7 @@ from backoffice.sync.refresh import unavailable
 from fiscal.models import Pechka54
 
 WHAT = "pechka54Settings"
+LABEL = gettext_lazy("address for the print server")
 
 
 @admin.register(Pechka54)
@@ -34,7 +35,7 @@ class Pechka54Admin(ViewOnlyAdmin):
     readonly_fields = ("copy_url",)
 
     class Media:
-        js = ("fiscal/copy.js",)
+        js = ("backoffice/copy.js",)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.refresh_view)
@@ -50,6 +51,7 @@ class Pechka54Admin(ViewOnlyAdmin):
             "opts": self.opts,
             "media": self.media,
             "title": self.opts.verbose_name_plural,
+            "label": LABEL,
             "row": Pechka54.objects.order_by("-pulled_at", "-id").first(),
             "run": run,
             "is_moving": run is not None and run.state in (Pull.State.QUEUED, Pull.State.RUNNING),
@@ -70,6 +72,6 @@ class Pechka54Admin(ViewOnlyAdmin):
             messages.warning(request, why)
         return HttpResponseRedirect(reverse("admin:fiscal_pechka54_changelist"))
 
-    @admin.display(description=gettext_lazy("address for the print server"))
+    @admin.display(description=LABEL)
     def copy_url(self, settings: Pechka54) -> SafeString:
-        return render_to_string("admin/fiscal/copy.html", {"value": settings.url})
+        return render_to_string("admin/copy.html", {"value": settings.url, "label": LABEL})

@@ -22,7 +22,7 @@ def test_the_address_is_copied_not_changed(admin_client: Browser) -> None:
     for url in (URL, f"{URL}{row.pk}/change/"):
         page = admin_client.get(url).content.decode()
         assert 'value="https://print.example.org/?a=&quot;b&quot;"' in page
-        assert "fiscal/copy.js" in page
+        assert "backoffice/copy.js" in page
     assert admin_client.post(f"{URL}{row.pk}/change/", {"url": "x"}).status_code == 403
 
 

@@ -48,13 +48,26 @@ def check_scopes(scopes: Any) -> None:
 
 
 def check_networks(text: str) -> None:
+    """Raises ValidationError that says for the first wrong one what is wrong and what may be meant."""
     for network in text.split():
         try:
             ip_network(network)
-        except ValueError as error:
-            raise ValidationError(
-                _g("%(network)s is no network: %(error)s") % {"network": network, "error": error}
-            ) from error
+        except ValueError:
+            raise ValidationError(_what_is_wrong(network)) from None
+
+
+def _what_is_wrong(network: str) -> str:
+    try:
+        meant = ip_network(network, strict=False)
+    except ValueError:
+        return _g("%(network)s is no address and no network, such as 203.0.113.7 or 203.0.113.0/24.") % {
+            "network": network
+        }
+    return _g("%(network)s has an address that goes on behind the mask: write %(meant)s, or %(one)s alone.") % {
+        "network": network,
+        "meant": meant,
+        "one": network.partition("/")[0],
+    }
 
 
 class Source(models.Model):

@@ -8,14 +8,16 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from backoffice.partners.curl import curl
 from backoffice.sync import connection
 from orders import demo
 
 
 class Command(BaseCommand):
     help = (
-        "Load demo data: users with known passwords, the directories of the sandbox, and a day of orders, which a "
-        "worker then sends. Loading twice makes nothing twice. Refuses to run with production settings."
+        "Load demo data: users with known passwords, the directories of the sandbox, a day of orders, which a worker "
+        "then sends, and a partner whose token is DEMO_TOKEN, if that is set. Loading twice makes nothing twice. "
+        "Refuses to run with production settings."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,3 +33,7 @@ class Command(BaseCommand):
         self.stdout.write("Sign in as (name / password):")
         for person in demo.PEOPLE:
             self.stdout.write(f"  {person.name} / {person.password}")
+        if settings.DEMO_TOKEN:
+            source = demo.load_partner(settings.DEMO_TOKEN)
+            self.stdout.write(f"Use the API as the partner {source}:")
+            self.stdout.write(f"  {curl(source, settings.DEMO_TOKEN)}")
