@@ -78,9 +78,6 @@ VIRTPOS_API_KEY = env.str("VIRTPOS_API_KEY", default="")
 # Part of the address at which callbacks reach us. Empty: callbacks are off.
 CALLBACK_SECRET = env.str("CALLBACK_SECRET", default="")
 
-# What the demo's partner shows to the API; `make run` makes it up. Only `manage.py demo` reads it.
-DEMO_TOKEN = env.str("DEMO_TOKEN", default="")
-
 PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at most
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
 EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30)  # how long the log of HTTP exchanges is kept

@@ -107,9 +107,9 @@ def test_help_lists_the_scopes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "create and change orders" in page
 
 
-def test_the_demo_partner_keeps_its_token(settings: Settings) -> None:
-    settings.DEBUG = True
-    settings.PUBLIC_URL, settings.DEMO_TOKEN = "http://127.0.0.1:8010", "a-token-of-the-demo"
+def test_the_demo_partner_keeps_its_token(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DEBUG, settings.PUBLIC_URL = True, "http://127.0.0.1:8010"
+    monkeypatch.setenv("DEMO_TOKEN", "a-token-of-the-demo")
     out = StringIO()
     for _time in range(2):
         call_command("demo", stdout=out)
@@ -125,8 +125,9 @@ def test_the_demo_partner_keeps_its_token(settings: Settings) -> None:
     assert out.getvalue().splitlines()[-1].strip() == line
 
 
-def test_the_demo_has_no_partner_without_a_token(settings: Settings) -> None:
+def test_the_demo_has_no_partner_without_a_token(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEBUG = True
+    monkeypatch.delenv("DEMO_TOKEN", raising=False)
     out = StringIO()
     call_command("demo", stdout=out)
     assert "curl" not in out.getvalue()

@@ -31,11 +31,11 @@ from backoffice.sync.admin.lists import CAP, BigTableMixin
 
 
 class ScopeFilter(admin.SimpleListFilter):
-    title = gettext_lazy("may")
+    title = gettext_lazy("allowed actions")
     parameter_name = "scope"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, value) for value in Scope.values]
+        return [(scope.value, str(capfirst(scope.label))) for scope in Scope]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if (scope := self.value()) is None:
@@ -91,15 +91,17 @@ class SourceAdmin(TokensMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
             )
         )
 
-    @admin.display(description=gettext_lazy("may"))
+    @admin.display(description=gettext_lazy("allowed actions"))
     def scope_badges(self, source: Source) -> str:
         scopes = [value for value in Scope.values if value in source.scopes]
         if not scopes:
             return badge(_("nothing"), "warning")
-        badges = [_("everything")] if len(scopes) == len(Scope.values) else scopes
+        badges = [(_("everything"), "")]
+        if len(scopes) < len(Scope.values):
+            badges = [(scope, str(Scope(scope).label)) for scope in scopes]
         return format_html(
             '<span class="flex flex-wrap gap-1">{}</span>',
-            format_html_join("", "{}", ((badge(text, "info"),) for text in badges)),
+            format_html_join("", "{}", ((badge(text, "info", title),) for text, title in badges)),
         )
 
     @admin.display(description=gettext_lazy("valid tokens"), ordering="valid_count")

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 default=list,
                 help_text="What its tokens may do.",
                 validators=[backoffice.partners.models.source.check_scopes],
-                verbose_name="may",
+                verbose_name="allowed actions",
             ),
         ),
         migrations.AlterField(

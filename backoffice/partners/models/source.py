@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.translation import gettext as _g
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import columns
@@ -44,7 +44,7 @@ class Scope(models.TextChoices):
 def check_scopes(scopes: Any) -> None:
     unknown = [scope for scope in scopes if scope not in Scope.values] if isinstance(scopes, list) else [scopes]
     if unknown:
-        raise ValidationError(_g("Unknown scopes: %(scopes)s") % {"scopes": ", ".join(map(str, unknown))})
+        raise ValidationError(gettext("Unknown scopes: %(scopes)s") % {"scopes": ", ".join(map(str, unknown))})
 
 
 def check_networks(text: str) -> None:
@@ -60,10 +60,10 @@ def _what_is_wrong(network: str) -> str:
     try:
         meant = ip_network(network, strict=False)
     except ValueError:
-        return _g("%(network)s is no address and no network, such as 203.0.113.7 or 203.0.113.0/24.") % {
+        return gettext("%(network)s is no address and no network, such as 203.0.113.7 or 203.0.113.0/24.") % {
             "network": network
         }
-    return _g("%(network)s has an address that goes on behind the mask: write %(meant)s, or %(one)s alone.") % {
+    return gettext("%(network)s has an address that goes on behind the mask: write %(meant)s, or %(one)s alone.") % {
         "network": network,
         "meant": meant,
         "one": network.partition("/")[0],
@@ -82,7 +82,11 @@ class Source(models.Model):
         _("active"), default=True, help_text=_("An inactive source is refused by the API; its orders stay.")
     )
     scopes = models.JSONField(
-        _("may"), default=list, blank=True, validators=[check_scopes], help_text=_("What its tokens may do.")
+        _("allowed actions"),
+        default=list,
+        blank=True,
+        validators=[check_scopes],
+        help_text=_("What its tokens may do."),
     )
     rate_limit = models.PositiveIntegerField(
         _("requests a minute"), default=600, help_text=_("More are answered 429. 0: no limit.")
