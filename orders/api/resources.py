@@ -124,6 +124,13 @@ def _begin(row: Order, obj: Any) -> None:
     row.number = row.number or row.external_id
 
 
+def _prepare(source: Source, orders: Sequence[Any]) -> None:
+    for order in orders:
+        if order.cash == 0:
+            order.cash = None  # how the wire says that there is no banknote (seed 002:507)
+    _clients_given_in_place(source, orders)
+
+
 def _clients_given_in_place(source: Source, orders: Sequence[Any]) -> None:
     """Make the clients that orders name by a number we do not know, where the order says who they are (seed 002:88)."""
     told = {order.client_id: order for order in orders if order.client_id and order.client}
@@ -147,6 +154,7 @@ ORDERS = Resource(
     Writable(
         _mirror(Order),
         is_own=True,
+        is_document=True,
         own=(Client,),
         parts={
             "goods": PartsOf(
@@ -159,7 +167,7 @@ ORDERS = Resource(
             )
         },
         begin=_begin,
-        prepare=_clients_given_in_place,
+        prepare=_prepare,
     ),
     ORDER_COLUMNS,
     read=READ,

@@ -64,8 +64,8 @@ def _decimal(value: float | None) -> int | float | None:
     return int(value) if value is not None and value.is_integer() else value
 
 
-def _decimal_text(value: float | None) -> str:
-    return f"{value or 0:.3f}".rstrip("0").rstrip(".")
+def _decimal_text(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def _degrees(value: float | None) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from msgspec import UNSET
 
@@ -22,11 +23,11 @@ from backoffice.partners.api.references import ONLY_NAMED, SourceKeys
 from backoffice.partners.models import Source
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
-from backoffice.sync import history
+from backoffice.sync import enqueue, history
 from backoffice.sync.connection import IRECA, is_on
 from backoffice.sync.merge import adds
 from backoffice.sync.mirror import Embedded, Field, Mirror, Owner, Parts, Reference
-from backoffice.sync.mirrored import Mirrored
+from backoffice.sync.mirrored import Mirrored, SyncState
 
 AT_ONCE = 500  # objects in one request, as the seed's pages are
 
@@ -45,6 +46,7 @@ class Writable:
 
     mirror: Mirror
     is_own: bool = False  # numbered by each source for itself
+    is_document: bool = False  # what refers to it forbids its deletion
     own: Collection[type[Mirrored]] = ()  # what it refers to by the source's own numbers
     parts: Mapping[str, PartsOf] = field(default_factory=dict)
     begin: Callable[[Any, Any], None] = lambda row, obj: None  # what a new row has besides what is said of it
@@ -61,7 +63,7 @@ class Writable:
     def rows(self, source: Source) -> models.QuerySet[Any]:
         """The rows that this partner sees."""
         rows = self.model._default_manager.all()
-        return rows.filter(source=source).exclude(external_id="") if self.is_own else rows.exclude(ONLY_NAMED)
+        return (rows.filter(source=source).exclude(external_id="") if self.is_own else rows).exclude(ONLY_NAMED)
 
 
 def elements(body: Any) -> list[Any]:
@@ -280,7 +282,7 @@ def _locked(what: Writable, source: Source, ids: Sequence[str]) -> models.QueryS
 
 
 def _is_only_named(row: Any) -> bool:
-    return row.remote_data is None and row.sync_state == "clean" and row.pk is not None
+    return row.remote_data is None and row.sync_state == SyncState.CLEAN and row.pk is not None
 
 
 def _assign(mirror: Mirror, row: Any, obj: Any, changed: Collection[str], keys: SourceKeys) -> set[str]:
@@ -295,13 +297,36 @@ def _assign(mirror: Mirror, row: Any, obj: Any, changed: Collection[str], keys: 
 
 
 def delete(what: Writable, source: Source, id_: str) -> None:
-    """Delete one row, here and at iRECA. What others refer to is kept (409)."""
-    with history.by(reason=source.title):
-        rows = what.rows(source).filter(**{what.id_column: id_})
-        try:
-            count, _models = rows.delete()
-        except models.ProtectedError as error:
-            used = ", ".join(sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects}))
-            raise ApiError(409, _("It is used by %(others)s and cannot be deleted.") % {"others": used}) from None
-    if not count:
+    """Delete one row, here and at iRECA. What has a state of its own for it becomes inactive and stays listed (T33).
+
+    What others refer to is forgotten instead: those keep their reference, to a row that is only named.
+    """
+    rows = what.rows(source).filter(**{what.id_column: id_})
+    if connection.features.has_select_for_update:
+        list(rows.select_for_update().values_list("pk"))
+    row = rows.first()
+    if row is None:
         raise ApiError(404, _("There is no such object."))
+    with history.by(reason=source.title):
+        if "is_active" in what.mirror.by_attr:
+            _fade(row, is_active=False)
+            return
+        try:
+            with transaction.atomic():
+                rows.delete()
+        except models.ProtectedError as error:
+            if what.is_document:
+                used = ", ".join(sorted({str(other._meta.verbose_name_plural) for other in error.protected_objects}))
+                raise ApiError(409, _("It is used by %(others)s and cannot be deleted.") % {"others": used}) from None
+            _fade(row, remote_data=None, sync_state=SyncState.CLEAN, sync_error="", sync_conflict={})
+
+
+def _fade(row: Any, **values: Any) -> None:
+    """Let iRECA delete the row, which stays here."""
+    model, is_known = type(row), row.remote_data is not None
+    model._base_manager.filter(pk=row.pk).update(**values, updated_at=timezone.now())
+    fresh = model._base_manager.filter(pk=row.pk)
+    model.history.bulk_history_create(
+        fresh, update=True, default_user=history.actor(), default_change_reason=history.reason()
+    )
+    enqueue.deleted(model, [(row.pk, row.ireca_id, is_known)])
