@@ -10,15 +10,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.urls import URLPattern, path
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -46,7 +49,7 @@ class ApiView(APIView):
     throttle_classes = (SourceRate,)
     parser_classes = (JsonParser,)
     renderer_classes = (JsonRenderer,)
-    metadata_class = None
+    http_method_names = ["get", "head", "post", "put", "delete"]
     scopes: ClassVar[Scopes] = {}
 
     def get_exception_handler(self) -> Callable[..., Response]:
@@ -139,11 +142,21 @@ class EntityView(ApiView):
         id_ = request.query_params.get(self.resource.id_parameter)
         rows = self.resource.writable.rows(source_of(request))
         if id_ is None or id_ == "":
-            return listed(request, self.resource.projections["list"], self.filtered(request, rows))
+            return self.list(request, self.filtered(request, rows))
         found = self.resource.projections["get"].one(rows.filter(**{self.resource.writable.id_column: id_}))
         if found is None:
             raise errors.not_found()
         return Response(found)
+
+    def list(self, request: Request, rows: QuerySet[Any]) -> HttpResponseBase:
+        if self.resource.writable.is_own:
+            return listed(request, self.resource.projections["list"], rows)
+        # What all share changes seldom and is asked for often: it is sent again only when it did.
+        tag = _tag_of(rows)
+        unchanged = get_conditional_response(request, etag=tag)
+        response = unchanged or listed(request, self.resource.projections["list"], rows)
+        response.headers["ETag"] = tag
+        return response
 
     def filtered(self, request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
         """What the query asks for. A parameter that does not exist is refused: ignored, it would give everything."""
@@ -178,6 +191,12 @@ class EntityView(ApiView):
         with transaction.atomic():
             writing.delete(self.resource.writable, source_of(request), id_)
         return Response(status=204)
+
+
+def _tag_of(rows: QuerySet[Any]) -> str:
+    """What changes whenever one of the rows does, by one query."""
+    figures = rows.order_by().aggregate(Count("pk"), Max("pk"), Max("updated_at"))
+    return quote_etag(hashlib.sha256(repr(list(figures.values())).encode()).hexdigest()[:32])
 
 
 class ReplaceView(ApiView):
