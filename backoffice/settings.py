@@ -82,6 +82,13 @@ PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at mo
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
 EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30)  # how long the log of HTTP exchanges is kept
 
+# Webhooks of partners
+WEBHOOK_ALLOWED_NETWORKS: list[str] = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])  # though not public, as CIDR
+WEBHOOK_TIMEOUT = env.float("WEBHOOK_TIMEOUT", default=10.0)  # seconds for a request with its answer
+WEBHOOK_FIRST_WAIT = env.float("WEBHOOK_FIRST_WAIT", default=2.0)  # seconds after a failure; doubles up to 15 minutes
+WEBHOOK_RETRY_FOR = env.float("WEBHOOK_RETRY_FOR", default=24 * 3600.0)  # seconds until an event is given up
+WEBHOOK_PAUSE_AFTER = env.int("WEBHOOK_PAUSE_AFTER", default=40)  # failures in a row
+
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 

@@ -7,3 +7,8 @@ class PartnersConfig(AppConfig):
     label = "partners"
     verbose_name = _("Partners")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from backoffice.partners import webhooks
+
+        webhooks.connect()

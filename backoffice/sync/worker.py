@@ -1,8 +1,7 @@
 """The worker: empties the inbox, the outbox and what is due to be read, again and again.
 
-`drain()` is all of it; an embedded worker calls it in a loop, and any other engine just wakes it. Pulls run in a
-thread of their own,
-so that a long one holds up no order.
+`drain()` is all of it; an embedded worker calls it in a loop, and any other engine just wakes it. Pulls, and the TASKS
+of apps, run in threads of their own, so that a long one holds up no order.
 """
 
 from __future__ import annotations
@@ -10,11 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError, close_old_connections, models
 from django.utils import timezone
 
 from backoffice.sync import callbacks, connection, lease, pull, push
@@ -27,6 +28,24 @@ BEAT = 5.0  # seconds between heartbeats
 PRUNE_EVERY = 60.0  # seconds between looks for old rows
 PATIENCE = 8.0  # seconds that a stopping worker gives to what is under way
 PRUNE = 500  # rows of a kind at a time
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an app above adds to the worker: `step(holder)` does what is due, and returns how much; 0 when nothing is.
+
+    It runs in threads of its own, so that it holds up no order, with its `leased` rows freed when their holder dies;
+    `old(before)` are rows whose time is over.
+    """
+
+    name: str
+    step: Callable[[str], int]
+    threads: int = 1
+    leased: tuple[type[models.Model], ...] = ()
+    old: Callable[[datetime], Iterable[models.QuerySet]] = lambda before: ()
+
+
+TASKS: list[Task] = []
 
 
 def drain_messages(holder: str) -> int:
@@ -47,7 +66,7 @@ def drain_pulls(holder: str) -> int:
 def drain(holder: str) -> int:
     """All that is due, until nothing is. Returns how much was handled."""
     total = 0
-    while handled := drain_messages(holder) + drain_pulls(holder):
+    while handled := drain_messages(holder) + drain_pulls(holder) + sum(task.step(holder) for task in TASKS):
         total += handled
     return total
 
@@ -56,7 +75,7 @@ def start() -> str:
     """Before the first round: free what dead processes hold, and try blocked remotes at once. Returns this worker's
     name.
     """
-    lease.release_dead((Push, Callback, Pull, Schedule))
+    _release_dead()
     connection.unblock()
     pull.ensure_schedules()
     name = lease.owner()
@@ -70,9 +89,11 @@ def run_forever(stop: threading.Event) -> None:
     A pull that is cut off goes on where it stopped, with the next worker.
     """
     name = start()
+    loops: list[tuple[str, Callable[[str], int]]] = [("messages", drain_messages), ("pulls", drain_pulls)]
+    loops += [(f"{task.name}-{number}", task.step) for task in TASKS for number in range(task.threads)]
     threads = [
         threading.Thread(target=_loop, args=(step, lease.owner(role), stop), name=role, daemon=True)
-        for role, step in (("messages", drain_messages), ("pulls", drain_pulls))
+        for role, step in loops
     ]
     for thread in threads:
         thread.start()
@@ -111,7 +132,11 @@ def _guarded(step: Any, argument: str) -> int:
 def _beat(name: str) -> None:
     now = timezone.now()
     Worker.objects.filter(name=name).update(beat_at=now)
-    lease.release_dead((Push, Callback, Pull, Schedule))
+    _release_dead()
+
+
+def _release_dead() -> None:
+    lease.release_dead((Push, Callback, Pull, Schedule, *(model for task in TASKS for model in task.leased)))
 
 
 def _prune(name: str) -> None:
@@ -123,5 +148,6 @@ def _prune(name: str) -> None:
         Callback.objects.filter(state=Callback.State.DONE, received_at__lt=before),
         Pull.objects.filter(state__in=(Pull.State.DONE, Pull.State.FAILED), created_at__lt=before),
         Worker.objects.filter(beat_at__lt=before),
+        *(rows for task in TASKS for rows in task.old(before)),
     ):
         old.model._base_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE])).delete()
