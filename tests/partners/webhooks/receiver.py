@@ -58,6 +58,9 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(body) < int(self.headers["Content-Length"]):  # the sender was killed
+                    self.close_connection = True
+                    return
                 seen = Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body, 0)
                 status = receiver.answer(seen)
                 receiver.requests.append(Received(seen.path, seen.headers, body, status))
