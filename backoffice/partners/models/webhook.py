@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.partners.models.source import Scope
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync.models import Leased
 
@@ -45,6 +46,9 @@ class Webhook(Leased):
     last_ok_at = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
+    # One of these lets a source be told: it could read as much.
+    SCOPES = {Kind.ORDERS: (Scope.ORDERS_READ, Scope.ORDERS_WRITE), Kind.LICENSES: (Scope.LICENCES,)}
+
     class Meta:
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
@@ -61,6 +65,13 @@ class Webhook(Leased):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.url}"
+
+    @classmethod
+    def listening(cls, kind: str) -> list[Webhook]:
+        """The webhooks that are told of something now. One that is paused is: it will go on."""
+        hooks = cls.objects.filter(kind=kind, is_active=True, source__is_active=True)
+        scopes = cls.SCOPES[cls.Kind(kind)]
+        return [hook for hook in hooks.select_related("source").order_by("pk") if hook.source.may(scopes)]
 
 
 class Delivery(models.Model):

@@ -45,14 +45,13 @@ def on_change(sender: type[Any], ids: Collection[int], **_kwargs: Any) -> None:
     if mirror is None or mirror.entity != Webhook.Kind.ORDERS:
         return
     hooks: dict[int, list[int]] = defaultdict(list)
-    active = Webhook.objects.filter(kind=Webhook.Kind.ORDERS, is_active=True, source__is_active=True)
-    for pk, source in active.order_by("pk").values_list("pk", "source"):
-        hooks[source].append(pk)
+    for hook in Webhook.listening(mirror.entity):
+        hooks[hook.source_id].append(hook.pk)
     if not hooks:
         return
     for batch in chunks(sorted(ids), BATCH):
         rows = sender._base_manager.filter(pk__in=batch, source__in=hooks).order_by("pk")
-        _mark([(hook, str(pk)) for pk, source in rows.values_list("pk", "source") for hook in hooks[source]])
+        _mark([(key, str(pk)) for pk, source in rows.values_list("pk", "source") for key in hooks[source]])
 
 
 def _mark(events: list[tuple[int, str]]) -> None:
@@ -149,9 +148,8 @@ def _keep(marks: list[Delivery], texts: dict[int, str]) -> None:
 
 
 def record(kind: str, object_key: str, body: bytes) -> None:
-    """An event whose body is known already, for every active webhook of this kind, in the caller's transaction."""
-    hooks = Webhook.objects.filter(kind=kind, is_active=True, source__is_active=True).order_by("pk")
-    Delivery.objects.bulk_create(queued(hook, object_key, body.decode()) for hook in hooks)
+    """An event whose body is known already, for every webhook of this kind, in the caller's transaction."""
+    Delivery.objects.bulk_create(queued(hook, object_key, body.decode()) for hook in Webhook.listening(kind))
 
 
 def queued(hook: Webhook, object_key: str, payload: str, **values: Any) -> Delivery:

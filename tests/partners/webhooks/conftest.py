@@ -43,7 +43,7 @@ def told(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
 
 @pytest.fixture
 def source(transactional_db: None) -> Source:
-    return Source.objects.create(title="Shop")
+    return Source.objects.create(title="Shop", scopes=["orders:read", "licences"])
 
 
 @pytest.fixture

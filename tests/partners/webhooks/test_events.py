@@ -60,7 +60,7 @@ def test_what_is_rolled_back_is_not_told(hook: Webhook, receiver: Receiver, sour
 
 
 def test_each_source_is_told_of_its_own_orders_only(hook: Webhook, receiver: Receiver, source: Source) -> None:
-    other = Source.objects.create(title="Other shop")
+    other = Source.objects.create(title="Other shop", scopes=source.scopes)
     order(other, 1)
     Order.objects.create(number="ours")
     assert states() == []
@@ -82,9 +82,12 @@ def test_several_webhooks_are_each_told(hook: Webhook, receiver: Receiver, sourc
     assert len({received.event for received in receiver.requests}) == 2
 
 
-@pytest.mark.parametrize("off", ["webhook", "source"])
+@pytest.mark.parametrize("off", ["webhook", "source", "scope"])
 def test_what_is_off_is_not_told(hook: Webhook, source: Source, off: str) -> None:
-    (Webhook if off == "webhook" else Source).objects.update(is_active=False)
+    if off == "scope":
+        Source.objects.update(scopes=["licences", "clients"])
+    else:
+        (Webhook if off == "webhook" else Source).objects.update(is_active=False)
     order(source, 1)
     assert states() == []
 
