@@ -91,6 +91,8 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
             (_("Users"), "auth.user", "manage_accounts"),
             (_("Groups"), "auth.group", "groups"),
             (_("Sources"), "partners.source", "storefront"),
+            (_("Webhooks"), "partners.webhook", "webhook"),
+            (_("Deliveries"), "partners.delivery", "outbox"),
         ],
     ),
 ]

@@ -127,7 +127,7 @@ class Delivery(models.Model):
             models.Index(fields=["webhook", "id"], name="delivery_queue", condition=Q(state="queued")),
             models.Index(fields=["webhook", "object_key", "id"], name="delivery_order", condition=Q(state="queued")),
             models.Index(fields=["webhook", "-id"], name="delivery_log"),
-            models.Index(fields=["webhook", "-id"], name="delivery_failed", condition=Q(state="failed")),
+            models.Index(fields=["-id"], name="delivery_failed", condition=Q(state="failed")),
             models.Index(fields=["created_at"], name="delivery_created"),
         ]
 

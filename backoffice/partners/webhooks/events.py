@@ -54,6 +54,12 @@ def on_change(sender: type[Any], ids: Collection[int], **_kwargs: Any) -> None:
         _mark([(key, str(pk)) for pk, source in rows.values_list("pk", "source") for key in hooks[source]])
 
 
+def happened(kind: str, ids: Collection[int]) -> None:
+    """Mark what all sources are to be told of, in the caller's transaction. One query where nobody is."""
+    if ids and (hooks := Webhook.listening(kind)):
+        _mark([(hook.pk, str(pk)) for pk in ids for hook in hooks])
+
+
 def _mark(events: list[tuple[int, str]]) -> None:
     due = timezone.now() + GRACE
     events.sort()  # whoever marks the same waits in the same order
@@ -145,11 +151,6 @@ def _keep(marks: list[Delivery], texts: dict[int, str]) -> None:
         )
         if gone:
             Delivery.objects.filter(pk__in=gone).delete()
-
-
-def record(kind: str, object_key: str, body: bytes) -> None:
-    """An event whose body is known already, for every webhook of this kind, in the caller's transaction."""
-    Delivery.objects.bulk_create(queued(hook, object_key, body.decode()) for hook in Webhook.listening(kind))
 
 
 def queued(hook: Webhook, object_key: str, payload: str, **values: Any) -> Delivery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.http import HttpRequest
@@ -21,11 +22,16 @@ class Notice:
     is_bad: bool = True
 
 
+# What apps above have to tell.
+MORE: list[Callable[[HttpRequest], list[Notice]]] = []
+
+
 def notices(request: HttpRequest) -> list[Notice]:
-    """For signed-in staff only; the sign-in page tells nothing. Two queries."""
+    """For signed-in staff only; the sign-in page tells nothing. Two queries, and one for each of MORE."""
     if not (request.user.is_active and request.user.is_staff):
         return []
-    return [*_remote_notices(request), *_worker_notices(request)]
+    more = [notice for tell in MORE for notice in tell(request)]
+    return [*_remote_notices(request), *_worker_notices(request), *more]
 
 
 def _remote_notices(request: HttpRequest) -> list[Notice]:
