@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from msgspec import UNSET
 
+from backoffice.partners.webhooks.events import happened
 from backoffice.remotes.ireca import contract
 from backoffice.sync import callbacks, enqueue, pull
 from backoffice.sync.apply import Applied
@@ -110,7 +111,9 @@ def _keep_sessions(pool: contract.LicensePool) -> Applied:
             )
             applied.created += created
             applied.updated += not created
-        License.objects.filter(is_open=True).exclude(seen_at=now).update(is_open=False)
+        closed = list(License.objects.filter(is_open=True).exclude(seen_at=now).values_list("pk", flat=True))
+        License.objects.filter(pk__in=closed).update(is_open=False)
+        happened("licenses", closed)
         if isinstance(pool.license_use, int) and isinstance(pool.license_total, int):
             LicenseUsage.objects.create(at=now, used=pool.license_use, total=pool.license_total)
     return applied
@@ -131,9 +134,10 @@ def session_closed(payload: Any) -> str:
         raise contract.ContractError("deviceId", "a closed session without its device")
     with transaction.atomic():
         courier = keys_by_ireca_id(Courier, [closed.courier_id or ""]).get(closed.courier_id or "")
-        License.objects.update_or_create(
-            device_id=closed.device_id,
-            session_start_at=closed.session_start_at or None,
+        where = {"device_id": closed.device_id, "session_start_at": closed.session_start_at or None}
+        known = License.objects.filter(**where, is_open=False, session_finish_at__isnull=False).exists()
+        session, _created = License.objects.update_or_create(
+            **where,
             defaults={
                 "device_title": closed.device_title or "",
                 "session_id": closed.session_id or "",
@@ -142,6 +146,8 @@ def session_closed(payload: Any) -> str:
                 "is_open": False,
             },
         )
+        if not known:  # else partners were told already, and told the time
+            happened("licenses", [session.pk])
     return f"session of {closed.device_id} closed"
 
 
@@ -172,7 +178,10 @@ def _is_closed_there(client: Any, push: Push) -> bool:
 
 
 def _closed(push: Push) -> None:
-    License.objects.filter(pk=_payload(push)["session"]).update(is_open=False, session_finish_at=timezone.now())
+    session = License.objects.filter(pk=_payload(push)["session"], is_open=True)
+    with transaction.atomic():
+        if session.update(is_open=False, session_finish_at=timezone.now()):
+            happened("licenses", [_payload(push)["session"]])
     pull.request("licenses")
 
 

@@ -8,4 +8,4 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from orders import mirror, readers  # noqa: F401  registers the mirrors and readers of this app
+        from orders import mirror, readers, webhooks  # noqa: F401  registers what this app mirrors, reads and tells
