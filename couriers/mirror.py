@@ -134,7 +134,7 @@ def session_closed(payload: Any) -> str:
         raise contract.ContractError("deviceId", "a closed session without its device")
     with transaction.atomic():
         courier = keys_by_ireca_id(Courier, [closed.courier_id or ""]).get(closed.courier_id or "")
-        where = {"device_id": closed.device_id, "session_start_at": closed.session_start_at or None}
+        where: dict[str, Any] = {"device_id": closed.device_id, "session_start_at": closed.session_start_at or None}
         known = License.objects.filter(**where, is_open=False, session_finish_at__isnull=False).exists()
         session, _created = License.objects.update_or_create(
             **where,

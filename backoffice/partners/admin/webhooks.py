@@ -243,7 +243,7 @@ class DeliveryAdmin(ViewOnlyAdmin):
         is_list = match is not None and (match.url_name or "").endswith("_changelist")
         return queryset.defer("payload", "response", "sent_headers") if is_list else queryset
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup == "webhook__id__exact" or super().lookup_allowed(lookup, value, request)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
