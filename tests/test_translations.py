@@ -58,6 +58,8 @@ INTERNAL = {
     "orders.Order.details_attempts",
     "orders.Order.details_due_at",
     "orders.Order.refund_key",
+    "partners.Delivery.change",
+    "partners.Delivery.open_key",
     "partners.Token.digest",
     "sync.Callback.digest",
     "sync.Pull.open_key",

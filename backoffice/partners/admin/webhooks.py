@@ -227,7 +227,7 @@ class DeliveryAdmin(ViewOnlyAdmin):
     ordering = ("-id",)
     actions = ("replay",)
     search_fields = ("event__exact",)
-    search_help_text = gettext_lazy("A webhook-id")
+    search_help_text = gettext_lazy("The whole number of an event")
     fields = (
         *("webhook_link", "object_key", "event", "state_badge", "created_at", "attempts", "due_at", "expires_at"),
         *("done_at", "replay_link", "sent_at", "duration_ms", "status", "error_text", "headers_text", "body_text"),
