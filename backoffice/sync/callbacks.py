@@ -73,12 +73,39 @@ def _process_one(callback: Callback, client: Any | None) -> str:
         return HANDLERS[callback.kind](json.loads(callback.body))
     objects, bad = contract.decode_callback(mirror.struct, callback.body.encode())
     bad_texts = [str(row) for row in bad] + ["an object without its id" for obj in objects if not mirror.ireca_id(obj)]
-    fresh = [current(mirror, obj, client) for obj in objects if mirror.ireca_id(obj) and not knows(mirror, obj)]
-    applied = apply(mirror, [obj for obj in fresh if obj is not None])
+    fresh, failure = _read(mirror, objects, callback, client)
+    applied = apply(mirror, fresh)
+    if failure is not None:
+        # Kept, so that many objects and a remote that stumbles now and then do not start over for ever.
+        Callback.objects.filter(pk=callback.pk).update(read_ids=callback.read_ids)
+        raise failure
     if bad_texts:
         # What could be read is applied; the callback stays visible as failed with what could not.
         raise ValueError("; ".join(bad_texts))
     return f"{len(objects)} read, {applied.created} new, {applied.updated} changed, {applied.conflicts} in conflict"
+
+
+def _read(
+    mirror: Mirror, objects: Sequence[Any], callback: Callback, client: Any | None
+) -> tuple[list[Any], RemoteError | None]:
+    """Of the objects that may have changed, what the remote has now, and why the rest could not be read."""
+    fresh: list[Any] = []
+    failure = None
+    for obj in objects:
+        ireca_id = mirror.ireca_id(obj)
+        if not ireca_id or ireca_id in callback.read_ids or knows(mirror, obj):
+            continue
+        try:
+            found = current(mirror, obj, client)
+        except RemoteError as error:
+            failure = error
+            if connection.is_outage(error):
+                break
+            continue
+        callback.read_ids.append(ireca_id)
+        if found is not None:
+            fresh.append(found)
+    return fresh, failure
 
 
 def current(mirror: Mirror, hint: Any, client: Any | None) -> Any | None:
@@ -113,5 +140,5 @@ def _postpone(callbacks: Sequence[Callback], holder: str, error: RemoteError) ->
 def retry(queryset: Any) -> int:
     """A person asked: process again."""
     return queryset.exclude(state=Callback.State.DONE).update(
-        state=Callback.State.NEW, due_at=timezone.now(), attempts=0, error=""
+        state=Callback.State.NEW, due_at=timezone.now(), attempts=0, error="", read_ids=[]
     )

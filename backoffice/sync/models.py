@@ -104,6 +104,8 @@ class Callback(Leased):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     error = models.TextField(_("error"), blank=True)
     result = models.CharField(_("result"), max_length=300, blank=True)
+    # Objects of it that were read already, while others could not be.
+    read_ids = models.JSONField(default=list, editable=False)
     received_at = models.DateTimeField(_("received"), default=timezone.now)
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
 

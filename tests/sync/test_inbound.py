@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import callbacks, lease, outbox, pull, worker
+from backoffice.sync import callbacks, connection, lease, outbox, pull, worker
 from backoffice.sync.apply import apply, resolve
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Callback, DictionaryEntry, Exchange, Pull, Push, Schedule
@@ -19,6 +19,7 @@ from couriers.models import Courier, License, LicenseUsage
 from orders import details
 from orders.models import Order
 from tests.conftest import ASKED_ONE_BY_ONE
+from tests.sync.test_push import many_orders
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "callback-secret"
@@ -269,3 +270,19 @@ def test_an_order_that_ireca_stumbles_over_holds_up_no_other(listening: Sandbox,
     Callback.objects.update(due_at=timezone.now())
     settle()
     assert set(Order.objects.filter(ireca_id__in=["1", "209900"]).values_list("delivery_status", flat=True)) == {7}
+
+
+def test_a_callback_about_many_orders_gets_through_a_remote_that_stumbles(ireca: Sandbox) -> None:
+    """Each try reads on where others stumbled; all of them at one go would hardly ever be read."""
+    ids = [str(row.ireca_id) for row in many_orders(12)]
+    items = [ireca.change(ireca_id, phone="+79990000000") for ireca_id in ids]
+    callback = callbacks.store("ireca", "orders", json.dumps({"items": items}).encode())
+    ireca.faults.set("500", probability=0.5)
+    ireca.requests.clear()
+    for _ in range(12):
+        Callback.objects.update(due_at=timezone.now())
+        callbacks.process(connection.client(), lease.owner())
+    callback.refresh_from_db()
+    assert callback.state == Callback.State.DONE
+    assert sorted(request["query"]["orderId"] for request in ireca.requests) == sorted(ids)  # each read once
+    assert set(Order.objects.filter(ireca_id__in=ids).values_list("phone", flat=True)) == {"+79990000000"}
