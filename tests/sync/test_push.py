@@ -26,10 +26,10 @@ def drain() -> None:
     worker.drain(lease.owner())
 
 
-def many_orders(count: int) -> list[Order]:
-    """Orders that iRECA knows: created here and pushed."""
+def new_orders(count: int) -> list[Order]:
+    """Orders made here, on their way."""
     template = Order.objects.get(ireca_id="209900")
-    orders = Order.objects.bulk_create(
+    return Order.objects.bulk_create(
         Order(
             number=f"N-{index}",
             client=template.client,
@@ -44,6 +44,11 @@ def many_orders(count: int) -> list[Order]:
         )
         for index in range(count)
     )
+
+
+def many_orders(count: int) -> list[Order]:
+    """Orders that iRECA knows: created here and pushed."""
+    orders = new_orders(count)
     drain()
     return orders
 
@@ -135,6 +140,30 @@ def test_a_refused_order_stands_alone(ireca: Sandbox) -> None:
     bad.refresh_from_db()
     assert (bad.sync_state, bad.sync_error) == ("clean", "")
     assert ireca.order(bad.ireca_id)["description"] == "mended"
+
+
+@pytest.mark.parametrize(("way", "usual"), [("multipleUpdate", 1), ("replace", 2), ("create", 1)])
+def test_one_refused_order_of_500_costs_at_most_20_requests_more(ireca: Sandbox, way: str, usual: int) -> None:
+    """`usual`: requests without a refusal; before a `replace` the orders are read again, in one list."""
+    drain()  # what schedules read at first
+    orders = new_orders(500)
+    if way != "create":
+        drain()
+    bad = Order.objects.get(number="N-333")
+    ireca.refuse("orders", bad.ireca_id, "Заказ отклонён")
+    ireca.requests.clear()
+    if way == "multipleUpdate":
+        Order.objects.filter(number__startswith="N-").update(courier=Courier.objects.get(ireca_id="55752"))
+    elif way == "replace":
+        Order.objects.filter(number__startswith="N-").update(description="changed")
+    drain()
+    bad.refresh_from_db()
+    assert (bad.sync_state, bad.sync_error) == ("failed", "Заказ отклонён")
+    assert Order.objects.filter(pk__in=[order.pk for order in orders], sync_state="clean").count() == 499
+    assert {request["path"] for request in writes(ireca)} == {
+        {"multipleUpdate": "/orders/multipleUpdate", "replace": "/orders/replace", "create": "/orders"}[way]
+    }
+    assert len(ireca.requests) <= usual + 20
 
 
 def test_an_order_waits_for_its_client(ireca: Sandbox) -> None:
