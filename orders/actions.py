@@ -70,6 +70,24 @@ def move_window(ids: Collection[int], start: datetime, end: datetime, user: Any 
     return _change(ids, {"delivery_time_from": start, "delivery_time_to": end}, skip, _("window moved"), user)
 
 
+def change_address(ids: Collection[int], line: str, user: Any = None) -> list[Outcome]:
+    """Give open orders an address in one line. Their exact one is forgotten until iRECA tells what it made of the line
+    (multipleUpdate, seed 002:940-947). ValueError when the line is empty.
+    """
+    line = " ".join(line.split())
+    if not line:
+        raise ValueError("an address without a word")
+
+    def skip(order: Order) -> str:
+        if line in (order.to_line, order.address):
+            return _("has this address already")
+        return _finished(order)
+
+    nothing = {name: Order._meta.get_field(name).get_default() for name in Order.TO_PARTS}
+    changes = {**nothing, "to_is_use_google_geo": None, "to_line": line}
+    return _change(ids, changes, skip, _("address changed: %(address)s") % {"address": line}, user)
+
+
 def set_agreed(ids: Collection[int], agreed: bool, user: Any = None) -> list[Outcome]:
     """Note that open orders are agreed with their clients, or are not."""
 

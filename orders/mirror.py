@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.utils import timezone
+from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.sync.commands import COMMANDS
+from backoffice.sync.merge import Merge
 from backoffice.sync.mirror import Embedded, Field, Mirror, Outgoing, Owner, Parts, Reference, Request, registry
 from backoffice.sync.mirrored import Mirrored
 from orders import details, edits, parts, refunds
@@ -62,10 +64,13 @@ class OrderMirror(Mirror):
     entity, resource, rank = "orders", "orders", 3
     model, struct = Order, contract.Order
     cadence = 3600
-    # The attributes that multipleUpdate can set (seed 002:940). The address is left out: there it is one line, which
-    # would replace the exact address by whatever a geocoder makes of it.
+    # The attributes that multipleUpdate can set (seed 002:940). The address is one line there, which replaces the exact
+    # one by what iRECA makes of it; so it is said only of orders that have nothing but a line (see `build`).
     multiple = frozenset(
-        {"status_id", "delivery_status_id", "return_reason_id", "courier_id", "delivery_time_from", "delivery_time_to"}
+        {
+            *("status_id", "delivery_status_id", "return_reason_id", "courier_id"),
+            *("delivery_time_from", "delivery_time_to", "address_to"),
+        }
     )
     fields = (
         Field("code_alias", "number"),
@@ -92,7 +97,7 @@ class OrderMirror(Mirror):
         Field("cash"),
         Field("address_from", "from_line", Owner.THEIRS),
         Embedded("address_from_entity", struct=contract.Address, parts=(*ADDRESS, "is_use_google_geo"), prefix="from_"),
-        Field("address_to", "to_line", Owner.THEIRS),
+        Field("address_to", "to_line"),
         Embedded("address_to_entity", struct=contract.Address, parts=(*ADDRESS, "is_use_google_geo"), prefix="to_"),
         Phone("phone"),
         Field("delivery_time_from"),
@@ -128,30 +133,59 @@ class OrderMirror(Mirror):
             yield from (part.warehouse for part in line.told_warehouses)
             yield from (part.specificity for part in line.told_specificities)
 
+    def sendable(self) -> frozenset[str]:
+        return super().sendable() | {"address_to"}  # in one way or another, see `contract.Order.spell`
+
+    def build(self, row: Any) -> Any:
+        """Where to deliver is said once: exactly, or where that is not known, by the line; the rest is unstated."""
+        said = super().build(row)
+        if row.has_only_line:
+            said.address_to_entity = UNSET
+        else:
+            said.address_to = UNSET
+        return said
+
+    def as_agreed(self, ours: Any, base: Any | None, changed: frozenset[str]) -> Any:
+        has_only_line = ours.address_to is not UNSET
+        ours = super().as_agreed(ours, base, changed)
+        if has_only_line:
+            ours.address_to_entity = UNSET  # what was agreed belongs to the line before
+        return ours
+
+    def after_merge(self, merge: Merge, ours: Any) -> None:
+        """The exact address belongs to its line: while ours is on its way, the parts of another one are not taken."""
+        if ours.address_to is not UNSET and "address_to" not in merge.take:
+            merge.take.discard("address_to_entity")
+
     def stale(self, items: Sequence[Outgoing]) -> Sequence[Outgoing]:
-        """Whatever is sent whole: a courier may be closing it this minute, and a `replace` would set him back."""
-        return [item for item in items if item.base is not None and not self._few(item)]
+        """Whatever is sent whole: a courier may be closing it this minute, and a `replace` would set him back. And an
+        address, for a line takes the place of all its parts.
+        """
+        return [
+            item for item in items if item.base is not None and (not self._few(item) or "address_to" in item.changed)
+        ]
 
     def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
         """The same few attributes on many orders leave as one `multipleUpdate`, which touches nothing else.
 
         Where that would take more than MAX_REQUESTS for the batch, the batch goes whole instead; except for orders
-        that a courier has in
-        hand, which a `replace` could set back.
+        that a courier has in hand, which a `replace` could set back, and for an address in one line, of which iRECA
+        makes more when it comes as such.
         """
         groups: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
-        in_hand: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
+        always: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
         rest = []
         for item in items:
             if self._few(item):
                 values = tuple((attr, getattr(item.ours, attr)) for attr in sorted(item.changed))
-                (in_hand if self._in_hand(item) else groups)[values].append(item)
+                is_always = self._in_hand(item) or "address_to" in item.changed
+                (always if is_always else groups)[values].append(item)
             else:
                 rest.append(item)
         if len(groups) + len({item.is_new for item in rest}) > MAX_REQUESTS:
             rest = [*rest, *(item for group in groups.values() for item in group)]
             groups.clear()
-        for some in (in_hand, groups):
+        for some in (always, groups):
             for values, group in some.items():
                 yield self._multiple_update(dict(values), group, client)
         yield from self.whole(rest, client)
@@ -177,7 +211,7 @@ class OrderMirror(Mirror):
         def send(some: Sequence[Outgoing]) -> None:
             client.orders.multiple_update([item.row.ireca_id for item in some], **values)
 
-        return Request(group, send, frozenset(values))
+        return Request(group, send, frozenset(values), reread="address_to" in values)  # T73
 
     def after_apply(self, rows: Sequence[Order], taken: dict[int, set[str]]) -> None:
         details.note(rows, timezone.now())

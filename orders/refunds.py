@@ -48,6 +48,7 @@ DELIVERY_STATUSES = (DeliveryStatus.TAKEN, DeliveryStatus.PREPARED)
 
 COPIED = (
     *("source", "client", "client_firstname", "client_lastname", "client_inn", "client_email", "phone", "supplier"),
+    "to_line",
     *(
         f"{side}_{part}"
         for side in ("from", "to")

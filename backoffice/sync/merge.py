@@ -97,4 +97,5 @@ def three_way(mirror: Mirror, base: Any | None, ours: Any, theirs: Any) -> Merge
             merge.take.add(spec.attr)
         else:
             merge.conflicts.add(spec.attr)
+    mirror.after_merge(merge, ours)
     return merge

@@ -19,6 +19,7 @@ from msgspec import UNSET
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
 from backoffice.secrets import fingerprint
+from backoffice.sync.merge import Merge
 from backoffice.sync.mirrored import Mirrored, keys_by_ireca_id
 
 
@@ -172,6 +173,7 @@ class Request:
     send: Callable[[Sequence[Outgoing]], None]
     attrs: frozenset[str] | None = None  # None: every attribute that a replace carries
     creates: bool = False
+    reread: bool = False  # the remote makes something of its own of what it is told: look at it at once
 
     def of(self, items: Sequence[Outgoing]) -> Request:
         """The same for some of the objects."""
@@ -310,6 +312,9 @@ class Mirror:
 
     def delete(self, client: Any, ireca_id: str) -> None:
         getattr(client, self.resource).delete(ireca_id)
+
+    def after_merge(self, merge: Merge, ours: Any) -> None:
+        """A last word on a merge, where attributes hang together: `merge` may be changed."""
 
     def after_apply(self, rows: Sequence[Any], taken: dict[int, set[str]]) -> None:
         """What follows from a remote's change; inside the transaction, `taken` holds the changed attributes by our

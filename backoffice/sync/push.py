@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import commands, lease
+from backoffice.sync import commands, lease, pull
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
 from backoffice.sync.merge import differing
@@ -178,6 +178,18 @@ class Batch:
             remote_connection.worked(self.client.session.remote)
             said = {item.row.pk: (item.row.remote_data, self._agreed(request, item)) for item in items}
             self.record([item.push for item in items], said)
+            if request.reread:
+                self._read_back(items)
+
+    def _read_back(self, items: Sequence[Outgoing]) -> None:
+        """What the remote made of what it was told. Where it does not say now, a pull will tell."""
+        try:
+            errors = reread(self.mirror, self.client, items, lambda some: None)
+        except Outage:
+            pull.request(self.mirror.entity)
+            raise
+        if errors:
+            pull.request(self.mirror.entity)
 
     def _halves(self, request: Request, items: Sequence[Outgoing]) -> None:
         middle = len(items) // 2

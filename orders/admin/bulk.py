@@ -17,7 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
 
 from backoffice.sync import connection
 from backoffice.sync.admin.references import KnownAutocompleteSelect
@@ -57,6 +57,17 @@ class MoveForm(forms.Form):
         return data
 
 
+class AddressForm(forms.Form):
+    line = forms.CharField(
+        label=gettext_lazy("Address in one line"),
+        help_text=gettext_lazy(
+            "City, street, house, flat. It replaces the exact address; the order shows the parts once iRECA has "
+            "found them."
+        ),
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
 class AgreedForm(forms.Form):
     agreed = forms.TypedChoiceField(
         label=gettext_lazy("With the client"),
@@ -69,7 +80,7 @@ class AgreedForm(forms.Form):
 class BulkActionsMixin:
     """The dispatcher's actions of the order list."""
 
-    BULK_ACTIONS = ("assign_courier", "cancel_orders", "move_window", "set_agreed", "pull_receipts")
+    BULK_ACTIONS = ("assign_courier", "cancel_orders", "move_window", "change_address", "set_agreed", "pull_receipts")
 
     @action(description=gettext_lazy("Assign courier"), permissions=["change"])
     def assign_courier(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
@@ -107,6 +118,17 @@ class BulkActionsMixin:
             title=_("Move the delivery window"),
             submit=_("Move the window"),
             run=lambda ids, data: actions.move_window(ids, data["start"], data["end"], request.user),
+        )
+
+    @action(description=gettext_lazy("Change address"), permissions=["change"])
+    def change_address(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return self._ask(
+            request,
+            queryset,
+            AddressForm(request.POST if CONFIRM in request.POST else None),
+            title=_("Change the delivery address"),
+            submit=_("Change the address"),
+            run=lambda ids, data: actions.change_address(ids, data["line"], request.user),
         )
 
     @action(description=gettext_lazy("Mark as agreed or not"), permissions=["change"])

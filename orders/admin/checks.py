@@ -48,7 +48,10 @@ def of_order(order: Order) -> Iterator[Problem]:
     if order.delivery_time_from and order.delivery_time_to and order.delivery_time_to < order.delivery_time_from:
         window = ("delivery_time_from", "delivery_time_to")
         yield Problem("delivery_time_to", _("The window ends before it starts."), window)
-    for name in ("to_city", "to_street", "to_home"):
+    exact = ("to_city", "to_street", "to_home")
+    if order.has_only_line:
+        yield Problem("to_street", _("The address is known in one line only, iRECA has told no parts of it."), exact)
+    for name in () if order.has_only_line else exact:
         if not getattr(order, name):
             yield Problem(name, _("Without it the courier does not know where to go."))
     pickup = ("from_city", "from_street", "from_home")

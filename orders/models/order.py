@@ -64,6 +64,9 @@ class Order(Mirrored):
         }
     )
 
+    # Where to deliver, exactly; beside them `to_line` is iRECA's wording, without them it is all that is known.
+    TO_PARTS = ("to_postindex", "to_city", "to_street", "to_home", "to_apartment", "to_latitude", "to_longitude")
+
     number = columns.text(_("number"), db_index=True, help_text=_("What people read instead of the id."))
     source = columns.reference("partners.Source", _("source"))
     external_id = columns.text(_("id at the source"))
@@ -167,6 +170,11 @@ class Order(Mirrored):
     @property
     def is_closed(self) -> bool:
         return self.delivery_status in (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
+
+    @property
+    def has_only_line(self) -> bool:
+        """Whether where to deliver is known in one line only: typed so, and iRECA has told no parts of it yet."""
+        return bool(self.to_line) and not any(getattr(self, name) for name in self.TO_PARTS)
 
     @property
     def address(self) -> str:

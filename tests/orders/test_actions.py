@@ -74,6 +74,24 @@ def test_the_window_moves_and_never_ends_before_it_starts(user: User) -> None:
         actions.move_window([row.pk], end, start, user)
 
 
+def test_a_new_address_is_one_line_and_the_exact_one_is_forgotten(user: User) -> None:
+    rows = [builders.order(1), builders.order(2, **builders.CLOSED), builders.order(3, to_city="", to_street="")]
+    Order._base_manager.filter(pk=rows[2].pk).update(to_home="", to_line="Moscow, Arbat, 5")
+    outcomes = actions.change_address([row.pk for row in rows], "  Moscow,  Arbat, 5 ", user)
+    assert texts(outcomes) == {
+        "N-1": "address changed: Moscow, Arbat, 5",
+        "N-2": "NOT is closed",
+        "N-3": "NOT has this address already",
+    }
+    rows[0].refresh_from_db()
+    assert rows[0].has_only_line
+    assert rows[0].address == "Moscow, Arbat, 5"
+    assert rows[0].history.latest().history_user == user
+    assert list(Push.objects.values_list("object_id", flat=True)) == [rows[0].pk]
+    with pytest.raises(ValueError, match="without a word"):
+        actions.change_address([rows[0].pk], "  ", user)
+
+
 def test_agreed_is_set_and_taken_back(user: User) -> None:
     row = builders.order(1)
     assert actions.set_agreed([row.pk], True, user)[0].done

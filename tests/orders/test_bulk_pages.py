@@ -72,6 +72,20 @@ def test_move_window(dispatcher: Browser) -> None:
     assert (row.delivery_time_from, row.delivery_time_to) == (builders.at(18), builders.at(20))
 
 
+def test_change_address(dispatcher: Browser) -> None:
+    row = builders.order(1)
+    page = choose(dispatcher, "change_address", [row.pk])
+    assert "It replaces the exact address" in page.content.decode()
+    assert "This field is required." in submit(dispatcher, page, line="  ").content.decode()
+    told = confirm(dispatcher, page, line="Moscow, Tverskaya, 1")
+    assert "1 order: address changed: Moscow, Tverskaya, 1." in told[0]
+    row.refresh_from_db()
+    assert (row.address, row.to_street) == ("Moscow, Tverskaya, 1", "")
+    form = dispatcher.get(f"{LIST}{row.pk}/change/").content.decode()
+    assert "Moscow, Tverskaya, 1" in form
+    assert "The address is known in one line only" in form
+
+
 def test_mark_as_agreed(dispatcher: Browser) -> None:
     row = builders.order(1)
     confirm(dispatcher, choose(dispatcher, "set_agreed", [row.pk]), agreed="1")
@@ -143,6 +157,7 @@ def test_a_forged_confirmation_is_refused(manager: Browser, action: str) -> None
         "courier": courier.pk,
         "reason": reason.pk,
         "agreed": "1",
+        "line": "Elsewhere",
     }
     manager.post(LIST, forged)
     assert not Push.objects.exists()

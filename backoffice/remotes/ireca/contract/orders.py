@@ -255,7 +255,7 @@ class Order(Entity, kw_only=True):
     goods: list[Line] | UnsetType = UNSET
     is_refund: FlagBool = UNSET
     payments: list[Payment] | UnsetType = UNSET
-    # Read only, but for address_to in multipleUpdate
+    # Read only, but for address_to in multipleUpdate (and see `spell`)
     receipt_status_id: Code = UNSET
     fr_receipt_status_id: Code = UNSET
     original_payment_id: Ref = UNSET
@@ -295,11 +295,18 @@ class Order(Entity, kw_only=True):
         values["returned_order"] = returned
 
     def spell(self, operation: str) -> "Order":
-        """T26: a refund says so in the body too, not only in the query."""
-        if operation != "refund" or self.is_refund is True:
-            return self
-        spelled = copy.copy(self)
-        spelled.is_refund = True
+        """T26: a refund says so in the body too, not only in the query.
+
+        T23: only multipleUpdate takes an address in one line. Elsewhere an order that has nothing but the line would
+        lose its address, so it goes as a street whose point iRECA looks for.
+        """
+        spelled = self
+        if operation == "refund" and self.is_refund is not True:
+            spelled = copy.copy(spelled)
+            spelled.is_refund = True
+        if operation != "multiple_update" and self.address_to_entity is UNSET and self.address_to:
+            spelled = copy.copy(spelled)
+            spelled.address_to_entity = Address(city="", street=self.address_to, home="", is_use_google_geo=True)
         return spelled
 
     @property
