@@ -454,3 +454,18 @@ def test_every_scope_is_in_the_form_once(english: Browser, source: Source) -> No
     assert sorted(re.findall(r'name="scopes" value="([^"]+)"', html)) == sorted(Scope.values)
     with override("en"):
         assert all(f"({scope.value})" in html for scope in Scope)
+
+
+# what the page of a new token tells to try
+
+
+@pytest.mark.parametrize(
+    "scope", [scope for scope in Scope if scope not in (Scope.ORDERS_WRITE, Scope.CATALOGUE_WRITE)]
+)
+def test_the_line_to_try_works(english: Browser, source: Source, scope: str) -> None:
+    Source.objects.update(scopes=[scope])
+    shown = dict(SHOWN.findall(english.post(add_url(source)).content.decode()))
+    found = re.fullmatch(r'curl -H "(.+): (.+)" "http://127.0.0.1:\d+(/.+)"', unescape(shown["Command line"]))
+    name, value, address = found.groups()
+    assert Browser().get(address, headers={name: value}).status_code == 200
+    assert Browser().get(address).status_code == 401

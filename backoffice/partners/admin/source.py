@@ -100,7 +100,7 @@ class SourceAdmin(TokensMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
         if len(scopes) < len(Scope.values):
             badges = [(scope, str(Scope(scope).label)) for scope in scopes]
         return format_html(
-            '<span class="flex flex-wrap gap-1">{}</span>',
+            '<span class="scopes flex flex-wrap gap-1">{}</span>',
             format_html_join("", "{}", ((badge(text, "info", title),) for text, title in badges)),
         )
 
@@ -117,7 +117,10 @@ class SourceAdmin(TokensMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> forms.Field | None:
         if db_field.name == "scopes":
             return ScopesField(label=capfirst(db_field.verbose_name), help_text=db_field.help_text)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "allowed_networks" and field is not None:
+            field.widget.attrs["rows"] = 3
+        return field
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may only look sees scopes as labels, not as JSON."""
