@@ -86,10 +86,9 @@ def own_roots() -> list[Path]:
 
 
 def third_party_roots() -> list[Path]:
-    """Directories of installed apps that are neither ours nor Django's."""
-    return [
-        Path(app.path) for app in apps.get_app_configs() if not is_ours(app) and app.name.partition(".")[0] != "django"
-    ]
+    """Directories of installed apps that are neither ours nor Django's, and bring no Russian of their own."""
+    theirs = [app for app in apps.get_app_configs() if not is_ours(app) and app.name.partition(".")[0] != "django"]
+    return [Path(app.path) for app in theirs if not (Path(app.path) / "locale" / LANGUAGE).is_dir()]
 
 
 def collect(roots: Iterable[Path]) -> Found:
