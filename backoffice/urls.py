@@ -7,6 +7,7 @@ from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
 from backoffice import health
+from backoffice.partners.api import webhooks
 from backoffice.partners.api.dictionaries import DictionaryView
 from backoffice.partners.api.views import NotFoundView
 from backoffice.sync import views as sync
@@ -21,6 +22,7 @@ api_v1 = [
     *catalog.urlpatterns,
     *couriers.urlpatterns,
     *fiscal.urlpatterns,
+    *webhooks.urlpatterns,
     path("dictionary/<str:kind>", DictionaryView.as_view(), name="api-dictionary"),
     re_path("", NotFoundView.as_view()),
 ]

@@ -105,8 +105,12 @@ def parse(url: str, allowed: Iterable[Network] = ()) -> Target:
         raise BadAddress("unreadable")
     host = parts.host.strip("[]")
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    with contextlib.suppress(socket.gaierror):  # a name
+    try:
         _choose(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST), allowed)
+    except UnicodeError as error:  # a name that no name server could be asked for
+        raise BadAddress("unreadable") from error
+    except socket.gaierror:
+        pass  # a name, which is looked up when it is called
     if host.lower().rstrip(".").rpartition(".")[2] == "localhost" and not is_allowed(ip_address("127.0.0.1"), allowed):
         raise BadAddress("network")
     return Target(parts.scheme, host, port, parts.request_uri)
