@@ -62,6 +62,7 @@ INTERNAL = {
     "partners.Delivery.open_key",
     "partners.Token.digest",
     "sync.Callback.digest",
+    "sync.Callback.read_ids",
     "sync.Pull.open_key",
     "sync.Push.change",
     "sync.Push.open_key",

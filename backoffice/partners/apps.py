@@ -10,5 +10,8 @@ class PartnersConfig(AppConfig):
 
     def ready(self) -> None:
         from backoffice.partners import webhooks
+        from backoffice.partners.api import idempotency
+        from backoffice.sync import worker
 
         webhooks.connect()
+        worker.TASKS.append(worker.Task("idempotency keys", lambda holder: 0, threads=0, old=idempotency.old))

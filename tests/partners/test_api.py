@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from backoffice.partners.api import idempotency
 from backoffice.partners.models import IdempotentRequest, Token
+from backoffice.sync import worker
 from fiscal.models import Receipt
 from orders.models import Order
 from tests.partners.conftest import Partner
@@ -164,9 +164,11 @@ def test_a_request_that_died_is_carried_out_by_the_next(partner: Partner) -> Non
 
 def test_old_keys_are_forgotten(partner: Partner) -> None:
     partner.call("POST", "orders", [order("1")], **{KEY: "k"})
-    assert idempotency.forget_old() == 0
-    IdempotentRequest.objects.update(created_at=timezone.now() - timedelta(days=4))
-    assert idempotency.forget_old() == 1
+    worker._prune("")
+    assert IdempotentRequest.objects.exists()
+    IdempotentRequest.objects.update(created_at=timezone.now() - timedelta(days=31))
+    worker._prune("")
+    assert not IdempotentRequest.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

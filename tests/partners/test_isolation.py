@@ -141,6 +141,8 @@ def test_who_may_not_call_it(partner: Partner, call: Call) -> None:
 
 def _scopes(call: Call) -> set[str]:
     """The scopes any one of which lets call it."""
+    if call.path == "orders/callback":
+        return {"orders:read", "orders:write"}
     if call.method == "GET" and call.section in ("taxes", "paymentTypes", "orderReturnReasons"):
         return {"catalogue:read", "orders:read"}
     return {call.scope}

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -26,7 +27,6 @@ from backoffice.partners.models import IdempotentRequest
 
 HEADER = "Idempotency-Key"
 LEASE = timedelta(minutes=2)
-KEPT = timedelta(days=3)
 PASSING = (401, 403, 408, 429, 500, 502, 503)
 
 
@@ -97,6 +97,6 @@ def _finish(claimed: IdempotentRequest, status: int, body: bytes) -> None:
         raise ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
 
 
-def forget_old() -> int:
-    """Delete keys that are too old to come again. Returns how many."""
-    return IdempotentRequest.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
+def old(before: datetime) -> Iterator[QuerySet[IdempotentRequest]]:
+    """Keys that are too old to come again, for the worker to delete."""
+    yield IdempotentRequest.objects.filter(created_at__lt=before)
