@@ -253,6 +253,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Where requests of partners are counted. Several web processes need one cache: rediscache://… or dbcache://…
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+
 # How many proxies of ours stand before us: the address of a partner is what the outermost of them has seen.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
