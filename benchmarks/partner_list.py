@@ -181,7 +181,11 @@ def main() -> None:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
-        works = {"ours": partial(ours, source), "serializers": partial(serializers, source), "floor": Floor(source)}
+        works: dict[str, Callable[[], bytes]] = {
+            "ours": partial(ours, source),
+            "serializers": partial(serializers, source),
+            "floor": Floor(source),
+        }
         times = {title: median(work) for title, work in works.items()}
         print(f"\n{connection.vendor}: {options.orders} orders with {options.lines} lines, median of {ROUNDS}\n")
         for title, taken in times.items():

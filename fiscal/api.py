@@ -123,15 +123,24 @@ def _not_among(name: str, values: list[str]) -> Problem:
 
 
 def _store(source: Source, said: contract.AtolSettings) -> None:
+    """Keep the settings, which were found to be whole, under the partner's own id, and send them."""
+    company: Any = said.company
+    agent: Any = said.agent
+    values: dict[str, Any] = {
+        "login": said.login,
+        "password": said.password,
+        "kkt_group": said.kkt_group,
+        "is_production": bool(said.is_production),
+        "inn": company.inn,
+        "tax_system": company.tax_system,
+        "agent_type": (agent.type or "") if agent else "",
+    }
     with transaction.atomic():
         row = AtolSettings.objects.filter(source=source, external_id=said.setting_id).first()
         if row is None:
             row = AtolSettings(source=source, external_id=said.setting_id, setting_id=AtolSettings.next_setting_id())
-        row.login, row.kkt_group = said.login, said.kkt_group
-        row.password = said.password
-        row.is_production = bool(said.is_production)
-        row.inn, row.tax_system = said.company.inn, said.company.tax_system
-        row.agent_type = (said.agent.type or "") if said.agent else ""
+        for name, value in values.items():
+            setattr(row, name, value)
         row.save()
         push_settings(row)
 

@@ -5,35 +5,55 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('fiscal', '0005_updated_at'),
-        ('partners', '0002_access'),
+        ("fiscal", "0005_updated_at"),
+        ("partners", "0002_access"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='atolsettings',
-            name='external_id',
-            field=models.CharField(blank=True, default='', editable=False, verbose_name='id at the source'),
+            model_name="atolsettings",
+            name="external_id",
+            field=models.CharField(blank=True, default="", editable=False, verbose_name="id at the source"),
         ),
         migrations.AddField(
-            model_name='atolsettings',
-            name='source',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.source', verbose_name='source'),
+            model_name="atolsettings",
+            name="source",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="partners.source",
+                verbose_name="source",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalatolsettings',
-            name='external_id',
-            field=models.CharField(blank=True, default='', editable=False, verbose_name='id at the source'),
+            model_name="historicalatolsettings",
+            name="external_id",
+            field=models.CharField(blank=True, default="", editable=False, verbose_name="id at the source"),
         ),
         migrations.AddField(
-            model_name='historicalatolsettings',
-            name='source',
-            field=models.ForeignKey(blank=True, db_constraint=False, editable=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='partners.source', verbose_name='source'),
+            model_name="historicalatolsettings",
+            name="source",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="partners.source",
+                verbose_name="source",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='atolsettings',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('source', 'external_id'), name='atol_external'),
+            model_name="atolsettings",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=("source", "external_id"),
+                name="atol_external",
+            ),
         ),
     ]

@@ -21,6 +21,7 @@ from backoffice.partners.models import Source
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
 from backoffice.sync import history
+from orders.actions import by_line
 from orders.api import refunds
 from orders.api.journal import entries_of
 from orders.api.resources import ORDERS, READ, WRITE
@@ -106,15 +107,14 @@ def _columns(mirror: Any, source: Source, said: contract.Order) -> dict[str, Any
     for attr in attrs:
         mirror.by_attr[attr].want(Order, getattr(said, attr), keys)
     keys.resolve()
-    row, values = Order(), {}
+    row = Order()
+    values: dict[str, Any] = {}
     for attr in attrs:
         spec = mirror.by_attr[attr]
         spec.write(row, getattr(said, attr), keys)
         values |= {column: getattr(row, column) for column in spec.columns()}
     if "address_to" in attrs:
-        # One line says it all; iRECA finds the exact fields of it.
-        values |= dict.fromkeys((f"to_{part}" for part in ("postindex", "city", "street", "home", "apartment")), "")
-        values |= {"to_latitude": None, "to_longitude": None}
+        values |= by_line(values["to_line"])
     return values
 
 

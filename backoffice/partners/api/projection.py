@@ -154,7 +154,7 @@ class Group:
 # Where an attribute's value is: a column by its path, an expression, or one of the above.
 Column = str | Combinable | Constant | Nested | Group
 
-Numbered = Mapping[type[Model], Callable[[str], Any]]
+Numbered = Mapping[Any, Callable[[str], Any]]
 
 
 def columns_of(

@@ -38,7 +38,7 @@ class SourceKeys(Keys):
             else:
                 self._found[model] = _named(model, ids)
 
-    def _resolve_numbers(self, model: type[Mirrored], numbers: Iterable[str]) -> None:
+    def _resolve_numbers(self, model: type[Any], numbers: Iterable[str]) -> None:
         wanted = set(numbers)
         mine = model._base_manager.filter(source=self._source, external_id__in=wanted)
         rows = list(mine.values_list("external_id", "ireca_id", "pk"))

@@ -219,8 +219,8 @@ def endpoints(path_: str, resource: Resource, view: type[EntityView] = EntityVie
         "DELETE": resource.write,
     }  # fmt: skip
     name = resource.writable.mirror.entity
-    one = type(f"{name}View", (view,), {"resource": resource, "scopes": scopes})
-    replacing = type(f"{name}ReplaceView", (ReplaceView,), {"resource": resource, "scopes": scopes})
+    one: type[ApiView] = type(f"{name}View", (view,), {"resource": resource, "scopes": scopes})
+    replacing: type[ApiView] = type(f"{name}ReplaceView", (ReplaceView,), {"resource": resource, "scopes": scopes})
     return [
         path(path_, one.as_view(), name=f"api-{path_}"),
         path(f"{path_}/replace", replacing.as_view(), name=f"api-{path_}-replace"),

@@ -110,7 +110,7 @@ def update(what: Writable, source: Source, id_: str, body: Any) -> None:
     except contract.ContractError as error:
         raise ApiError(400, problems=[Problem(None, error.path, error.message)]) from None
     said = what.mirror.ireca_id(obj)
-    if said and said is not UNSET and said != id_:
+    if said and said != id_:
         key = what.mirror.wire(what.mirror.key)
         raise ApiError(400, problems=[Problem(None, key, _("differs from the address"))])
     setattr(obj, what.mirror.key, id_)
@@ -174,7 +174,7 @@ def _check_ids(mirror: Mirror, ids: Sequence[Any]) -> None:
     seen: set[str] = set()
     problems = []
     for index, id_ in enumerate(ids):
-        if not id_ or id_ is UNSET:
+        if not id_:  # None, "" and absent
             problems.append(Problem(index, mirror.wire(mirror.key), _("is required")))
         elif id_ in seen:
             problems.append(Problem(index, mirror.wire(mirror.key), _("is twice in this array")))
