@@ -92,7 +92,7 @@ class Delivery(models.Model):
         Webhook, models.CASCADE, related_name="deliveries", verbose_name=_("webhook"), db_index=False
     )
     object_key = models.CharField(_("object"), max_length=191)
-    event = models.UUIDField(_("event"), default=uuid.uuid4, editable=False)
+    event = models.UUIDField(_("event"), default=uuid.uuid4, editable=False, db_index=True)
     open_key = models.CharField(max_length=240, unique=True, null=True, editable=False)
     change = models.UUIDField(default=uuid.uuid4, editable=False)
     payload = models.TextField(_("body"), blank=True, editable=False)
