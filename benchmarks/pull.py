@@ -3,7 +3,8 @@
     python -m benchmarks.pull [--orders 20000] [--sample 500] [--postgres] [--profile]
 
 A database is made for it and dropped afterwards. The wire objects are decoded from JSON text row by row, as over HTTP,
-but no HTTP is measured. The loop writes the same columns and the same lines; it is run on a sample, for it is slow.
+but no HTTP is measured; the text comes from a file that is written before the clock starts. The loop writes the same
+columns and the same lines; it is run on a sample, for it is slow.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from msgspec import UNSET
@@ -69,17 +71,25 @@ def wire_order(number: int, description: str) -> dict[str, Any]:
     }
 
 
-def wire_orders(count: int, description: str, first: int = 0) -> Iterator[Any]:
-    """Decoded one by one, so that no list of them is held."""
+def wire_text(path: Path, count: int, description: str, first: int = 0) -> Path:
+    """What the remote would answer, an order a line."""
+    with path.open("w") as file:
+        for number in range(first, first + count):
+            print(json.dumps(wire_order(number, description), ensure_ascii=False), file=file)
+    return path
+
+
+def decoded(text: Path) -> Iterator[Any]:
+    """The orders one by one, so that no list of them is held."""
     from backoffice.remotes.ireca import contract
     from backoffice.remotes.wirejson import loads
 
-    for number in range(first, first + count):
-        text = json.dumps(wire_order(number, description), ensure_ascii=False)
-        yield contract.decode(contract.Order, loads(text.encode()))
+    with text.open("rb") as file:
+        for line in file:
+            yield contract.decode(contract.Order, loads(line))
 
 
-def pull(count: int, description: str) -> None:
+def pull(text: Path) -> None:
     from backoffice.sync.apply import apply
     from backoffice.sync.enqueue import chunks
     from backoffice.sync.mirror import registry
@@ -87,11 +97,11 @@ def pull(count: int, description: str) -> None:
 
     mirror = registry.for_model(Order)
     assert mirror is not None
-    for batch in chunks(wire_orders(count, description), 500):
+    for batch in chunks(decoded(text), 500):
         apply(mirror, batch)
 
 
-def loop(count: int, description: str) -> None:
+def loop(text: Path) -> None:
     """What one would write first: a row at a time, references looked up one by one, lines deleted and made anew."""
     from django.db import transaction
 
@@ -104,7 +114,7 @@ def loop(count: int, description: str) -> None:
     assert mirror is not None
     line_fields = (*LINE, *LINE_OF_THE_REMOTE)
     with untracked():
-        for theirs in wire_orders(count, description, first=1_000_000):
+        for theirs in decoded(text):
             with transaction.atomic():
                 keys = Keys()
                 specs = [s for s in mirror.fields if mirror.said(theirs, s.attr) is not UNSET]
@@ -153,24 +163,26 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def measure(count: int, sample: int, *, profile: bool) -> None:
+def measure(directory: Path, count: int, sample: int, *, profile: bool) -> None:
     from django.db import connection
     from django.test import override_settings
 
     from backoffice.sync.enqueue import untracked
     from orders.models import Order
 
-    pull(500, "warm")  # makes the goods, couriers and clients that the orders refer to, and warms caches
+    # Makes the goods, couriers and clients that the orders refer to, and warms caches.
+    pull(wire_text(directory / "warm", 500, "warm"))
     with untracked():
         Order.objects.all().delete()
     rows = []
     for title, description in (("all are new", "one"), ("all have changed", "two"), ("nothing has changed", "two")):
+        text = wire_text(directory / "pull", count, description)
         before = peak()
-        bulk, bulk_sql = timed(partial(pull, count, description))
+        bulk, bulk_sql = timed(partial(pull, text))
         grown = peak() - before
         # A pull keeps no history of rows that it creates, so neither does the loop.
         with override_settings(SIMPLE_HISTORY_ENABLED=description != "one"):
-            plain, plain_sql = timed(partial(loop, sample, description))
+            plain, plain_sql = timed(partial(loop, wire_text(directory / "loop", sample, description, first=1_000_000)))
         rows.append((title, count / bulk, sample / plain, bulk_sql / count, plain_sql / sample, grown))
     print(f"\n{connection.vendor}: {count} orders with {LINES} lines each; the loop on {sample}\n")
     print(f"{'':<22}{'pull':>12}{'loop':>12}{'ratio':>8}{'SQL/order':>12}{'loop SQL':>10}{'peak +MB':>10}")
@@ -183,7 +195,7 @@ def measure(count: int, sample: int, *, profile: bool) -> None:
                 with untracked():
                     Order.objects.all().delete()
             profiler = cProfile.Profile()
-            profiler.runcall(pull, min(count, 2000), description)
+            profiler.runcall(pull, wire_text(directory / "pull", min(count, 2000), description))
             print(f"\n{title}, by own and by cumulative time:")
             for order in ("tottime", "cumulative"):
                 pstats.Stats(profiler).sort_stats(order).print_stats(18)
@@ -196,8 +208,8 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that comes as a wheel")
     parser.add_argument("--profile", action="store_true", help="also print where the time of a pull goes")
     options = parser.parse_args()
-    with database(postgres=options.postgres):
-        measure(options.orders, options.sample, profile=options.profile)
+    with database(postgres=options.postgres) as directory:
+        measure(directory, options.orders, options.sample, profile=options.profile)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from typing import Any
 
 from backoffice.remotes.ireca import contract
+from backoffice.sync import bulk
 from backoffice.sync.mirror import Field, Keys, Mirror, Owner, Parts, Reference, registry
 from catalog.models import Good, Specificity, Stock, Supplier, Warehouse
 
@@ -56,12 +57,15 @@ def announce_stock(stock: list[contract.GoodStock], keys: Keys) -> None:
 
 
 def replace_stock(changes: list[tuple[Good, list[contract.GoodStock]]], keys: Keys) -> None:
-    Stock.objects.filter(good__in=[good for good, _ in changes]).delete()
-    Stock.objects.bulk_create(
-        Stock(good=good, warehouse_id=warehouse, count=item.count or 0)
-        for good, stock in changes
-        for warehouse, item in {keys.key(Warehouse, item.warehouse_id or None): item for item in stock}.items()
-        if warehouse is not None
+    Stock.objects.filter(good__among=frozenset(good.pk for good, _ in changes)).delete()
+    bulk.insert(
+        Stock,
+        [
+            bulk.new(Stock, good_id=good.pk, warehouse_id=warehouse, count=item.count or 0)
+            for good, stock in changes
+            for warehouse, item in {keys.key(Warehouse, item.warehouse_id or None): item for item in stock}.items()
+            if warehouse is not None
+        ],
     )
 
 

@@ -71,7 +71,7 @@ def parse(code: str) -> Mark:
 
 def key(code: str) -> str:
     """What codes are compared by: the piece that a readable one names, an unreadable one itself, "" for none."""
-    return parse(code).key or _bare(code)
+    return (parse(code).key or _bare(code)) if code else ""
 
 
 def is_gtin(digits: str) -> bool:

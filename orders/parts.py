@@ -8,6 +8,7 @@ from django.db.models import Prefetch
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
+from backoffice.sync import bulk
 from backoffice.sync.mirror import Field, Keys, Reference
 from orders.models import (
     CanceledItem,
@@ -101,8 +102,11 @@ def _fill(row: Any, fields: tuple[Field, ...], value: Any, keys: Keys) -> Any:
 
 
 def _announce(values: Any, model: type[Any], fields: tuple[Field, ...], keys: Keys) -> None:
-    for value in values or []:
-        for spec in fields:
+    if not values:
+        return
+    references = [spec for spec in fields if isinstance(spec, Reference)]
+    for value in values:
+        for spec in references:
             if (said := getattr(value, spec.attr)) is not UNSET:
                 spec.want(model, said, keys)
 
@@ -140,31 +144,33 @@ def replace_lines(changes: list[tuple[Order, list[contract.Line]]], keys: Keys) 
     """Write the remote's lines. A line keeps its row where its good and position stay, so that its history and its
     key stay too.
     """
-    orders = [order for order, _ in changes]
-    spare: dict[tuple[int, int | None, int], list[Line]] = {}
-    for line in Line._base_manager.filter(order__in=orders).order_by("-id"):
-        spare.setdefault((line.order_id, line.good_id, line.position), []).append(line)
+    fields = (*LINE, *LINE_OF_THE_REMOTE)
+    spare: dict[tuple[int, int | None, int], list[int]] = {}
+    there = Line._base_manager.filter(order__among=frozenset(order.pk for order, _ in changes)).order_by("-id")
+    for pk, order_id, good_id, position in there.values_list("pk", "order_id", "good_id", "position"):
+        spare.setdefault((order_id, good_id, position), []).append(pk)
     created: list[Line] = []
     kept: list[Line] = []
     nested: list[tuple[Line, contract.Line]] = []
     for order, values in changes:
         for index, value in enumerate(values):
-            line = _fill(Line(order=order, position=index), (*LINE, *LINE_OF_THE_REMOTE), value, keys)
+            line = _fill(bulk.new(Line, order_id=order.pk, position=index), fields, value, keys)
+            line.set_mark_key()
             if same := spare.get((order.pk, line.good_id, line.position)):
-                line.pk = same.pop().pk
+                line.pk = same.pop()
                 kept.append(line)
             else:
                 created.append(line)
             nested.append((line, value))
-    gone = [line.pk for lines in spare.values() for line in lines]
+    gone = [pk for lines in spare.values() for pk in lines]
     if gone:
         Line.objects.filter(pk__in=gone).delete()
-    Line.objects.bulk_create(created)
+    bulk.insert(Line, created)
     if kept:
-        columns = [spec.name for spec in (*LINE, *LINE_OF_THE_REMOTE)]
-        Line.objects.bulk_create(kept, update_conflicts=True, unique_fields=["id"], update_fields=columns)
+        bulk.update(Line, kept, [*(spec.name for spec in fields), "mark_key"])
+        keys_kept = frozenset(line.pk for line in kept)
         for model in (LineWarehouse, LineSpecificity, CanceledItem):
-            model._base_manager.filter(line__in=kept).delete()
+            model._base_manager.filter(line__among=keys_kept).delete()
     _create_nested(nested, keys)
 
 
@@ -174,12 +180,13 @@ def _create_nested(nested: list[tuple[Line, contract.Line]], keys: Keys) -> None
         (LineSpecificity, "specificities", SPECIFICITY, "specificity_id"),
         (CanceledItem, "canceled_items", CANCELED, ""),
     ):
-        model._base_manager.bulk_create(
-            _with_defaults(_fill(model(line=line), fields, item, keys))
+        rows = [
+            _with_defaults(_fill(bulk.new(model, line_id=line.pk), fields, item, keys))
             for line, value in nested
             for item in _listed(getattr(value, attr))
             if not required or getattr(item, required)
-        )
+        ]
+        bulk.insert(model, rows)
 
 
 def _with_defaults(part: Any) -> Any:
@@ -195,9 +202,14 @@ def announce_payments(payments: list[contract.Payment], keys: Keys) -> None:
 
 
 def replace_payments(changes: list[tuple[Order, list[contract.Payment]]], keys: Keys) -> None:
-    Payment.objects.filter(order__in=[order for order, _ in changes]).delete()
-    Payment.objects.bulk_create(
-        _fill(Payment(order=order), PAYMENT, value, keys) for order, values in changes for value in values
+    Payment.objects.filter(order__among=frozenset(order.pk for order, _ in changes)).delete()
+    bulk.insert(
+        Payment,
+        [
+            _fill(bulk.new(Payment, order_id=order.pk), PAYMENT, value, keys)
+            for order, values in changes
+            for value in values
+        ],
     )
 
 
@@ -209,16 +221,18 @@ def announce_refund(refund: Any, keys: Keys) -> None:
 
 
 def replace_refund(changes: list[tuple[Order, Any]], keys: Keys) -> None:
-    Refund.objects.filter(order__in=[order for order, _ in changes]).delete()
-    refunds = [(_fill(Refund(order=order), REFUND, value, keys), value) for order, value in changes if value]
-    Refund.objects.bulk_create(refund for refund, _ in refunds)
-    RefundPayment.objects.bulk_create(
-        _fill(RefundPayment(refund=refund), REFUND_PAYMENT, item, keys)
-        for refund, value in refunds
-        for item in _listed(value.returned_payments)
-    )
-    RefundGood.objects.bulk_create(
-        _fill(RefundGood(refund=refund), REFUND_GOOD, item, keys)
-        for refund, value in refunds
-        for item in _listed(value.returned_goods)
-    )
+    Refund.objects.filter(order__among=frozenset(order.pk for order, _ in changes)).delete()
+    refunds = [
+        (_fill(bulk.new(Refund, order_id=order.pk), REFUND, value, keys), value) for order, value in changes if value
+    ]
+    bulk.insert(Refund, [refund for refund, _ in refunds])
+    for model, attr, fields in (
+        (RefundPayment, "returned_payments", REFUND_PAYMENT),
+        (RefundGood, "returned_goods", REFUND_GOOD),
+    ):
+        rows = [
+            _fill(bulk.new(model, refund_id=refund.pk), fields, item, keys)
+            for refund, value in refunds
+            for item in _listed(getattr(value, attr))
+        ]
+        bulk.insert(model, rows)

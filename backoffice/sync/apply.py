@@ -7,7 +7,7 @@ and takes part in it, or after it and is pushed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,10 @@ from django.utils import timezone
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
-from backoffice.sync import enqueue
+from backoffice.sync import bulk, enqueue
 from backoffice.sync.changes import rows_changed
 from backoffice.sync.merge import Merge, adds, three_way
-from backoffice.sync.mirror import Field, Keys, Mirror, Owner, Parts
+from backoffice.sync.mirror import Keys, Mirror, Parts
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 
@@ -65,8 +65,10 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
     with transaction.atomic(), enqueue.untracked():
         for gone in _being_deleted(mirror, latest):
             del latest[gone]
-        existing = {row.ireca_id: row for row in _locked(mirror, list(latest))}
-        news = {key: obj for key, obj in latest.items() if _is_news(mirror, existing.get(key), obj, result)}
+        existing = {row.ireca_id: row for row in _locked(mirror, latest)}
+        news = {key: said for key, obj in latest.items() if (said := _news(mirror, existing.get(key), obj)) is not None}
+        result.unchanged = len(latest) - len(news)
+        result.rows = [existing[key] for key in latest if key not in news]
         if not news:
             return result
         # Rows that wait to be pushed are built whole to be merged; the others just take what is new.
@@ -74,9 +76,9 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         unanswered = _unanswered(mirror, list(pending))
 
         keys = Keys()
-        for obj in news.values():
-            for spec in mirror.fields:
-                if (value := getattr(obj, spec.attr)) is not UNSET:
+        for ireca_id in news:
+            for spec in mirror.wanting:
+                if (value := getattr(latest[ireca_id], spec.attr)) is not UNSET:
                     spec.want(mirror.model, value, keys)
         keys.resolve()
 
@@ -85,13 +87,11 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         taken_of: dict[int, set[str]] = {}
         changed: list[Any] = []
         now = timezone.now()
-        for ireca_id, theirs in news.items():
-            row = existing.get(ireca_id)
+        for ireca_id, said in news.items():
+            theirs, row = latest[ireca_id], existing.get(ireca_id)
             is_new = row is None
-            row = mirror.model(ireca_id=ireca_id) if row is None else pending.get(row.pk, row)
-            merge = (
-                _merge(mirror, row, theirs, unanswered.get(row.pk)) if row.pk in pending else _all_of(mirror, theirs)
-            )
+            row = bulk.new(mirror.model, ireca_id=ireca_id) if row is None else pending.get(row.pk, row)
+            merge = _merge(mirror, row, theirs, unanswered.get(row.pk)) if row.pk in pending else Merge(take=said)
             before = None if is_new else _columns_of(mirror, row, merge.take)
             for attr in merge.take:
                 mirror.by_attr[attr].write(row, getattr(theirs, attr), keys)
@@ -102,12 +102,14 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
             taken_of[id(row)] = merge.take
             result.conflicts += bool(merge.conflicts)
         columns = sorted({c for row in changed for a in taken_of[id(row)] for c in mirror.by_attr[a].columns()})
-        _write(mirror, created, updated, columns)
+        bulk.insert(mirror.model, created)
+        bulk.update(mirror.model, updated, [*columns, *SYNC_COLUMNS])
         _keep_history(mirror, changed)
         _write_parts(mirror, [(row, latest[row.ireca_id], taken_of[id(row)]) for row in created + updated], keys)
         mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated})
         rows_changed.send(mirror.model, ids=[row.pk for row in created + updated])
-    result.created, result.updated, result.rows = len(created), len(updated), created + updated
+    result.created, result.updated = len(created), len(updated)
+    result.rows += created + updated
     return result
 
 
@@ -119,8 +121,8 @@ def _being_deleted(mirror: Mirror, latest: dict[str, Any]) -> list[str]:
     return [gone for gone in pushes.values_list("remote_id", flat=True) if gone in latest]
 
 
-def _locked(mirror: Mirror, ireca_ids: list[str]) -> list[Any]:
-    rows = mirror.model._base_manager.filter(ireca_id__in=ireca_ids).order_by("pk")
+def _locked(mirror: Mirror, ireca_ids: Collection[str]) -> list[Any]:
+    rows = mirror.model._base_manager.filter(ireca_id__among=frozenset(ireca_ids)).order_by("pk")
     if connection.features.has_select_for_update:
         rows = rows.select_for_update()
     return list(rows)
@@ -128,27 +130,20 @@ def _locked(mirror: Mirror, ireca_ids: list[str]) -> list[Any]:
 
 def knows(mirror: Mirror, theirs: Any) -> bool:
     """Whether the remote's object says nothing beyond what both sides agreed on already."""
-    row = mirror.model._base_manager.filter(ireca_id=mirror.ireca_id(theirs)).first()
-    return _is_agreed(mirror, row, theirs)
+    return _news(mirror, mirror.model._base_manager.filter(ireca_id=mirror.ireca_id(theirs)).first(), theirs) is None
 
 
-def _is_agreed(mirror: Mirror, row: Any | None, theirs: Any) -> bool:
+def _news(mirror: Mirror, row: Any | None, theirs: Any) -> set[str] | None:
+    """The attributes that the remote's object states anew; None where both sides agreed on all that it says."""
+    stated = {spec.attr for spec in mirror.fields if getattr(theirs, spec.attr) is not UNSET}
     if row is None or not row.remote_data:
-        return False
+        return stated
     base = mirror.base(row)
-    for spec in mirror.fields:
-        said, agreed = mirror.said(theirs, spec.attr), getattr(base, spec.attr)
-        if said is not UNSET and (agreed is UNSET or (agreed != said and adds(said, agreed))):
-            return False
-    return True
+    return {attr for attr in stated if _is_news(mirror.said(theirs, attr), getattr(base, attr))} or None
 
 
-def _is_news(mirror: Mirror, row: Any | None, theirs: Any, result: Applied) -> bool:
-    if _is_agreed(mirror, row, theirs):
-        result.unchanged += 1
-        result.rows.append(row)
-        return False
-    return True
+def _is_news(said: Any, agreed: Any) -> bool:
+    return agreed is UNSET or (agreed != said and adds(said, agreed))
 
 
 def _pending_rows(mirror: Mirror, rows: list[Any]) -> dict[int, Any]:
@@ -165,10 +160,6 @@ def _unanswered(mirror: Mirror, ids: list[int]) -> dict[int, Any]:
     # What is in the air at this moment may still arrive after this look.
     pushes.filter(lease_owner="").update(payload=None)
     return {pk: contract.decode(mirror.struct, payload) for pk, payload in sent.items() if pk is not None}
-
-
-def _all_of(mirror: Mirror, theirs: Any) -> Merge:
-    return Merge(take={spec.attr for spec in mirror.fields if getattr(theirs, spec.attr) is not UNSET})
 
 
 def _merge(mirror: Mirror, row: Any, theirs: Any, sent: Any | None) -> Merge:
@@ -205,26 +196,9 @@ def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, 
         row.sync_state, row.sync_error = SyncState.CLEAN, ""
 
 
-def _write(mirror: Mirror, created: list[Any], updated: list[Any], columns: list[str]) -> None:
-    manager = mirror.model._base_manager
-    if created:
-        bulk = {row.ireca_id: row for row in manager.bulk_create(created)}
-        for row in created:
-            row.pk = bulk[row.ireca_id].pk
-    if updated:
-        # INSERT … ON CONFLICT DO UPDATE: the rows exist and are locked; CASE WHEN of bulk_update is ten times slower
-        # at this width.
-        manager.bulk_create(
-            updated,
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=[*_field_names(mirror, columns), *SYNC_COLUMNS],
-        )
-
-
 def _keep_history(mirror: Mirror, changed: list[Any]) -> None:
-    if changed and (history := getattr(mirror.model, "history", None)) is not None:
-        history.bulk_history_create(changed, update=True, default_change_reason=mirror.remote)
+    if hasattr(mirror.model, "history"):
+        bulk.keep_versions(changed, mirror.remote)
 
 
 def _columns_of(mirror: Mirror, row: Any, attrs: set[str]) -> list[Any]:
@@ -233,12 +207,7 @@ def _columns_of(mirror: Mirror, row: Any, attrs: set[str]) -> list[Any]:
 
 def _unstated(mirror: Mirror, row: Any, agreed: dict[str, Any]) -> dict[str, Any]:
     """Our own values of what the remote says nothing of: agreed by silence, so that a later edit is seen as one."""
-    missing = {
-        spec.attr: spec.read(row)
-        for spec in mirror.fields
-        if type(spec) is Field and spec.owner is not Owner.THEIRS and mirror.wire(spec.attr) not in agreed
-    }
-    return mirror.state(mirror.struct(**missing)) if missing else {}
+    return {name: spell(getattr(row, column)) for column, name, spell in mirror.plain if name not in agreed}
 
 
 def _field_names(mirror: Mirror, columns: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cache, cached_property
 from typing import Any
 
 from django.db import models
@@ -50,6 +51,13 @@ class Keys:
         return self._found[model][ireca_id] if ireca_id else None
 
 
+@cache
+def _column(model: type[models.Model], name: str) -> tuple[Any, bool]:
+    """A column, and whether it takes text."""
+    column = model._meta.get_field(name)
+    return column, not isinstance(column, models.IntegerField)
+
+
 @dataclass(frozen=True)
 class Field:
     """A contract attribute that one column holds."""
@@ -58,7 +66,7 @@ class Field:
     column: str = ""
     owner: Owner = Owner.BOTH
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.column or self.attr
 
@@ -70,11 +78,12 @@ class Field:
         return getattr(row, self.name)
 
     def write(self, row: Any, value: Any, keys: Keys) -> None:
-        column = row._meta.get_field(self.name)
-        if value is None and not column.null:
-            value = column.get_default()
-        if isinstance(value, str) and isinstance(column, models.IntegerField):
-            return  # a code that is no number: the row keeps its own, `remote_data` shows the remote's
+        if value is None or isinstance(value, str):
+            column, takes_text = _column(row.__class__, self.name)
+            if value is None and not column.null:
+                value = column.get_default()
+            elif value is not None and not takes_text:
+                return  # a code that is no number: the row keeps its own, `remote_data` shows the remote's
         setattr(row, self.name, value)
 
     def want(self, owner: type[models.Model], value: Any, keys: Keys) -> None:
@@ -116,11 +125,15 @@ class Embedded(Field):
     def read(self, row: Any) -> Any:
         return self.struct(**{part: getattr(row, f"{self.prefix}{part}") for part in self.parts})
 
+    @cached_property
+    def _fields(self) -> tuple[Field, ...]:
+        return tuple(map(Field, self.parts, self.columns()))
+
     def write(self, row: Any, value: Any, keys: Keys) -> None:
-        for part in self.parts:
-            new = getattr(value, part, UNSET) if value is not None else None
+        for part in self._fields:
+            new = getattr(value, part.attr, UNSET) if value is not None else None
             if new is not UNSET:
-                Field(part, f"{self.prefix}{part}").write(row, new, keys)
+                part.write(row, new, keys)
 
 
 @dataclass(frozen=True)
@@ -197,6 +210,16 @@ class Mirror:
 
     def __init__(self) -> None:
         self.by_attr = {spec.attr: spec for spec in self.fields}
+        self._wires = {attr: names.wire_name(self.struct, attr) for attr in self.struct.__struct_fields__}
+        self.secrets = frozenset(attr for attr in self.by_attr if names.is_secret(self.struct, attr))
+        # What `apply` goes through for each object: specs that look up keys; columns of ours that travel as they are,
+        # with their names on the wire and their spelling there.
+        self.wanting = tuple(spec for spec in self.fields if type(spec).want is not Field.want)
+        self.plain = tuple(
+            (spec.name, self.wire(spec.attr), names.spelling(self.struct, spec.attr))
+            for spec in self.fields
+            if type(spec) is Field and spec.owner is not Owner.THEIRS and spec.attr not in self.secrets
+        )
 
     @property
     def key(self) -> str:
@@ -205,7 +228,7 @@ class Mirror:
 
     def wire(self, attr: str) -> str:
         """How the remote spells an attribute."""
-        return names.wire_name(self.struct, attr)
+        return self._wires[attr]
 
     def ireca_id(self, obj: Any) -> str:
         """The id of a wire object."""
@@ -218,15 +241,11 @@ class Mirror:
     def said(self, obj: Any, attr: str) -> Any:
         """What a wire object says of an attribute, as it is stored and compared: of a secret just its fingerprint."""
         value = getattr(obj, attr)
-        return fingerprint(value) if value and names.is_secret(self.struct, attr) else value
+        return fingerprint(value) if value and attr in self.secrets else value
 
     def state(self, obj: Any) -> dict[str, Any]:
         """A wire object as `remote_data` keeps it: all that it says, secrets by their fingerprint."""
-        secrets = {
-            self.wire(attr): said
-            for attr in self.by_attr
-            if names.is_secret(self.struct, attr) and (said := self.said(obj, attr)) is not UNSET
-        }
+        secrets = {self.wire(attr): said for attr in self.secrets if (said := self.said(obj, attr)) is not UNSET}
         return {**contract.dump(obj), **secrets}
 
     def over(self, known: Any, said: Any) -> Any:
@@ -237,7 +256,7 @@ class Mirror:
         """Ours, with what we did not change spelled as the remote has it: our columns are coarser than its numbers."""
         if base is not None:
             for attr in self.by_attr.keys() - changed:
-                if (known := getattr(base, attr)) is not UNSET and not names.is_secret(self.struct, attr):
+                if (known := getattr(base, attr)) is not UNSET and attr not in self.secrets:
                     setattr(ours, attr, known)
         return ours
 

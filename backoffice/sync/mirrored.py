@@ -259,5 +259,5 @@ def keys_by_ireca_id(model: type[Mirrored], ireca_ids: Iterable[str | None]) -> 
 
 
 def _keys(model: type[Mirrored], ireca_ids: Collection[str]) -> dict[str, int]:
-    pairs = model._base_manager.filter(ireca_id__in=ireca_ids).values_list("ireca_id", "pk")
+    pairs = model._base_manager.filter(ireca_id__among=frozenset(ireca_ids)).values_list("ireca_id", "pk")
     return {str(ireca_id): pk for ireca_id, pk in pairs}

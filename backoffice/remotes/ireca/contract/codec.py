@@ -16,7 +16,7 @@ from msgspec import UNSET
 from backoffice.remotes.redact import redact
 from backoffice.remotes.wirejson import BrokenRow, MalformedJson, loads, unwrap
 
-from .kinds import OMIT, Kind, Wire, read_text
+from .kinds import OMIT, Kind, Wire, as_it_is, read_text
 
 T = TypeVar("T", bound="Entity")
 
@@ -94,6 +94,7 @@ class Plan:
     fields: dict[str, Field]
     by_wire: dict[str, tuple[str, Callable[[Any], Any]]]
     aliases: tuple[tuple[str, str, Callable[[Any], Any]], ...]
+    dumped: tuple[tuple[str, str, Callable[[Any], Any] | None], ...]  # None: a value goes as it is
     settles: bool
 
 
@@ -125,7 +126,12 @@ def plan_of(cls: type[Entity]) -> Plan:
         aliases.extend((alias, name, found.kind.read) for alias in also)
     by_wire = {field.wire: (name, field.kind.read) for name, field in fields.items()}
     settles = cls.settle.__func__ is not Entity.settle.__func__  # type: ignore[attr-defined]  # classmethods have one
-    return Plan(fields, by_wire, tuple(aliases), settles)
+    dumped = tuple(
+        (name, field.wire, None if field.kind.dump is as_it_is else field.kind.dump)
+        for name, field in fields.items()
+        if not field.kind.secret
+    )
+    return Plan(fields, by_wire, tuple(aliases), dumped, settles)
 
 
 def _field(name: str, hint: Any) -> tuple[Field, tuple[str, ...]]:
@@ -281,10 +287,10 @@ def dump(obj: Entity) -> dict[str, Any]:
     """Everything that is set, under wire names, as canonical JSON builtins that `decode` reads back to an equal
     object. Equal objects dump equally. Secrets (T53) are left out, and so are absent again after `decode`."""
     result: dict[str, Any] = {}
-    for name, field in plan_of(type(obj)).fields.items():
+    for name, wire, spell in plan_of(type(obj)).dumped:
         value = getattr(obj, name)
-        if value is not UNSET and not field.kind.secret:
-            result[field.wire] = field.kind.dump(value)
+        if value is not UNSET:
+            result[wire] = value if spell is None else spell(value)
     return result
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Annotated, Any
 
 from msgspec import UnsetType
@@ -64,7 +65,7 @@ def _storable_text(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _same(value: Any) -> Any:
+def as_it_is(value: Any) -> Any:
     return value
 
 
@@ -250,6 +251,7 @@ def _storable(value: Any) -> Any:
     return _plain(value) if isinstance(value, Decimal) else value
 
 
+@lru_cache(4096)  # a page of orders has few different sums
 def _plain(number: Decimal) -> str:
     """Canonical text of a number: no exponent, no trailing zeros, so that equal numbers are equal texts."""
     text = format(number, "f")
@@ -334,6 +336,7 @@ def _dump_decimal(value: Decimal | None) -> str | None:
     return None if value is None else _plain(value)
 
 
+@lru_cache(4096)  # and few different delivery windows
 def _dump_moment(value: datetime | None) -> str | None:
     return None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
 
@@ -346,15 +349,15 @@ def _write_line_unit(value: Any) -> str:
     return read_text(value) or "шт"  # T72, line 127: iRECA would set it itself, and then differ from us
 
 
-_REF = Kind("ref", read_ref, read_ref, _same)
-_CODE = Kind("code", read_code, _write_code, _same)
+_REF = Kind("ref", read_ref, read_ref, as_it_is)
+_CODE = Kind("code", read_code, _write_code, as_it_is)
 _MONEY = Kind("money", read_decimal, _write_money, _dump_decimal)
 
 # Each is used as `attribute: Kind = UNSET`. UNSET means that the attribute is absent, which is not null (T44).
 Ref = Annotated[str | UnsetType | None, _REF]
-RefNumber = Annotated[str | UnsetType | None, Kind("ref", read_ref, _write_ref_number, _same)]
+RefNumber = Annotated[str | UnsetType | None, Kind("ref", read_ref, _write_ref_number, as_it_is)]
 # Left out when there is none: no example has a null there.
-KnownRef = Annotated[str | UnsetType | None, Kind("ref", read_ref, _write_known_ref, _same)]
+KnownRef = Annotated[str | UnsetType | None, Kind("ref", read_ref, _write_known_ref, as_it_is)]
 LineTaxRef = Annotated[
     str | UnsetType | None,
     # A number in the two examples that have it (197, 328), text everywhere else (T48).
@@ -363,22 +366,22 @@ LineTaxRef = Annotated[
         "ref",
         read_ref,
         _write_known_ref,
-        _same,
+        as_it_is,
         {"create": _write_known_ref_number, "refund": _write_known_ref_number},
     ),
 ]
-Text = Annotated[str | UnsetType, Kind("text", read_text, read_text, _same)]
-LineUnit = Annotated[str | UnsetType, Kind("text", read_text, _write_line_unit, _same)]
-Secret = Annotated[str | UnsetType, Kind("text", _read_secret, read_text, _same, secret=True)]
+Text = Annotated[str | UnsetType, Kind("text", read_text, read_text, as_it_is)]
+LineUnit = Annotated[str | UnsetType, Kind("text", read_text, _write_line_unit, as_it_is)]
+Secret = Annotated[str | UnsetType, Kind("text", _read_secret, read_text, as_it_is, secret=True)]
 Money = Annotated[Decimal | UnsetType | None, _MONEY]
 Quantity = Annotated[Decimal | UnsetType | None, Kind("quantity", read_decimal, _write_quantity, _dump_decimal)]
 QuantityText = Annotated[
     Decimal | UnsetType | None, Kind("quantity_text", read_decimal, _write_decimal_text, _dump_decimal)
 ]
 Code = Annotated[int | str | UnsetType | None, _CODE]
-Flag = Annotated[bool | UnsetType | None, Kind("flag", read_flag, _write_flag, _same)]
-FlagBool = Annotated[bool | UnsetType | None, Kind("flag", read_flag, _write_flag_bool, _same)]
-FlagText = Annotated[bool | UnsetType | None, Kind("flag", read_flag, _write_flag_text, _same)]
+Flag = Annotated[bool | UnsetType | None, Kind("flag", read_flag, _write_flag, as_it_is)]
+FlagBool = Annotated[bool | UnsetType | None, Kind("flag", read_flag, _write_flag_bool, as_it_is)]
+FlagText = Annotated[bool | UnsetType | None, Kind("flag", read_flag, _write_flag_text, as_it_is)]
 Moment = Annotated[datetime | UnsetType | None, Kind("moment", read_moment, _write_moment, _dump_moment)]
 Day = Annotated[date | UnsetType | None, Kind("day", read_day, _write_day, _dump_day)]
 Coordinate = Annotated[
@@ -392,4 +395,4 @@ Coordinate = Annotated[
         {"create": _write_coordinate_number, "refund": _write_coordinate_number},
     ),
 ]
-Bag = Annotated[dict[str, Any] | UnsetType | None, Kind("bag", read_bag, _same, _same)]
+Bag = Annotated[dict[str, Any] | UnsetType | None, Kind("bag", read_bag, as_it_is, as_it_is)]

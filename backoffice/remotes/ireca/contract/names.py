@@ -1,5 +1,8 @@
 """Questions about an entity class that its users ask: how an attribute is spelled, which ones an operation carries."""
 
+from collections.abc import Callable
+from typing import Any
+
 from .codec import Entity, plan_of
 
 
@@ -11,6 +14,11 @@ def wire_name(cls: type[Entity], attribute: str) -> str:
 def attributes(cls: type[Entity], operation: str) -> frozenset[str]:
     """The attributes that the seed documents for an operation."""
     return frozenset(word.rstrip("!*") for word in cls.writes[operation].split())
+
+
+def spelling(cls: type[Entity], attribute: str) -> Callable[[Any], Any]:
+    """How `dump` spells the values of an attribute."""
+    return plan_of(cls).fields[attribute].kind.dump
 
 
 def is_secret(cls: type[Entity], attribute: str) -> bool:
