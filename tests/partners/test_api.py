@@ -132,6 +132,16 @@ def test_a_refusal_is_remembered_too(partner: Partner) -> None:
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
+def test_a_secret_in_a_remembered_answer_is_not_kept_in_clear(partner: Partner) -> None:
+    said = {"kind": "orders", "url": "https://shop.example.com/told"}
+    first = partner.call("POST", "webhooks", said, **{KEY: "k"})
+    assert first.status_code == 201
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT body FROM partners_idempotentrequest")
+        assert first.json()["secret"] not in cursor.fetchone()[0]
+    assert partner.call("POST", "webhooks", said, **{KEY: "k"}).json() == first.json()
+
+
 def test_keys_of_partners_do_not_meet(partner: Partner, stranger: Partner) -> None:
     for who in (partner, stranger):
         assert who.call("POST", "orders", [order("1")], **{KEY: "k"}).status_code == 201

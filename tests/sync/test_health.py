@@ -331,6 +331,6 @@ def test_readyz_tells_the_same_figures_and_is_ready_all_the_same(client: Browser
 
 
 def test_readyz_is_not_ready_without_a_migration(client: Browser) -> None:
-    MigrationRecorder(connection).record_unapplied("sync", "0003_figures")
+    MigrationRecorder(connection).record_unapplied("sync", "0004_callback_progress")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.content) == (503, b"migrations missing\n")

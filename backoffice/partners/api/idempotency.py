@@ -76,7 +76,7 @@ def _claim(request: Request, key: str) -> IdempotentRequest | Response:
     if known.fingerprint != fingerprint:
         raise ApiError(409, _("This key was used for another request."))
     if known.status_code is not None:
-        response = Response(bytes(known.body) or None, status=known.status_code)
+        response = Response(known.body.encode() or None, status=known.status_code)
         response["Idempotent-Replayed"] = "true"
         return response
     # Whoever carried it out is gone: it has changed nothing.
@@ -93,7 +93,7 @@ def _fingerprint(request: Request) -> str:
 
 def _finish(claimed: IdempotentRequest, status: int, body: bytes) -> None:
     mine = IdempotentRequest.objects.filter(pk=claimed.pk, lease=claimed.lease, status_code=None)
-    if not mine.update(status_code=status, body=body):
+    if not mine.update(status_code=status, body=body.decode()):
         raise ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
 
 

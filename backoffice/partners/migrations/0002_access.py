@@ -4,6 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import backoffice.partners.models.source
+import backoffice.secrets
 
 
 class Migration(migrations.Migration):
@@ -96,7 +97,7 @@ class Migration(migrations.Migration):
                 ("lease", models.UUIDField()),
                 ("lease_until", models.DateTimeField()),
                 ("status_code", models.PositiveSmallIntegerField(null=True)),
-                ("body", models.BinaryField(default=b"")),
+                ("body", backoffice.secrets.EncryptedTextField(blank=True, default="")),
                 ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
                 (
                     "source",

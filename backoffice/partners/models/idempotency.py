@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.partners.models.source import Source
+from backoffice.secrets import EncryptedTextField
 
 
 class IdempotentRequest(models.Model):
@@ -20,7 +21,7 @@ class IdempotentRequest(models.Model):
     lease = models.UUIDField()
     lease_until = models.DateTimeField()
     status_code = models.PositiveSmallIntegerField(null=True)
-    body = models.BinaryField(default=b"")
+    body = EncryptedTextField(blank=True, default="")  # some answers hold a fresh secret
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
