@@ -33,7 +33,7 @@ def coordinate(label: Any) -> models.DecimalField:
 
 def reference(to: str, label: Any, **kwargs: Any) -> models.ForeignKey:
     """A reference to another entity. It protects what it points to: what the remote still refers to must not vanish
-    here.
+    here. On large tables `db_index=False` spares an index that nothing asks: few payment types, millions of orders.
     """
     options = {"null": True, "blank": True, "related_name": "+", **kwargs}
     return models.ForeignKey(to, models.PROTECT, verbose_name=label, **options)

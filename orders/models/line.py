@@ -64,7 +64,7 @@ class Line(MirroredPart):
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="lines", verbose_name=_("order"))
     position = models.IntegerField(_("position"), default=0)
     good = columns.reference("catalog.Good", _("good"))
-    parent = columns.reference("catalog.Good", _("parent"), editable=False)
+    parent = columns.reference("catalog.Good", _("parent"), editable=False, db_index=False)
     title = columns.text(_("title"))
     article = columns.text(_("article"))
     count = columns.quantity(_("count"), default=Decimal(1))
@@ -73,7 +73,9 @@ class Line(MirroredPart):
     discount_total = columns.money(
         _("discount (−) or surcharge (+)"), default=Decimal(0), help_text=_("A discount is negative.")
     )
-    tax = columns.reference("fiscal.Tax", _("tax rate"), help_text=_("When empty, the rate of the good is used."))
+    tax = columns.reference(
+        "fiscal.Tax", _("tax rate"), help_text=_("When empty, the rate of the good is used."), db_index=False
+    )
     calc_id = models.IntegerField(_("kind on a receipt"), null=True, blank=True)
     unit = columns.text(_("unit"))
     ved_code = columns.text(_("commodity code (1162)"))
@@ -88,7 +90,7 @@ class Line(MirroredPart):
     image_url = columns.text(_("image"))
     image_big_url = columns.text(_("large image"))
     is_active = models.BooleanField(_("active"), default=True)
-    return_reason = columns.reference("orders.ReturnReason", _("reason of return"), editable=False)
+    return_reason = columns.reference("orders.ReturnReason", _("reason of return"), editable=False, db_index=False)
 
     history = history.HistoricalRecords(excluded_fields=["mark_key"])
 

@@ -68,7 +68,7 @@ class Order(Mirrored):
     TO_PARTS = ("to_postindex", "to_city", "to_street", "to_home", "to_apartment", "to_latitude", "to_longitude")
 
     number = columns.text(_("number"), db_index=True, help_text=_("What people read instead of the id."))
-    source = columns.reference("partners.Source", _("source"))
+    source = columns.reference("partners.Source", _("source"), db_index=False)  # order_of_source begins with it
     external_id = columns.text(_("id at the source"))
 
     status = models.IntegerField(_("payment"), default=PaymentStatus.UNPAID)
@@ -76,9 +76,9 @@ class Order(Mirrored):
     receipt_status = models.IntegerField(_("receipt state"), null=True, blank=True, editable=False)
     fr_receipt_status = models.IntegerField(_("receipt printed"), null=True, blank=True, editable=False)
     is_agreed = models.BooleanField(_("agreed with the client"), default=False)
-    return_reason = columns.reference("orders.ReturnReason", _("reason of cancellation"))
+    return_reason = columns.reference("orders.ReturnReason", _("reason of cancellation"), db_index=False)
 
-    courier = columns.reference("couriers.Courier", _("courier"), related_name="orders")
+    courier = columns.reference("couriers.Courier", _("courier"), related_name="orders", db_index=False)
     client = columns.reference("orders.Client", _("client"), related_name="orders")
     client_firstname = columns.text(_("first name"))
     client_lastname = columns.text(_("last name"))
@@ -88,11 +88,15 @@ class Order(Mirrored):
     phone_e164 = models.CharField(
         _("phone, E.164"), max_length=20, blank=True, default="", db_index=True, editable=False
     )
-    supplier = columns.reference("catalog.Supplier", _("supplier"))
+    supplier = columns.reference("catalog.Supplier", _("supplier"), db_index=False)
 
-    payment_type = columns.reference("fiscal.PaymentType", _("payment type"))
-    original_payment_type = columns.reference("fiscal.PaymentType", _("payment type at first"), editable=False)
-    fr_used_payment_type = columns.reference("fiscal.PaymentType", _("payment type at the register"), editable=False)
+    payment_type = columns.reference("fiscal.PaymentType", _("payment type"), db_index=False)
+    original_payment_type = columns.reference(
+        "fiscal.PaymentType", _("payment type at first"), editable=False, db_index=False
+    )
+    fr_used_payment_type = columns.reference(
+        "fiscal.PaymentType", _("payment type at the register"), editable=False, db_index=False
+    )
     amount_to_pay = columns.money(_("sum before discount"), default=Decimal(0))
     prepayment_sum = columns.money(
         _("prepayment"), default=Decimal(0), help_text=_("When set, a second receipt is printed.")
