@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from backoffice.remotes.ireca.examples import EXAMPLES, Example
 from backoffice.sync.mirror import registry
 from couriers.models import Courier, License, LicenseUsage, Location
 from fiscal.models import CorrectionReceipt, Pechka54, Receipt, RegistrarError, TerminalError
 from orders.models import JournalEntry, Order, StatusChange
-from tests.remotes.examples import EXAMPLES, Example
 from tests.test_endpoints import RECEIVED, table
 
 ORDER = "209900"  # that of the replace example

@@ -10,11 +10,11 @@ import pytest
 from django.utils import timezone
 
 from backoffice.partners.models import Scope, Token
+from backoffice.remotes.ireca.examples import EXAMPLES
 from fiscal.models import AtolSettings
 from orders.models import Client, Order
 from tests.partners.conftest import Partner
 from tests.partners.endpoints import ORDER, Call, calls, tell
-from tests.remotes.examples import EXAMPLES
 
 pytestmark = pytest.mark.django_db
 

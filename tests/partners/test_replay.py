@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from backoffice.remotes.ireca.examples import BY_LINE, EXAMPLES
 from orders.models import Order
 from tests.partners.conftest import Partner
 from tests.partners.endpoints import ORDER, calls, tell
-from tests.remotes.examples import BY_LINE, EXAMPLES
 
 CREATED = [example for example in EXAMPLES if example.operation == "create"]
 

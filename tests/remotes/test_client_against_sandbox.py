@@ -10,9 +10,8 @@ import pytest
 from backoffice.remotes.http import Refused, Session
 from backoffice.remotes.ireca.client import IrecaClient
 from backoffice.remotes.ireca.contract import DICTIONARIES, AtolCompany, AtolSettings, Order, decode
+from backoffice.remotes.ireca.examples import EXAMPLES, Example
 from backoffice.remotes.sandbox import SAMPLE_TOKEN, Sandbox
-
-from .examples import EXAMPLES, Example
 
 RESOURCES = {
     "orders": "orders",

@@ -44,9 +44,8 @@ from backoffice.remotes.ireca.contract import (
     equal,
     unknown_keys,
 )
+from backoffice.remotes.ireca.examples import BY_LINE
 from backoffice.remotes.wirejson import BrokenRow
-
-from .examples import BY_LINE
 
 MOMENT = datetime(2021, 4, 28, 11, 34, tzinfo=UTC)
 EMPTY = [None, "", {}, []]

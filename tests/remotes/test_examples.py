@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from backoffice.remotes.ireca.contract import decode, decode_rows, dump, encode, unknown_keys
-
-from .examples import BY_LINE, EXAMPLES, Example
+from backoffice.remotes.ireca.examples import BY_LINE, EXAMPLES, Example
 
 ENTITIES = [example for example in EXAMPLES if example.entity and example.operation != "multiple_update"]
 WRITES = [example for example in ENTITIES if example.operation not in ("", "callback")]

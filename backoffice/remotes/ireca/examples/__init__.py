@@ -1,5 +1,7 @@
 """The 74 JSON examples of seed 002, byte for byte, and index.json: their seed lines, entities and operations.
 
+What partners read in our API's documentation, and what the contract is tested with.
+
 The trailing commas of 1189 are the seed's own (T31).
 """
 
