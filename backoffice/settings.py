@@ -264,6 +264,12 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # bytes; a callback brings many orders with their lines
 
 
+# The API for partners: how its document is made (backoffice/partners/openapi)
+
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "backoffice.partners.openapi.inspector.ContractSchema"}
+SPECTACULAR_SETTINGS = {"OAS_VERSION": "3.1.1", "SCHEMA_PATH_PREFIX": "/api/v1", "POSTPROCESSING_HOOKS": []}
+
+
 # Logging
 
 LOGGING = {

@@ -7,8 +7,7 @@ from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
 from backoffice import health
-from backoffice.partners.api import webhooks
-from backoffice.partners.api.dictionaries import DictionaryView
+from backoffice.partners.api import dictionaries, webhooks
 from backoffice.partners.api.views import NotFoundView
 from backoffice.sync import views as sync
 from catalog import api as catalog
@@ -23,7 +22,7 @@ api_v1 = [
     *couriers.urlpatterns,
     *fiscal.urlpatterns,
     *webhooks.urlpatterns,
-    path("dictionary/<str:kind>", DictionaryView.as_view(), name="api-dictionary"),
+    *dictionaries.urlpatterns,
     re_path("", NotFoundView.as_view()),
 ]
 
@@ -35,6 +34,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include(api_v1)),
+    path("api/", include("backoffice.partners.openapi.views")),
     path("callbacks/ireca/<str:secret>/<str:kind>", sync.ireca_callback, name="ireca-callback"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django_filters import rest_framework as filters
-
-from backoffice.partners.api.filters import ChangedSince, IdsFilter
+from backoffice.partners.api.filters import ChangedSince, FlagFilter, IdsFilter, TextFilter
 from backoffice.partners.api.projection import Column, Nested, columns_of
 from backoffice.partners.api.views import Resource, endpoints
 from backoffice.partners.api.writing import PartsOf, Writable
@@ -20,11 +18,11 @@ STOCK = (Reference("warehouse_id", "warehouse"), Field("count"))
 
 
 class ActiveFilters(ChangedSince):
-    isActive = filters.BooleanFilter("is_active")  # the wire's spelling
+    isActive = FlagFilter("is_active")  # the wire's spelling
 
 
 class GoodFilters(ActiveFilters):
-    article = filters.CharFilter("article")
+    article = TextFilter("article")
     parentId = IdsFilter("parent__ireca_id", lookup_expr="in")
 
 

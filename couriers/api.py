@@ -17,10 +17,12 @@ from backoffice.partners.api import errors, writing
 from backoffice.partners.api.access import source_of
 from backoffice.partners.api.filters import ChangedSince
 from backoffice.partners.api.idempotency import once
+from backoffice.partners.api.operations import WRITE, Answer, Body, Operation, Parameter, required
 from backoffice.partners.api.projection import Constant, Projection, columns_of
 from backoffice.partners.api.references import ONLY_NAMED
 from backoffice.partners.api.views import ApiView, Resource, endpoints
 from backoffice.partners.api.writing import Writable
+from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.partners.models import Scope
 from backoffice.remotes.ireca import contract
 from backoffice.sync.mirror import Mirror, registry
@@ -78,6 +80,18 @@ class PermissionsView(ApiView):
     """What roles may do; the seed asks for one by role and action, and leaves either out in places (T55, T56)."""
 
     scopes = {"GET": SCOPES}
+    operations = {
+        "GET": Operation(
+            SUMMARIES["permissions"],
+            2091,
+            parameters=(
+                Parameter("roleId", "id", of=(contract.Permission, "role_id")),
+                Parameter("permissionId", "id"),
+                Parameter("actionId", "id", of=(contract.Permission, "action_id")),
+            ),
+            answers=(Answer.of(PERMISSION_LIST),),
+        )
+    }
 
     def get(self, request: Request) -> HttpResponseBase:
         rows = Permission.objects.exclude(ONLY_NAMED).filter(role__isnull=False)
@@ -90,6 +104,15 @@ class PermissionsView(ApiView):
 
 class PermissionsReplaceView(ApiView):
     scopes = {"POST": SCOPES}
+    operations = {
+        "POST": Operation(
+            SUMMARIES["permissions/replace"],
+            2110,
+            204,
+            bodies=(Body(contract.Permission, "replace", writable=PERMISSIONS),),
+            fails=WRITE,
+        )
+    }
 
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.replace(request))
@@ -103,6 +126,9 @@ class LicencesView(ApiView):
     """How many licences are used, by whom (2398-2416)."""
 
     scopes = {"GET": (Scope.LICENCES,)}
+    operations = {
+        "GET": Operation(SUMMARIES["licenses"], 2400, answers=(Answer(contract.LicensePool, "list", many=False),))
+    }
 
     def get(self, request: Request) -> HttpResponseBase:
         sessions = [row for _key, row in LICENCES.rows(License.objects.filter(is_open=True).order_by("pk"))]
@@ -116,6 +142,16 @@ class LicenceCloseView(ApiView):
     """Release a licence (2417-2424): iRECA is asked to close the session of the device."""
 
     scopes = {"POST": (Scope.LICENCES,)}
+    operations = {
+        "POST": Operation(
+            SUMMARIES["licenses/close"],
+            2418,
+            204,
+            parameters=(required("deviceId", of=(contract.License, "device_id")),),
+            fails=(404, *WRITE),
+            notes=(NOTES["license"],),
+        )
+    }
 
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.close(request))

@@ -20,9 +20,11 @@ from backoffice.partners.api.checks import check_of
 from backoffice.partners.api.errors import ApiError, Problem
 from backoffice.partners.api.filters import ChangedSince
 from backoffice.partners.api.idempotency import once
+from backoffice.partners.api.operations import PAGE, WRITE, Answer, Body, Operation, Parameter, Shape
 from backoffice.partners.api.projection import Column, Projection, columns_of
 from backoffice.partners.api.views import ApiView, Resource, endpoints, listed
 from backoffice.partners.api.writing import Writable
+from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.partners.models import Scope, Source
 from backoffice.remotes.ireca import contract
 from backoffice.sync.mirror import registry
@@ -60,6 +62,15 @@ class CorrectionReceiptsView(ApiView):
     """Corrections that couriers printed (1243-1258)."""
 
     scopes = {"GET": SCOPES}
+    operations = {
+        "GET": Operation(
+            SUMMARIES["correctionReceipts"],
+            1244,
+            parameters=(Parameter("courierId", "id", of=(contract.CorrectionReceipt, "courier_id")), *PAGE),
+            answers=(Answer.of(CORRECTIONS),),
+            fails=(400,),
+        )
+    }
 
     def get(self, request: Request) -> HttpResponseBase:
         rows = CorrectionReceipt.objects.all()
@@ -68,10 +79,23 @@ class CorrectionReceiptsView(ApiView):
         return listed(request, CORRECTIONS, rows)
 
 
+REQUIRED = ("settingId", "login", "password", "kktGroup", "company.inn", "company.taxSystem")
+
+
 class AtolSettingsReplaceView(ApiView):
     """Settings of ATOL Online (1259-1305); they are never told again (T40)."""
 
     scopes = {"POST": SCOPES}
+    operations = {
+        "POST": Operation(
+            SUMMARIES["atolOnlineSettings"],
+            1261,
+            201,
+            bodies=(Body(contract.AtolSettings, "replace", Shape.SETTINGS, required=REQUIRED),),
+            fails=WRITE,
+            notes=(NOTES["atol"],),
+        )
+    }
 
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.replace(request))
@@ -90,15 +114,9 @@ def _told(body: Any) -> contract.AtolSettings:
     except contract.ContractError as error:
         raise ApiError(400, problems=[Problem(None, error.path, error.message)]) from None
     company, agent = said.company or contract.AtolCompany(), said.agent or contract.AtolAgent()
-    values = {
-        "settingId": said.setting_id,
-        "login": said.login,
-        "password": said.password,
-        "kktGroup": said.kkt_group,
-        "company.inn": company.inn,
-        "company.taxSystem": company.tax_system,
-    }
-    problems = [Problem(None, name, _("is required")) for name, value in values.items() if not value]
+    values = (said.setting_id, said.login, said.password, said.kkt_group, company.inn, company.tax_system)
+    given = zip(REQUIRED, values, strict=True)
+    problems = [Problem(None, name, _("is required")) for name, value in given if not value]
     # No checksum: the examples of the seed have none that is right, and what iRECA takes is for it to say.
     if company.inn and not re.fullmatch(r"\d{10}|\d{12}", company.inn):
         problems.append(Problem(None, "company.inn", _("An INN has 10 or 12 digits.")))
@@ -149,6 +167,11 @@ class Pechka54View(ApiView):
     """The address for a shop's print server (1306-1315)."""
 
     scopes = {"GET": SCOPES}
+    operations = {
+        "GET": Operation(
+            SUMMARIES["pechka54Settings"], 1309, answers=(Answer(contract.Pechka54Settings, "get", many=False),)
+        )
+    }
 
     def get(self, request: Request) -> HttpResponseBase:
         row = Pechka54.objects.order_by("-pulled_at").first()

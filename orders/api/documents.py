@@ -15,9 +15,11 @@ from rest_framework.response import Response
 
 from backoffice.partners.api import errors
 from backoffice.partners.api.access import source_of
+from backoffice.partners.api.operations import PAGE, Answer, Operation, Parameter, required
 from backoffice.partners.api.projection import Projection
 from backoffice.partners.api.references import ONLY_NAMED
 from backoffice.partners.api.views import ApiView, listed, moment_of, page_of
+from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.partners.models import Scope, Source
 from backoffice.remotes.ireca import contract
 from couriers.models import Courier, Location
@@ -48,6 +50,16 @@ class ReceiptsView(ApiView):
     scopes = {"GET": (Scope.FISCAL,)}
     kind: ClassVar[str] = Receipt.Kind.SALE
 
+    def operation(self, method: str) -> Operation | None:
+        name, line = ("orderReceipts", 1210) if self.kind == Receipt.Kind.SALE else ("orderReturnReceipts", 1227)
+        return Operation(
+            SUMMARIES[name],
+            line,
+            parameters=(required("orderId", of=(contract.Order, "order_id")),),
+            answers=(Answer.of(RECEIPTS),),
+            fails=(400, 404),
+        )
+
     def get(self, request: Request) -> HttpResponseBase:
         order = order_of(request, "orderId", source_of(request))
         rows = order.receipts.filter(kind=self.kind).order_by("date_time_receipt", "pk")
@@ -71,6 +83,20 @@ class DeviceErrorsView(ApiView):
     scopes = {"GET": (Scope.FISCAL,)}
     model: ClassVar[type[Any]]
     projection: ClassVar[Projection]
+    name: ClassVar[str]
+    line: ClassVar[int]
+
+    def operation(self, method: str) -> Operation | None:
+        order = Parameter("orderId", "id", of=(self.projection.struct, "order_id"))
+        courier = Parameter("courierId", "id", of=(self.projection.struct, "courier_id"))
+        return Operation(
+            SUMMARIES[self.name],
+            self.line,
+            parameters=(order, courier, *PAGE),
+            answers=(Answer.of(self.projection),),
+            fails=(400,),
+            notes=(NOTES["mine"],),
+        )
 
     def get(self, request: Request) -> HttpResponseBase:
         rows = self.model.objects.filter(order__source=source_of(request)).exclude(order__external_id="")
@@ -82,6 +108,7 @@ class DeviceErrorsView(ApiView):
 
 
 class TerminalErrorsView(DeviceErrorsView):
+    name, line = "bankTerminalLogs", 2450
     model = TerminalError
     projection = _errors_of(
         TerminalError,
@@ -92,6 +119,7 @@ class TerminalErrorsView(DeviceErrorsView):
 
 
 class RegistrarErrorsView(DeviceErrorsView):
+    name, line = "fiscalRegistratorLogs", 2473
     model = RegistrarError
     projection = _errors_of(RegistrarError, contract.RegistrarError, "fr_id", "command_executed_at")
 
@@ -116,6 +144,20 @@ class LocationsView(ApiView):
     """Where a courier was (31-71)."""
 
     scopes = {"GET": (Scope.COURIERS,)}
+    operations = {
+        "GET": Operation(
+            SUMMARIES["locations"],
+            34,
+            parameters=(
+                required("courierId", of=(contract.Courier, "courier_id")),
+                Parameter("createdAt", "moment"),
+                *PAGE,
+            ),
+            answers=(Answer(contract.Location, "list"),),
+            fails=(400, 404),
+            notes=(NOTES["locations"], NOTES["once a minute"]),
+        )
+    }
 
     def get(self, request: Request) -> HttpResponseBase:
         id_ = self.required(request, "courierId")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -14,22 +15,37 @@ from rest_framework.response import Response
 from backoffice.partners.api import errors, writing
 from backoffice.partners.api.access import source_of
 from backoffice.partners.api.errors import ApiError, Problem, bad_request
+from backoffice.partners.api.operations import PAGE, Answer, Body, Operation, Parameter, Shape, required
 from backoffice.partners.api.projection import Projection
 from backoffice.partners.api.references import SourceKeys
 from backoffice.partners.api.views import ApiView, EntityView, moment_of, page_of
+from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.partners.models import Source
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
 from backoffice.sync import history
 from orders.actions import by_line
 from orders.api import refunds
-from orders.api.journal import entries_of
+from orders.api.journal import ENTRIES, entries_of
 from orders.api.resources import ORDERS, READ, WRITE
 from orders.models import JournalEntry, Order, StatusChange
 
 
 class OrdersView(EntityView):
     """`/orders`, and with `isRefund=1` refunds (T26)."""
+
+    def operation(self, method: str) -> Operation | None:
+        told = super().operation(method)
+        if told is None or method not in ("POST", "PUT"):
+            return told
+        if method == "PUT":
+            return replace(told, notes=(*told.notes, NOTES["201"], NOTES["references"]))
+        return replace(
+            told,
+            parameters=(Parameter("isRefund", "flag"),),
+            bodies=(*told.bodies, Body(contract.Order, "refund", writable=ORDERS.writable, required=("payments",))),
+            notes=(*told.notes, NOTES["references"], NOTES["refund"]),
+        )
 
     def create(self, request: Request) -> Response:
         asked = request.query_params.get("isRefund", "").strip().lower()
@@ -45,6 +61,16 @@ class MultipleUpdateView(ApiView):
     """The same few attributes of many orders (936-965)."""
 
     scopes = {"PUT": WRITE}
+    operations = {
+        "PUT": Operation(
+            SUMMARIES["multipleUpdate"],
+            937,
+            204,
+            bodies=(Body(contract.Order, "multiple_update", Shape.ATTRIBUTES, ORDERS.writable),),
+            fails=(400, 404, 413, 415),
+            notes=(NOTES["multiple"],),
+        )
+    }
 
     def put(self, request: Request) -> Response:
         ids, said = _told(request.data)
@@ -143,6 +169,15 @@ class JournalStatusesView(ApiView):
     """How the delivery status of an order changed, and where (1181-1206)."""
 
     scopes = {"GET": READ}
+    operations = {
+        "GET": Operation(
+            SUMMARIES["journalStatuses"],
+            1182,
+            parameters=(required("orderId", of=(contract.Order, "order_id")),),
+            answers=(Answer.of(STATUS_CHANGES),),
+            fails=(400, 404),
+        )
+    }
 
     def get(self, request: Request) -> HttpResponseBase:
         order = order_of(request, "orderId", source_of(request))
@@ -154,6 +189,15 @@ class JournalView(ApiView):
     """What changed in an order, by whom (1316-1441)."""
 
     scopes = {"GET": READ}
+    operations = {
+        "GET": Operation(
+            SUMMARIES["journal"],
+            1319,
+            parameters=(required("entityId"), Parameter("startedAt", "moment"), *PAGE),
+            answers=(Answer.of(ENTRIES),),
+            fails=(400, 404),
+        )
+    }
 
     def get(self, request: Request) -> HttpResponseBase:
         source = source_of(request)

@@ -37,9 +37,14 @@ def check_of(model: type[models.Model], name: str) -> Check:
     return _text(model, column)
 
 
+def largest(column: models.DecimalField[Any, Any]) -> Decimal:
+    """What the numbers of a column stay below."""
+    return Decimal(10) ** ((column.max_digits or 0) - (column.decimal_places or 0))
+
+
 def _decimal(column: models.DecimalField) -> Check:
     places = Decimal(1).scaleb(-(column.decimal_places or 0))
-    limit = Decimal(10) ** ((column.max_digits or 0) - (column.decimal_places or 0))
+    limit = largest(column)
 
     def check(value: Any) -> Any:
         if value is None:
@@ -64,9 +69,14 @@ def _date(value: Any) -> Any:
     return value
 
 
-def _text(model: type[models.Model], column: Any) -> Check:
+def longest(model: type[models.Model], column: Any) -> int:
+    """How many characters a column of text takes."""
     indexed = column.db_index or column.unique or any(column.name in index.fields for index in model._meta.indexes)
-    limit = column.max_length or (TEXT if isinstance(column, models.TextField) else INDEXED if indexed else LINE)
+    return int(column.max_length or (TEXT if isinstance(column, models.TextField) else INDEXED if indexed else LINE))
+
+
+def _text(model: type[models.Model], column: Any) -> Check:
+    limit = longest(model, column)
 
     def check(value: Any) -> Any:
         if value is not None and len(value) > limit:

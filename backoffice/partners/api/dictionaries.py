@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponseBase
+from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backoffice.partners.api import errors
+from backoffice.partners.api.operations import Entries, Operation
 from backoffice.partners.api.views import ApiView
+from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.sync.dictionaries import titles
 
 # The name of the code, that of the title, and the entries that the seed documents.
@@ -49,16 +51,35 @@ DOCUMENTED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
 }
 
 
+LINES = {
+    "orderStatuses": 2739,
+    "orderDeliveryStatuses": 2754,
+    "closeTypes": 2778,
+    "taxTypes": 2793,
+    "goodCalcTypes": 2806,
+    "permissions": 2817,
+}
+
+
 class DictionaryView(ApiView):
     """`/dictionary/orderStatuses` and its like; any token may read them."""
 
     scopes = {"GET": ()}
+    kind: ClassVar[str] = ""
 
-    def get(self, request: Request, kind: str) -> HttpResponseBase:
-        if kind not in DOCUMENTED:
-            raise errors.not_found()
-        code, title, documented = DOCUMENTED[kind]
-        return Response([_entry(code, title, *entry) for entry in (titles(kind) or documented).items()])
+    def operation(self, method: str) -> Operation | None:
+        code, title, _documented = DOCUMENTED[self.kind]
+        summary = SUMMARIES["dictionary/permissions" if self.kind == "permissions" else self.kind]
+        return Operation(summary, LINES[self.kind], answers=(Entries(code, title),), notes=(NOTES["open"],))
+
+    def get(self, request: Request) -> HttpResponseBase:
+        code, title, documented = DOCUMENTED[self.kind]
+        return Response([_entry(code, title, *entry) for entry in (titles(self.kind) or documented).items()])
+
+
+urlpatterns = [
+    path(f"dictionary/{kind}", DictionaryView.as_view(kind=kind), name=f"api-dictionary-{kind}") for kind in DOCUMENTED
+]
 
 
 def _entry(code: str, title: str, value: str, text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django_filters import rest_framework as filters
 
-from backoffice.remotes.ireca.contract.kinds import read_moment
+from backoffice.remotes.ireca.contract.kinds import read_flag, read_moment
 
 
 class MomentField(forms.CharField):
@@ -23,14 +23,38 @@ class MomentField(forms.CharField):
 
 class MomentFilter(filters.Filter):
     field_class = MomentField
+    wire_kind = "moment"
+
+
+class FlagField(forms.CharField):
+    """A yes or no as the wire has it: 1, 0, true or false."""
+
+    def clean(self, value: Any) -> bool | None:
+        try:
+            return read_flag(super().clean(value))
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class FlagFilter(filters.Filter):
+    field_class = FlagField
+    wire_kind = "flag"
+
+
+class TextFilter(filters.CharFilter):
+    wire_kind = "text"
 
 
 class CodesFilter(filters.BaseInFilter, filters.NumberFilter):
     """Codes: `6` or `6,7`."""
 
+    wire_kind = "codes"
+
 
 class IdsFilter(filters.BaseInFilter, filters.CharFilter):
     """Ids: `55752` or `55752,55753`."""
+
+    wire_kind = "ids"
 
 
 class ChangedSince(filters.FilterSet):

@@ -184,7 +184,7 @@ class Projection:
     """The rows of `model` as `struct` in a form of the contract."""
 
     def __init__(self, model: type[Model], struct: type[contract.Entity], form: str, columns: Mapping[str, Column]):
-        self.model = model
+        self.model, self.struct, self.form, self.columns = model, struct, form, columns
         self._expressions: list[Any] = []
         self._nested: list[tuple[str, Projection, Nested]] = []
         self._names: dict[str, Any] = {}  # what the compiled function refers to

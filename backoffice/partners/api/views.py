@@ -32,6 +32,7 @@ from backoffice.partners.api.access import MayUseEndpoint, SourceRate, TokenAuth
 from backoffice.partners.api.bodies import JsonParser, JsonRenderer
 from backoffice.partners.api.errors import ApiError, bad_request
 from backoffice.partners.api.idempotency import once
+from backoffice.partners.api.operations import Operation, Operations, of_entity, of_replace
 from backoffice.partners.api.projection import Column, Projection
 from backoffice.partners.api.writing import Writable
 from backoffice.remotes.ireca.contract.kinds import read_moment
@@ -51,6 +52,11 @@ class ApiView(APIView):
     renderer_classes = (JsonRenderer,)
     http_method_names = ["get", "head", "post", "put", "delete"]
     scopes: ClassVar[Scopes] = {}
+    operations: ClassVar[Operations] = {}
+
+    def operation(self, method: str) -> Operation | None:
+        """What the API's documentation tells of a method."""
+        return self.operations.get(method)
 
     def get_exception_handler(self) -> Callable[..., Response]:
         return errors.handler
@@ -78,6 +84,8 @@ def moment_of(request: Request, name: str) -> datetime | None:
 
 class NotFoundView(ApiView):
     """Every address that is no endpoint."""
+
+    schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise ApiError(404, _("There is no such endpoint."))
@@ -137,6 +145,9 @@ class EntityView(ApiView):
     """`/goods` and `/goods?goodId=`."""
 
     resource: Resource
+
+    def operation(self, method: str) -> Operation | None:
+        return of_entity(self.resource, method)
 
     def get(self, request: Request) -> HttpResponseBase:
         id_ = request.query_params.get(self.resource.id_parameter)
@@ -203,6 +214,9 @@ class ReplaceView(ApiView):
     """`/goods/replace`."""
 
     resource: Resource
+
+    def operation(self, method: str) -> Operation | None:
+        return of_replace(self.resource)
 
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.replace(request))

@@ -12,9 +12,10 @@ from backoffice.remotes.ireca.contract import Entity
 
 from . import catalogue, directories, fiscal, orders, people
 from .common import Described
+from .operations import FILTERS, NOTES, SUMMARIES
 from .requests import ENVELOPES, PARAMETERS
 
-__all__ = ["ENTITIES", "ENVELOPES", "FIELDS", "PARAMETERS", "Described"]
+__all__ = ["ENTITIES", "ENVELOPES", "FIELDS", "FILTERS", "NOTES", "PARAMETERS", "SUMMARIES", "Described"]
 
 _DOMAINS = (orders, catalogue, people, fiscal, directories)
 

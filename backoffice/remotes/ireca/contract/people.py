@@ -107,6 +107,8 @@ class LicensePool(Entity, kw_only=True):
     license_total: Code = UNSET
     licenses: list[License] | UnsetType = UNSET
 
+    answers = {"list": "license_use license_total licenses"}
+
 
 class SessionClosed(Entity, kw_only=True):
     """The callback that a courier's session was closed (2439-2446)."""
