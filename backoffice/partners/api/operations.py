@@ -105,6 +105,7 @@ class Operation:
     answers: tuple[Answer | Entries, ...] = ()
     fails: tuple[int, ...] = ()
     notes: tuple[StrPromise, ...] = ()
+    is_tagged: bool = False  # answers with an ETag, and 304 where If-None-Match has it
 
 
 Operations = Mapping[str, Operation]
@@ -136,6 +137,7 @@ def of_entity(resource: Resource, method: str) -> Operation | None:
             answers=(Answer.of(resource.projections["get"], many=False), Answer.of(resource.projections["list"])),
             fails=(400, 404),
             notes=(format_lazy(NOTES["read"], id=one.name), NOTES["filters"]),
+            is_tagged=not writable.is_own,
         )
     if method == "POST":
         body = Body(mirror.struct, "create", writable=writable)
@@ -153,7 +155,8 @@ def of_entity(resource: Resource, method: str) -> Operation | None:
             notes=(NOTES["update"],),
         )
     if method == "DELETE":
-        return Operation(SUMMARIES["delete"], lines["delete"], 204, parameters=(named,), fails=(400, 404, 409))
+        fails = (400, 404, 409) if writable.is_document else (400, 404)
+        return Operation(SUMMARIES["delete"], lines["delete"], 204, parameters=(named,), fails=fails)
     return None
 
 

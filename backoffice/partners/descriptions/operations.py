@@ -65,7 +65,7 @@ NOTES: Mapping[str, StrPromise] = {
         " a number of its own."
     ),
     "201": _("PUT and replace of orders answer 201, those of everything else 204, as at iRECA."),
-    "password": _("`sourcePassword` is never told; it is empty in every answer."),
+    "secret": _("It is never told: it is empty in every answer here."),
     "multiple": _("Only these seven attributes. All or none: an unknown order changes nothing."),
     "mine": _("Of your own orders only."),
     "atol": _("The password is never told again. A `settingId` is your own number of the settings."),

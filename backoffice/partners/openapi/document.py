@@ -52,7 +52,7 @@ def _about() -> str:
         (
             _(
                 "The contract of iRECA Courier, served by us: the same addresses, parameters, bodies and answers."
-                " Orders and clients are yours alone, under your own numbers; couriers, goods and directories are shared."
+                " Orders and clients are yours, under your own numbers; couriers, goods and directories are shared."
             ),
             _("Moments are UTC, `YYYY-MM-DD HH:MM:SS`; yours may say their zone in ISO 8601. Money is in roubles."),
             _(

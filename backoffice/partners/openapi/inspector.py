@@ -74,7 +74,7 @@ class ContractSchema(AutoSchema):
             "security": [{SECURITY: []}],
             "x-scopes": scopes,
         }
-        if parameters := [_parameter(parameter) for parameter in told.parameters] + _headers(method):
+        if parameters := [_parameter(parameter) for parameter in told.parameters] + _headers(told, method):
             operation["parameters"] = parameters
         if told.bodies:
             content: Schema = {"schema": schemas.body(told.bodies)}
@@ -83,6 +83,7 @@ class ContractSchema(AutoSchema):
             operation["requestBody"] = {"required": True, "content": {"application/json": content}}
         operation["responses"] = {
             str(told.status): self._success(told, schemas, "/".join(words), method),
+            **({"304": _unchanged()} if told.is_tagged else {}),
             **{
                 str(status): {"$ref": f"#/components/responses/{status}"}
                 for status in sorted({*EVERYWHERE, *told.fails})
@@ -103,7 +104,17 @@ class ContractSchema(AutoSchema):
             text = _("There where this answer was given before, to the same key.")
             header = {"description": text, "schema": {"type": "string", "enum": ["true"]}}
             response["headers"] = {"Idempotent-Replayed": header}
+        if told.is_tagged:
+            response["headers"] = {"ETag": _tag()}
         return response
+
+
+def _tag() -> Schema:
+    return {"description": _("Of lists: changes when the list does."), "schema": {"type": "string"}}
+
+
+def _unchanged() -> Schema:
+    return {"description": _("The list is the one that you know."), "headers": {"ETag": _tag()}}
 
 
 def _operation_id(words: list[str], method: str) -> str:
@@ -139,7 +150,10 @@ def _parameter(parameter: Parameter) -> Schema:
     return described(told, text.text, text.line)
 
 
-def _headers(method: str) -> list[Schema]:
+def _headers(told: Operation, method: str) -> list[Schema]:
+    if told.is_tagged:
+        tag = _("The ETag of the list that you know: unchanged, it is answered 304 and not sent again.")
+        return [_header("If-None-Match", {"type": "string", "pattern": r'^(W/)?"[!#-~]*"$'}, tag)]
     if method != "POST":
         return []
     text = _(
@@ -147,4 +161,8 @@ def _headers(method: str) -> list[Schema]:
         " the answer of the first time. Another request under the same key is answered 409. Keys are kept three days."
     )
     schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-~]+$"}
-    return [{"name": HEADER, "in": "header", "required": False, "schema": schema, "description": text}]
+    return [_header(HEADER, schema, text)]
+
+
+def _header(name: str, schema: Schema, text: str) -> Schema:
+    return {"name": name, "in": "header", "required": False, "schema": schema, "description": text}

@@ -15,7 +15,7 @@ from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 from backoffice.partners.api.operations import Answer, Body, Entries, Shape
 from backoffice.partners.api.projection import Column, Constant, Group, Nested, Projection
 from backoffice.partners.api.writing import AT_ONCE, Writable
-from backoffice.partners.descriptions import ENTITIES, ENVELOPES, FIELDS
+from backoffice.partners.descriptions import ENTITIES, ENVELOPES, FIELDS, NOTES
 from backoffice.partners.openapi.values import LONGEST_ID, Schema, described, taken, told
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract.codec import Entity, plan_of
@@ -73,15 +73,15 @@ class Schemas:
         properties: Schema = {}
         for item in contract.form_of(struct, form):
             name, source = item.field.name, columns.get(item.field.name)
-            text = FIELDS[struct][name]
+            text, more = FIELDS[struct][name], ""
             if item.field.nested is not None:
                 schema = self._told_nested(item.field.nested, item.field.many, form, source, model)
             elif isinstance(source, Constant):
-                schema = {"const": source.value}
+                schema, more = {"const": source.value}, f" {NOTES['secret']}"
             else:
                 may_be_null = name != struct.wire_id and _may_be_null(model, source)
                 schema = told(item.looks, may_be_null=may_be_null)
-            properties[item.field.wire] = described(schema, text.text, text.line)
+            properties[item.field.wire] = described(schema, f"{text.text}{more}", text.line)
         schema = {
             "type": "object",
             "description": _about(struct),
