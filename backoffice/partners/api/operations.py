@@ -8,7 +8,7 @@ descriptions; `backoffice.partners.openapi` puts it all together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from django.utils.text import format_lazy
 
 from backoffice.partners.api.projection import Projection
 from backoffice.partners.api.writing import Writable
-from backoffice.partners.descriptions import NOTES, SUMMARIES
+from backoffice.partners.descriptions import FILTERS, NOTES, SUMMARIES
 from backoffice.remotes.ireca.client import resources
 from backoffice.remotes.ireca.contract import Entity
 
@@ -78,16 +78,39 @@ class Entries:
 
 
 @dataclass(frozen=True)
+class Value:
+    """A value that is no entity's: its JSON schema, what it is, and the seed's line where there is one."""
+
+    schema: Mapping[str, Any]
+    text: StrPromise
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An object that is no entity of the contract, in a request or an answer. `required` None: all of it."""
+
+    name: str
+    values: Mapping[str, Value]
+    required: tuple[str, ...] | None = None
+    is_list: bool = False
+    example: str = ""  # the operation of the seed's examples that show it
+
+    def many(self) -> Plain:
+        return replace(self, is_list=True)
+
+
+@dataclass(frozen=True)
 class Parameter:
-    """A parameter of the query. `kind`: id, moment, flag, codes, ids, text, page or count; `of`: the entity's
-    attribute that describes it, where it is one.
+    """A parameter of the query. `kind`: id, number, moment, flag, codes, ids, text, page or count; `of`: the entity's
+    attribute that describes it, where it is one; `text`: what it is, where the seed does not have it.
     """
 
     name: str
     kind: str
     is_required: bool = False
     of: tuple[type[Entity], str] | None = None
-    is_filter: bool = False  # one of a FilterSet's, which the seed does not have
+    text: StrPromise | None = None
 
 
 PAGE = (Parameter("page", "page"), Parameter("count", "count"))
@@ -98,11 +121,11 @@ class Operation:
     """A method of an endpoint. `line` is the seed's; `fails` are statuses besides those that every endpoint has."""
 
     summary: StrPromise
-    line: int
+    line: int | None = None  # None: the seed has no such endpoint
     status: int = 200
     parameters: tuple[Parameter, ...] = ()
-    bodies: tuple[Body, ...] = ()
-    answers: tuple[Answer | Entries, ...] = ()
+    bodies: tuple[Body | Plain, ...] = ()
+    answers: tuple[Answer | Entries | Plain, ...] = ()
     fails: tuple[int, ...] = ()
     notes: tuple[StrPromise, ...] = ()
     is_tagged: bool = False  # answers with an ETag, and 304 where If-None-Match has it
@@ -120,7 +143,9 @@ def filters_of(filter_set: type[Any] | None) -> tuple[Parameter, ...]:
     """The parameters of a FilterSet."""
     if filter_set is None:
         return ()
-    return tuple(Parameter(name, chosen.wire_kind, is_filter=True) for name, chosen in filter_set.base_filters.items())
+    return tuple(
+        Parameter(name, chosen.wire_kind, text=FILTERS[name]) for name, chosen in filter_set.base_filters.items()
+    )
 
 
 def of_entity(resource: Resource, method: str) -> Operation | None:

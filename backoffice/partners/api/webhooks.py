@@ -24,9 +24,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backoffice.partners.api import errors
+from backoffice.partners.api import webhook_operations as told
 from backoffice.partners.api.access import source_of
 from backoffice.partners.api.errors import ApiError, bad_request
 from backoffice.partners.api.idempotency import once
+from backoffice.partners.api.operations import Operation, Operations
 from backoffice.partners.api.views import ApiView, Scopes, moment_of, page_of
 from backoffice.partners.models import Delivery, Scope, Source, Webhook
 from backoffice.partners.webhooks import manage
@@ -132,15 +134,19 @@ class CallbackView(ApiView):
 
 class OrdersCallbackView(CallbackView):
     scopes: ClassVar[Scopes] = {"POST": (Scope.ORDERS_WRITE,)}
+    operations: ClassVar[Operations] = {"POST": told.callback(1041)}
 
 
 class LicencesCallbackView(CallbackView):
     kind = Webhook.Kind.LICENSES
     scopes: ClassVar[Scopes] = {"POST": (Scope.LICENCES,)}
+    operations: ClassVar[Operations] = {"POST": told.callback(2426)}
 
 
 class WebhooksView(ApiView):
     """`/webhooks` and `/webhooks?webhookId=`."""
+
+    operations = told.WEBHOOKS
 
     def get(self, request: Request) -> Response:
         source, id_ = source_of(request), request.query_params.get("webhookId")
@@ -183,6 +189,9 @@ class CommandView(ApiView):
 
     command = ""
 
+    def operation(self, method: str) -> Operation | None:
+        return told.COMMANDS[self.command]
+
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.run(request))
 
@@ -199,6 +208,8 @@ class CommandView(ApiView):
 
 class DeliveriesView(ApiView):
     """The log. Filters: webhookId, state, createdSince; `page` from 0 and `count` up to 500."""
+
+    operations = told.DELIVERIES
 
     def get(self, request: Request) -> Response:
         rows = manage.deliveries(source_of(request))
@@ -224,6 +235,8 @@ class DeliveriesView(ApiView):
 
 
 class ReplayView(ApiView):
+    operations = told.REPLAYS
+
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.replay(request))
 

@@ -40,6 +40,12 @@ SUMMARIES: Mapping[str, StrPromise] = {
     "permissions/replace": _("Allow or forbid roles what they may do"),
     "licenses": _("How many licences are used, and by whom"),
     "licenses/close": _("Release the licence of a device"),
+    "callback": _("Say where changes are posted"),
+    "webhooks/rotate": _("Give a webhook a new secret"),
+    "webhooks/resume": _("End the pause of a webhook"),
+    "webhooks/test": _("Send a trial"),
+    "webhooks/deliveries": _("What was sent: one delivery, or the log"),
+    "webhooks/replay": _("Send again"),
     "orderStatuses": _("Payment statuses"),
     "orderDeliveryStatuses": _("Delivery statuses"),
     "closeTypes": _("Kinds of payment types"),
@@ -72,6 +78,10 @@ NOTES: Mapping[str, StrPromise] = {
     "once a minute": _("iRECA records a place once a minute at most: do not ask more often."),
     "locations": _("Orders of others are not named: their `orderId`, status and reason are null."),
     "license": _("iRECA is asked to end the session; the answer tells that it will be asked."),
+    "callback": _(
+        "One address for each kind of events; each call sets it anew, and `isActive` switches it on and off."
+    ),
+    "webhooks": _("What is posted, how it is signed and how often it is tried: see the page on webhooks."),
     "open": _("New entries may come: read this at run time, do not compile it into a program."),
 }
 

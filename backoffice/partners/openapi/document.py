@@ -13,7 +13,7 @@ from drf_spectacular.generators import SchemaGenerator
 from backoffice.partners.api.errors import NAMED
 from backoffice.partners.descriptions import ENVELOPES
 from backoffice.partners.openapi.inspector import SECTIONS, SECURITY
-from backoffice.partners.openapi.values import Schema, described
+from backoffice.partners.openapi.values import Schema, beyond, described
 
 VERSION = "1"
 
@@ -74,12 +74,12 @@ def _error() -> Schema:
     problem = {
         "type": "object",
         "properties": {
-            "index": {
-                "type": ["integer", "null"],
-                "description": _("The place of the bad element in the array, from 0. Null: there is no array."),
-            },
-            "field": {"type": "string", "description": _("The field, such as `goods[1].price`.")},
-            "message": {"type": "string", "description": _("What is wrong with it, for people.")},
+            "index": beyond(
+                {"type": ["integer", "null"]},
+                _("The place of the bad element in the array, from 0. Null: there is no array."),
+            ),
+            "field": beyond({"type": "string"}, _("The field, such as `goods[1].price`.")),
+            "message": beyond({"type": "string"}, _("What is wrong with it, for people.")),
         },
         "required": ["index", "field", "message"],
     }
@@ -88,12 +88,10 @@ def _error() -> Schema:
         "properties": {
             "error": described({"const": True}, error.text, error.line),
             "message": described({"type": "string"}, message.text, message.line),
-            "errors": {
-                "type": "array",
-                "items": problem,
-                "description": _("Every bad field of every element; `message` names the first %(count)s.")
-                % {"count": NAMED},
-            },
+            "errors": beyond(
+                {"type": "array", "items": problem},
+                _("Every bad field of every element; `message` names the first %(count)s.") % {"count": NAMED},
+            ),
         },
         "required": ["error", "message"],
     }

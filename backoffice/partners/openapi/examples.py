@@ -6,6 +6,7 @@ nothing becomes null (T18), and values get the types that our answers have.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from backoffice.partners.api.operations import Answer, Body, Entries
+from backoffice.partners.api.operations import Answer, Body, Entries, Plain
 from backoffice.partners.api.projection import Constant
 from backoffice.partners.openapi.values import Schema
 from backoffice.remotes.ireca import contract
@@ -21,15 +22,15 @@ from backoffice.remotes.ireca.contract.codec import Entity, camel
 from backoffice.remotes.ireca.examples import EXAMPLES, Example
 
 
-def of_requests(path: str, bodies: Sequence[Body]) -> Schema:
+def of_requests(path: str, bodies: Sequence[Body | Plain]) -> Schema:
     """The examples of a request to `path`, by their names in the document."""
-    operations = {body.operation for body in bodies}
-    where = path.removesuffix("/replace").removesuffix("/multipleUpdate")
+    operations = {body.example if isinstance(body, Plain) else body.operation for body in bodies} - {""}
+    where = re.sub("/(replace|multipleUpdate|callback)$", "", path)
     found = [one for one in EXAMPLES if one.path == where and one.operation in operations]
     return {_name(one): _example(one, one.json) for one in found}
 
 
-def of_answers(path: str, answers: Sequence[Answer | Entries]) -> Schema:
+def of_answers(path: str, answers: Sequence[Answer | Entries | Plain]) -> Schema:
     """The examples of an answer of `path`."""
     shown: Schema = {}
     for one in EXAMPLES:
@@ -39,7 +40,7 @@ def of_answers(path: str, answers: Sequence[Answer | Entries]) -> Schema:
         for answer in answers:
             if isinstance(answer, Entries):
                 shown[_name(one)] = _example(one, one.json)
-            elif answer.many == is_list:
+            elif isinstance(answer, Answer) and answer.many == is_list:
                 rows = [_told(answer.struct, answer.form, row, _columns(answer)) for row in one.rows]
                 rows = [_with_id(one, answer.struct, row) for row in rows]
                 shown[_name(one)] = _example(one, rows if is_list else rows[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,11 +13,11 @@ from drf_spectacular.plumbing import ComponentRegistry
 
 from backoffice.partners.api.idempotency import HEADER
 from backoffice.partners.api.operations import Operation, Parameter
-from backoffice.partners.api.views import COUNT, MOST
-from backoffice.partners.descriptions import FIELDS, FILTERS, PARAMETERS
+from backoffice.partners.api.views import COUNT, MOST, ApiView
+from backoffice.partners.descriptions import FIELDS, PARAMETERS
 from backoffice.partners.openapi import examples
 from backoffice.partners.openapi.schemas import Schemas
-from backoffice.partners.openapi.values import LONGEST_ID, TAKEN_MOMENT, Schema, described
+from backoffice.partners.openapi.values import LONGEST_ID, TAKEN_MOMENT, Schema, beyond, described
 
 SECURITY = "token"
 EVERYWHERE = (401, 403, 429, 503)  # how every endpoint may fail
@@ -37,6 +37,7 @@ SECTIONS = {
         gettext_lazy("Receipts and devices"),
     ),
     "licenses": gettext_lazy("Licences"),
+    **dict.fromkeys(("webhooks", "callback"), gettext_lazy("Webhooks")),
 }
 VERBS = {"GET": "read", "POST": "create", "PUT": "update", "DELETE": "delete"}
 
@@ -44,6 +45,7 @@ _IDS = r"^[^,]+(,[^,]+)*$"
 _CODES = r"^-?\d{1,9}(,-?\d{1,9})*$"
 _PARAMETERS: Mapping[str, Schema] = {
     "id": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
+    "number": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
     "text": {"type": "string"},
     "moment": {"type": "string", "pattern": TAKEN_MOMENT},
     "flag": {"type": "string", "enum": ["1", "0", "true", "false"]},
@@ -60,15 +62,16 @@ class ContractSchema(AutoSchema):
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> dict[str, Any] | None:
-        told: Operation | None = self.view.operation(method)
+        view = cast(ApiView, self.view)
+        told = view.operation(method)
         if told is None:
             return None
         words = re.sub(path_prefix, "", path).strip("/").split("/")
         schemas = Schemas(registry)
-        scopes = [str(scope) for scope in self.view.scopes.get(method, ())]
+        scopes = [str(scope) for scope in view.scopes.get(method, ())]
         operation: dict[str, Any] = {
             "operationId": _operation_id(words, method),
-            "tags": [str(SECTIONS[words[0]])],
+            "tags": [str(SECTIONS.get(words[-1]) or SECTIONS[words[0]])],
             "summary": str(told.summary),
             "description": "\n\n".join(_paragraphs(told, scopes)),
             "security": [{SECURITY: []}],
@@ -129,7 +132,7 @@ def _paragraphs(told: Operation, scopes: list[str]) -> Iterator[str]:
         yield _("Scope: %(scopes)s.") % {"scopes": _(" or ").join(f"`{scope}`" for scope in scopes)}
     else:
         yield _("Any token may.")
-    yield f"seed 002:{told.line}"
+    yield f"seed 002:{told.line}" if told.line is not None else _("(Not in the seed.)")
 
 
 def _parameter(parameter: Parameter) -> Schema:
@@ -143,8 +146,8 @@ def _parameter(parameter: Parameter) -> Schema:
     if parameter.of is not None:
         struct, attribute = parameter.of
         text = FIELDS[struct][attribute]
-    elif parameter.is_filter:
-        return {**told, "description": f"{FILTERS[parameter.name]} {_('(Not in the seed.)')}"}
+    elif parameter.text is not None:
+        return beyond(told, parameter.text)
     else:
         text = PARAMETERS[parameter.name]
     return described(told, text.text, text.line)

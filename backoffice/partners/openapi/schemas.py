@@ -12,11 +12,11 @@ from typing import Any
 from django.db import models
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
-from backoffice.partners.api.operations import Answer, Body, Entries, Shape
+from backoffice.partners.api.operations import Answer, Body, Entries, Plain, Shape
 from backoffice.partners.api.projection import Column, Constant, Group, Nested, Projection
 from backoffice.partners.api.writing import AT_ONCE, Writable
 from backoffice.partners.descriptions import ENTITIES, ENVELOPES, FIELDS, NOTES
-from backoffice.partners.openapi.values import LONGEST_ID, Schema, described, taken, told
+from backoffice.partners.openapi.values import LONGEST_ID, Schema, beyond, described, taken, told
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract.codec import Entity, plan_of
 from backoffice.sync.mirror import Embedded, Field
@@ -41,12 +41,16 @@ class Schemas:
 
     # answers
 
-    def answer(self, answers: Sequence[Answer | Entries]) -> Schema:
+    def answer(self, answers: Sequence[Answer | Entries | Plain]) -> Schema:
         """The schema of an answer that is one of `answers`."""
-        schemas = [self._entries(one) if isinstance(one, Entries) else self._answer(one) for one in answers]
+        schemas = [self._one_answer(answer) for answer in answers]
         return schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
 
-    def _answer(self, answer: Answer) -> Schema:
+    def _one_answer(self, answer: Answer | Entries | Plain) -> Schema:
+        if isinstance(answer, Entries):
+            return self._entries(answer)
+        if isinstance(answer, Plain):
+            return self._plain(answer)
         ref = self._told(answer.struct, answer.form, answer.projection)
         return {"type": "array", "items": ref} if answer.many else ref
 
@@ -106,9 +110,9 @@ class Schemas:
 
     # requests
 
-    def body(self, bodies: Sequence[Body]) -> Schema:
+    def body(self, bodies: Sequence[Body | Plain]) -> Schema:
         """The schema of a request that is one of `bodies`."""
-        schemas = [self._body(body) for body in bodies]
+        schemas = [self._plain(body) if isinstance(body, Plain) else self._body(body) for body in bodies]
         return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
     def _body(self, body: Body) -> Schema:
@@ -168,6 +172,20 @@ class Schemas:
         if not many:
             return ref if also else {"oneOf": [ref, {"type": "null"}]}
         return {"type": ["array", "null"], "items": ref}
+
+    # both
+
+    def _plain(self, plain: Plain) -> Schema:
+        properties = {
+            name: beyond(dict(value.schema), value.text)
+            if value.line is None
+            else described(dict(value.schema), value.text, value.line)
+            for name, value in plain.values.items()
+        }
+        required = list(properties if plain.required is None else plain.required)
+        schema = {"type": "object", "properties": properties, **({"required": required} if required else {})}
+        ref = self._component(plain.name, schema)
+        return {"type": "array", "items": ref} if plain.is_list else ref
 
     # components
 

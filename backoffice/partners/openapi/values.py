@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from backoffice.partners.api.checks import largest, longest
 from backoffice.remotes.ireca.contract.codec import Field
@@ -100,6 +101,11 @@ def _limits(kind: str, model: type[models.Model], name: str) -> Schema:
 
 def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
+
+
+def beyond(schema: Schema, text: Any) -> Schema:
+    """The schema of a field that the seed does not have, with what it is."""
+    return {**schema, "description": f"{text} {_('(Not in the seed.)')}"}
 
 
 def described(schema: Schema, text: Any, line: int) -> Schema:
