@@ -241,6 +241,6 @@ def test_an_endpoint_is_tried_with_a_token_under_the_policy(page: Page, live_ser
     block.locator("button.opblock-summary-control").click()
     block.get_by_role("button", name="Try it out").click()
     block.get_by_role("button", name="Execute").click()
-    expect(block.locator(".live-responses-table .response-col_status")).to_contain_text("200")
+    expect(block.locator(".live-responses-table .response .response-col_status")).to_contain_text("200")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert complaints == []
