@@ -14,6 +14,7 @@ from backoffice.sync.commands import COMMANDS
 from backoffice.sync.merge import Merge
 from backoffice.sync.mirror import Embedded, Field, Mirror, Outgoing, Owner, Parts, Reference, Request, registry
 from backoffice.sync.mirrored import Mirrored
+from backoffice.sync.reread import by_list
 from orders import details, edits, parts, refunds
 from orders.models import Client, DeliveryStatus, Order, ReturnReason
 from orders.phones import e164
@@ -64,6 +65,7 @@ class OrderMirror(Mirror):
     entity, resource, rank = "orders", "orders", 3
     model, struct = Order, contract.Order
     cadence = 3600
+    is_shared = True  # a courier may be closing it this minute, and a `replace` would set him back
     # The attributes that multipleUpdate can set (seed 002:940). The address is one line there, which replaces the exact
     # one by what iRECA makes of it; so it is said only of orders that have nothing but a line (see `build`).
     multiple = frozenset(
@@ -157,20 +159,13 @@ class OrderMirror(Mirror):
         if ours.address_to is not UNSET and "address_to" not in merge.take:
             merge.take.discard("address_to_entity")
 
-    def stale(self, items: Sequence[Outgoing]) -> Sequence[Outgoing]:
-        """Whatever is sent whole: a courier may be closing it this minute, and a `replace` would set him back. And an
-        address, for a line takes the place of all its parts.
-        """
-        return [
-            item for item in items if item.base is not None and (not self._few(item) or "address_to" in item.changed)
-        ]
+    def requests(self, items: Sequence[Outgoing], client: Any, *, fresh: bool = False) -> Iterable[Request]:
+        """The same few attributes on many orders leave as one `multipleUpdate`, which touches nothing else, so that
+        nothing is read before.
 
-    def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
-        """The same few attributes on many orders leave as one `multipleUpdate`, which touches nothing else.
-
-        Where that would take more than MAX_REQUESTS for the batch, the batch goes whole instead; except for orders
-        that a courier has in hand, which a `replace` could set back, and for an address in one line, of which iRECA
-        makes more when it comes as such.
+        Where that would take more than MAX_REQUESTS for the batch, and what goes whole is read cheaply or was read
+        already, the batch goes whole instead; except for orders that a courier has in hand, which a `replace` could
+        set back, and for an address in one line, of which iRECA makes more when it comes as such.
         """
         groups: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
         always: dict[tuple[Any, ...], list[Outgoing]] = defaultdict(list)
@@ -183,8 +178,10 @@ class OrderMirror(Mirror):
             else:
                 rest.append(item)
         if len(groups) + len({item.is_new for item in rest}) > MAX_REQUESTS:
-            rest = [*rest, *(item for group in groups.values() for item in group)]
-            groups.clear()
+            grouped = [item for group in groups.values() for item in group]
+            if fresh or by_list(self, len(grouped) + sum(not item.is_new for item in rest)):
+                rest += grouped
+                groups.clear()
         for some in (always, groups):
             for values, group in some.items():
                 yield self._multiple_update(dict(values), group, client)
@@ -211,7 +208,9 @@ class OrderMirror(Mirror):
         def send(some: Sequence[Outgoing]) -> None:
             client.orders.multiple_update([item.row.ireca_id for item in some], **values)
 
-        return Request(group, send, frozenset(values), reread="address_to" in values)  # T73
+        # A line takes the place of all parts of an address (T73).
+        has_line = "address_to" in values
+        return Request(group, send, frozenset(values), overwrites=has_line, reread=has_line)
 
     def after_apply(self, rows: Sequence[Order], taken: dict[int, set[str]]) -> None:
         details.note(rows, timezone.now())

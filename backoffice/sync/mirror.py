@@ -186,6 +186,7 @@ class Request:
     send: Callable[[Sequence[Outgoing]], None]
     attrs: frozenset[str] | None = None  # None: every attribute that a replace carries
     creates: bool = False
+    overwrites: bool = False  # it would put back what changed there: its objects are read again right before
     reread: bool = False  # the remote makes something of its own of what it is told: look at it at once
 
     def of(self, items: Sequence[Outgoing]) -> Request:
@@ -205,6 +206,7 @@ class Mirror:
     fields: tuple[Field, ...]
     created_in_cabinet_only = False  # seed 002:22
     can_delete = True
+    is_shared = False  # the other side may be changing it at any moment: it is read again before it is sent whole
     can_create = True  # it has the endpoints that create and edit one object, besides `replace`
     cadence = 24 * 3600  # seconds between scheduled pulls
 
@@ -291,8 +293,11 @@ class Mirror:
             if isinstance(spec, Reference) and (target := getattr(row, spec.name)) is not None:
                 yield target
 
-    def requests(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
-        """How a batch leaves, in few requests."""
+    def requests(self, items: Sequence[Outgoing], client: Any, *, fresh: bool = False) -> Iterable[Request]:
+        """How a batch leaves, in few requests.
+
+        :param fresh: the objects were read right now, so that whatever `overwrites` may be sent.
+        """
         return self.whole(items, client)
 
     def whole(self, items: Sequence[Outgoing], client: Any) -> Iterable[Request]:
@@ -310,15 +315,11 @@ class Mirror:
         if new:
             yield Request(new, lambda some: resource.create([item.ours for item in some]), creates=True)
         if len(known) == 1 and known[0].base is not None and self.can_create:
-            yield Request(known, lambda some: resource.update(some[0].row.ireca_id, some[0].ours))
+            yield Request(
+                known, lambda some: resource.update(some[0].row.ireca_id, some[0].ours), overwrites=self.is_shared
+            )
         elif known:
-            yield Request(known, lambda some: resource.replace([item.ours for item in some]))
-
-    def stale(self, items: Sequence[Outgoing]) -> Sequence[Outgoing]:
-        """Which objects to read again before they are sent whole, because the other side may be changing them right
-        now.
-        """
-        return ()
+            yield Request(known, lambda some: resource.replace([item.ours for item in some]), overwrites=self.is_shared)
 
     # wire -> rows
 

@@ -3,7 +3,8 @@
 Steps of one batch, and why in this order:
 1. claim with a lease and commit: no transaction is open while HTTP runs;
 2. load the rows; what is gone, unchanged, in conflict or waits for another object never leaves;
-3. send in few requests; a refused request is halved until the bad object stands alone;
+3. send in few requests; a refused request is halved until the bad object stands alone; what would put back a change
+   made there is read again right before, slice by slice (`reread.py`);
 4. record each request as soon as it is answered, so that a crash repeats as little as possible.
 
 Repeating is safe: `replace` and `multipleUpdate` say how things are. Only the first attempt at an object that the
@@ -35,7 +36,7 @@ from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.outbox import Outage, due, stop_at_outage
-from backoffice.sync.reread import reread
+from backoffice.sync.reread import reread, slices
 from backoffice.sync.states import write_payloads, write_states
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,7 @@ class Batch:
         if not pushes:
             return 0
         try:
-            saves = [push for push in pushes if push.action == Push.Action.SAVE]
-            for request in self.requests(saves):
-                self.send(request)
+            self.save([push for push in pushes if push.action == Push.Action.SAVE])
             for push in pushes:
                 if push.action == Push.Action.DELETE:
                     self.delete(push)
@@ -92,7 +91,21 @@ class Batch:
 
     # build
 
-    def requests(self, pushes: Sequence[Push]) -> Sequence[Request]:
+    def save(self, pushes: Sequence[Push]) -> None:
+        """Send at once what can put nothing back; read the rest again, slice by slice, and send each slice at once."""
+        stale: list[Outgoing] = []
+        for request in self.mirror.requests(self._items(pushes), self.client):
+            sure: list[Outgoing] = []
+            for item in request.items:
+                (stale if request.overwrites or item.is_doubtful else sure).append(item)
+            if sure:
+                self.send(request.of(sure))
+        for some, errors in slices(self.mirror, self.client, stale, self._renew):
+            for request in self.mirror.requests(self._again(some, errors), self.client, fresh=True):
+                self.send(request)
+
+    def _items(self, pushes: Sequence[Push]) -> list[Outgoing]:
+        """What is to be sent of these, as the rows are now. What says nothing new is done."""
         rows = {row.pk: row for row in self.mirror.queryset().filter(pk__in=[push.object_id for push in pushes])}
         items, quiet = [], []
         for push in pushes:
@@ -106,8 +119,14 @@ class Batch:
                     quiet.append(push)
         if quiet:
             self.record(quiet)
-        items = self._refreshed(items)
-        return list(self.mirror.requests(items, self.client)) if items else []
+        return items
+
+    def _again(self, items: Sequence[Outgoing], errors: dict[int, str]) -> list[Outgoing]:
+        """Build once more what was read again; what could not be read is tried later."""
+        for item in items:
+            if item.push.pk in errors:
+                self._later(item.push, errors[item.push.pk])
+        return self._items([item.push for item in items if item.push.pk not in errors])
 
     def _guarded(self, push: Push, row: Any) -> Outgoing | None:
         """One row that cannot be built must not hold up the others of its batch."""
@@ -133,26 +152,6 @@ class Batch:
         ours, base = self.mirror.build(row), self.mirror.base(row)
         changed = differing(self.mirror, ours, base)
         return Outgoing(push, row, self.mirror.as_agreed(ours, base, changed), base, changed)
-
-    def _refreshed(self, items: list[Outgoing]) -> list[Outgoing]:
-        """Read again what the other side may have changed, merge, and build once more."""
-        old = {item.push.pk: item for item in items if item.is_doubtful}
-        old |= {item.push.pk: item for item in self.mirror.stale(items)}
-        if not old:
-            return items
-        errors = reread(self.mirror, self.client, list(old.values()), self._renew)
-        fresh = {row.pk: row for row in self.mirror.queryset().filter(pk__in=[i.row.pk for i in old.values()])}
-        result = [item for item in items if item.push.pk not in old]
-        for item in old.values():
-            if item.push.pk in errors:
-                self._later(item.push, errors[item.push.pk])
-                continue
-            again = self._guarded(item.push, fresh[item.row.pk]) if item.row.pk in fresh else None
-            if again is not None and again.changed:
-                result.append(again)
-            elif again is not None or item.row.pk not in fresh:
-                self.record([item.push])
-        return result
 
     # send
 

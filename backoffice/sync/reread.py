@@ -1,13 +1,13 @@
-"""Reading again, before it is sent, what the remote may have changed meanwhile, and merging it.
+"""Reading again, right before it is sent, what the remote may have changed meanwhile, and merging it.
 
 An object that is sent whole would put back whatever changed there since we looked last; one whose creation may have
-succeeded would be
-created twice. Few are read by their id, many by one pass through the remote's list.
+succeeded would be created twice. What is read grows old while other requests take their turn, so it is read slice by
+slice, and each slice is sent before the next one is read (decision 005).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from backoffice.remotes.http import Refused, RemoteError
@@ -17,8 +17,37 @@ from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Mirror, Outgoing
 from backoffice.sync.outbox import Outage, stop_at_outage
 
-SINGLY = 5  # up to so many objects are read by their id
-LIST_FACTOR = 200  # reading so many objects in a list takes about as long as reading one by its id
+SINGLY = 5  # so few objects are always read by their id
+SLICE = 25  # objects read by id before they are sent: a second's worth of requests
+LISTED = 4  # the list is read where it holds at most so many objects for each that is wanted
+
+
+def by_list(mirror: Mirror, count: int) -> bool:
+    """Whether one pass through the remote's list is the better way to read `count` objects.
+
+    A pass costs in proportion to all that the remote has, which is about what we know it to have, and all of it is as
+    old as the pass is long. The statement looks at no more than LISTED * count rows.
+    """
+    if count <= SINGLY:
+        return False
+    known = mirror.model._base_manager.filter(remote_data__isnull=False).order_by("pk")
+    return not known[LISTED * count : LISTED * count + 1].exists()
+
+
+def slices(
+    mirror: Mirror, client: Any, items: Sequence[Outgoing], renew: Callable[[Sequence[Outgoing]], Collection[int]]
+) -> Iterator[tuple[list[Outgoing], dict[int, str]]]:
+    """Read and merge some of the objects, give them to be sent, and only then go on to the next. Raises Outage.
+
+    :param renew: holds the leases longer and returns the pushes that are still held; others are left alone.
+    :return: the objects that were looked at and, by push, why one of them could not be shown.
+    """
+    size = len(items) if by_list(mirror, len(items)) else SLICE
+    for start in range(0, len(items), size):
+        held = renew(items[start:])
+        some = [item for item in items[start : start + size] if item.push.pk in held]
+        if some:
+            yield some, reread(mirror, client, some, renew)
 
 
 def reread(
@@ -26,14 +55,14 @@ def reread(
 ) -> dict[int, str]:
     """Merge what the remote has of these. Returns, by push, why an object could not be shown. Raises Outage.
 
-    :param renew: keeps the lease while this goes on.
+    :param renew: keeps the leases while a list goes by.
     """
-    if len(items) > SINGLY and mirror.model._base_manager.count() <= LIST_FACTOR * len(items):
+    if by_list(mirror, len(items)):
         _read_list(mirror, client, items, renew)
         return {}
     errors: dict[int, str] = {}
+    found = []
     for item in items:
-        renew([item])
         try:
             theirs = mirror.fetch(client, item.row.ireca_id)
         except (Refused, contract.ContractError):
@@ -43,7 +72,8 @@ def reread(
             errors[item.push.pk] = str(error)
             continue
         if theirs is not None:
-            apply(mirror, [theirs])
+            found.append(theirs)
+    apply(mirror, found)
     return errors
 
 
