@@ -19,13 +19,13 @@ from backoffice.partners.api.filters import ChangedSince
 from backoffice.partners.api.idempotency import once
 from backoffice.partners.api.operations import WRITE, Answer, Body, Operation, Parameter, required
 from backoffice.partners.api.projection import Constant, Projection, columns_of
-from backoffice.partners.api.references import ONLY_NAMED
 from backoffice.partners.api.views import ApiView, Resource, endpoints
 from backoffice.partners.api.writing import Writable
 from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.partners.models import Scope
 from backoffice.remotes.ireca import contract
 from backoffice.sync.mirror import Mirror, registry
+from backoffice.sync.mirrored import ONLY_NAMED
 from couriers.mirror import release
 from couriers.models import Courier, License, LicenseUsage, Permission, Role
 

@@ -162,6 +162,10 @@ class SyncState(models.TextChoices):
     CONFLICT = "conflict", _("Conflict")
 
 
+# A partner has named the row, and nobody has described it yet: it is not sent, and what refers to it waits.
+ONLY_NAMED = models.Q(remote_data__isnull=True, sync_state=SyncState.CLEAN)
+
+
 class Mirrored(Tracked):
     """A row that iRECA knows, or is to know, under `ireca_id`.
 

@@ -17,11 +17,11 @@ from backoffice.partners.api import errors
 from backoffice.partners.api.access import source_of
 from backoffice.partners.api.operations import PAGE, Answer, Operation, Parameter, required
 from backoffice.partners.api.projection import Projection
-from backoffice.partners.api.references import ONLY_NAMED
 from backoffice.partners.api.views import ApiView, listed, moment_of, page_of
 from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.partners.models import Scope, Source
 from backoffice.remotes.ireca import contract
+from backoffice.sync.mirrored import ONLY_NAMED
 from couriers.models import Courier, Location
 from fiscal.models import Receipt, RegistrarError, TerminalError
 from orders.api.views import order_of

@@ -80,14 +80,15 @@ def test_a_date_that_is_none_is_refused_and_not_dropped(admin_client: Browser) -
 
 def test_a_courier_known_by_its_id_only_is_listed_but_not_offered(admin_client: Browser) -> None:
     known = make(Courier, title="Known", remote_data={"title": "Known"})
-    ours = make(Courier, title="Ours", remote_data=None)
+    ours = make(Courier, title="Ours", remote_data=None, sync_state="pending")
+    make(Courier, ireca_id="505505", title="505505", remote_data=None)  # a partner named him
     ghost = make(Courier, ireca_id="404404", title="404404", remote_data={})
     field = {"app_label": "orders", "model_name": "order", "field_name": "courier"}
     offered = admin_client.get(reverse("admin:autocomplete"), field).json()["results"]
     assert {row["id"] for row in offered} == {str(known.pk), str(ours.pk)}
     page = admin_client.get("/admin/couriers/courier/", headers={"accept-language": "en"})
     assert ghost in page.context["cl"].result_list
-    assert page.content.decode().count("Known by its id only") == 1
+    assert page.content.decode().count("Known by its id only") == 2
 
 
 def test_a_history_names_its_authors_and_its_values(admin_client: Browser, admin_user: Any) -> None:

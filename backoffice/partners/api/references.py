@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
-
 from backoffice.partners.models import Source
 from backoffice.sync import enqueue
 from backoffice.sync.mirror import Keys
-from backoffice.sync.mirrored import Mirrored, SyncState
-
-ONLY_NAMED = Q(remote_data=None, sync_state=SyncState.CLEAN)
+from backoffice.sync.mirrored import Mirrored
 
 
 class SourceKeys(Keys):

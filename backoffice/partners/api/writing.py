@@ -19,7 +19,7 @@ from msgspec import UNSET
 
 from backoffice.partners.api.checks import check_of
 from backoffice.partners.api.errors import ApiError, Problem
-from backoffice.partners.api.references import ONLY_NAMED, SourceKeys
+from backoffice.partners.api.references import SourceKeys
 from backoffice.partners.models import Source
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
@@ -27,7 +27,7 @@ from backoffice.sync import enqueue, history
 from backoffice.sync.connection import IRECA, is_on
 from backoffice.sync.merge import adds
 from backoffice.sync.mirror import Embedded, Field, Mirror, Owner, Parts, Reference
-from backoffice.sync.mirrored import Mirrored, SyncState
+from backoffice.sync.mirrored import ONLY_NAMED, Mirrored, SyncState
 
 AT_ONCE = 500  # objects in one request, as the seed's pages are
 

@@ -32,7 +32,7 @@ from backoffice.sync.admin.lists import BigTableMixin
 from backoffice.sync.admin.panel import SyncFieldsMixin, panel
 from backoffice.sync.admin.references import ReferencesMixin
 from backoffice.sync.mirror import Mirror, registry
-from backoffice.sync.mirrored import SyncState
+from backoffice.sync.mirrored import ONLY_NAMED, SyncState
 
 LABELS = {
     SyncState.CLEAN: "success",
@@ -126,7 +126,7 @@ class MirroredAdmin(SyncFieldsMixin, SyncActionsMixin, EditableAdmin):
         queryset = super().get_queryset(request)
         match = request.resolver_match
         is_choice = match is not None and match.view_name == "admin:autocomplete"
-        return queryset.exclude(remote_data={}) if is_choice else queryset
+        return queryset.exclude(remote_data={}).exclude(ONLY_NAMED) if is_choice else queryset
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         columns = list(super().get_list_display(request))
