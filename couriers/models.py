@@ -89,7 +89,13 @@ class License(models.Model):
         verbose_name = _("licence")
         verbose_name_plural = _("licences")
         ordering = ["-is_open", "-session_start_at"]
-        constraints = [models.UniqueConstraint(fields=["device_id", "session_start_at"], name="session_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["device_id", "session_start_at"], name="session_once"),
+            # where no start is told: to both databases one null is unlike another
+            models.UniqueConstraint(
+                fields=["device_id"], condition=models.Q(session_start_at__isnull=True), name="session_unstarted_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.device_title or self.device_id}"

@@ -156,14 +156,18 @@ class Progress:
 def request(what: str, user: Any = None, *, since: datetime | None = None) -> Pull:
     """Ask for a run; one that is asked for already, with the same parameters, is returned instead.
 
-    `since` (aware) is for readers that take it.
+    Where a person asks (`user`), a run that was postponed is due at once. `since` (aware) is for readers that take it.
     """
     params = {} if since is None else {"since": since.isoformat()}
     key = ":".join(["ireca", what, *params.values()])
     with transaction.atomic():
-        pull, _is_new = Pull.objects.get_or_create(
+        pull, is_new = Pull.objects.get_or_create(
             open_key=key, defaults={"what": what, "params": params, "requested_by": user}
         )
+        if user is not None and not is_new:
+            now = timezone.now()
+            if Pull.objects.filter(pk=pull.pk, state=Pull.State.QUEUED, due_at__gt=now).update(due_at=now):
+                pull.due_at = now
     return pull
 
 

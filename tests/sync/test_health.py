@@ -257,6 +257,15 @@ def test_pull_now(english: Browser, admin_user: User) -> None:
     assert [(run.what, run.requested_by) for run in Pull.objects.all()] == [("taxes", admin_user)]
 
 
+@pytest.mark.parametrize(("state", "is_brought_forward"), [("queued", True), ("running", False)])
+def test_pull_now_brings_a_postponed_run_forward(english: Browser, state: str, is_brought_forward: bool) -> None:
+    run, later = pull.request("taxes"), timezone.now() + timedelta(hours=1)
+    Pull.objects.filter(pk=run.pk).update(due_at=later, state=state, attempts=3)
+    assert pull.request("taxes").due_at == later  # a schedule hurries nobody
+    ask(english, "pull", what="taxes")
+    assert (Pull.objects.get().due_at <= timezone.now()) is is_brought_forward
+
+
 @pytest.mark.parametrize(
     ("command", "query"),
     [("pause", {"remote": "nobody"}), ("pull", {"what": "nothing"}), ("explode", {}), ("pull", {})],
