@@ -14,6 +14,8 @@ TEMPLATES = $(shell find templates -name '*.html')
 WORKERS ?= 2
 # What touches no database, or only asks it whether it is there: once is enough.
 NO_DATABASE := remotes test_supervise.py test_translations.py test_house.py test_secrets.py
+# Minutes of requests: once is enough, where the database is stricter.
+ON_POSTGRES := partners/test_schemathesis.py
 
 # The first Python on the PATH that is new enough and works; the plain name goes first.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -61,7 +63,7 @@ checks: $(DEV_STAMP) ## Django's own checks, and models that have no migration y
 	$(HERMETIC) $(BIN)/python manage.py makemigrations --check --dry-run
 
 test-sqlite: $(DEV_STAMP) ## Tests on SQLite
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(addprefix --ignore=tests/,$(ON_POSTGRES))
 
 test-postgres: $(DEV_STAMP) ## Tests on PostgreSQL, which comes as a wheel
 	$(BIN)/python -m pytest -n $(WORKERS) -p tests.postgres $(addprefix --ignore=tests/,$(NO_DATABASE))

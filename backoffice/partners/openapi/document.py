@@ -111,6 +111,7 @@ def _responses() -> Schema:
         403: _("The source lacks the scope or asks from another network, or only iRECA's cabinet may do this."),
         404: _("There is no such object, or it is another partner's."),
         409: _("It exists already, or is used by others, or the key was used for another request or one under way."),
+        411: _("The request does not tell the length of its body (`Content-Length`)."),
         413: _("More than 500 objects, or more bytes than a request may have."),
         415: _("The body is not `application/json`."),
         429: _("More requests a minute than the source may send."),

@@ -20,7 +20,7 @@ from backoffice.partners.openapi.schemas import Schemas
 from backoffice.partners.openapi.values import LONGEST_ID, TAKEN_MOMENT, Schema, beyond, described
 
 SECURITY = "token"
-EVERYWHERE = (401, 403, 429, 503)  # how every endpoint may fail
+EVERYWHERE = (400, 401, 403, 411, 429, 503)  # how every endpoint may fail
 
 # The sections of the document, by the first word of the addresses in them.
 SECTIONS = {

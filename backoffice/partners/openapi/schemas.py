@@ -139,9 +139,11 @@ class Schemas:
             "required": ["orderIds", "attributes"],
         }
 
-    def _taken(self, struct: type[Entity], operation: str, places: Places, also: Sequence[str]) -> Schema:
-        # Edits take any part of what is documented; nothing in them is required but what a nested object is.
-        is_part = operation in ("update", "multiple_update")
+    def _taken(
+        self, struct: type[Entity], operation: str, places: Places, also: Sequence[str], *, is_element: bool = False
+    ) -> Schema:
+        # An edit takes any part of what is documented, and lists whole.
+        is_part = operation in ("update", "multiple_update") and not is_element
         properties: Schema = {}
         required: list[str] = []
         fields = plan_of(struct).fields
@@ -151,7 +153,7 @@ class Schemas:
             is_required = not is_part and (word[-1] in "!*" or field.wire in _heads(also))
             if is_required:
                 required.append(field.wire)
-            may_be_null = is_part or not is_required or word.endswith("*")
+            may_be_null = not word.endswith("!") and not (is_required and not word.endswith("*"))
             if field.nested is not None:
                 below = [path.partition(".")[2] for path in also if path.startswith(f"{field.wire}.")]
                 schema = self._taken_nested(field.nested, field.many, operation, places.get(name, {}), below)
@@ -159,7 +161,7 @@ class Schemas:
                 schema = taken(field, may_be_null=may_be_null, column=places.get(name))
             properties[field.wire] = described(schema, text.text, text.line)
         schema = {"type": "object", "description": _about(struct), "properties": properties}
-        if is_part and operation == "multiple_update":
+        if operation == "multiple_update":
             schema |= {"minProperties": 1, "additionalProperties": False}
         if required:
             schema["required"] = required
@@ -168,7 +170,7 @@ class Schemas:
     def _taken_nested(
         self, struct: type[Entity], many: bool, operation: str, places: Places, also: Sequence[str]
     ) -> Schema:
-        ref = self._taken(struct, operation, places, also)
+        ref = self._taken(struct, operation, places, also, is_element=many)
         if not many:
             return ref if also else {"oneOf": [ref, {"type": "null"}]}
         return {"type": ["array", "null"], "items": ref}
