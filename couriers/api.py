@@ -26,6 +26,7 @@ from backoffice.partners.models import Scope
 from backoffice.remotes.ireca import contract
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.mirrored import ONLY_NAMED
+from backoffice.sync.models import Push
 from couriers.mirror import release
 from couriers.models import Courier, License, LicenseUsage, Permission, Role
 
@@ -161,8 +162,11 @@ class LicenceCloseView(ApiView):
         sessions = License.objects.filter(device_id=device, is_open=True)
         if not sessions:
             raise errors.not_found(_("This device has no open session."))
+        asked = Push.objects.filter(entity="licenses", action=Push.Action.COMMAND, state__in=Push.OPEN)
+        asked_for = set(asked.values_list("object_id", flat=True))
         for session in sessions:
-            release(session)
+            if session.pk not in asked_for:
+                release(session)
         return Response(status=204)
 
 

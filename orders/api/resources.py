@@ -14,6 +14,7 @@ from backoffice.partners.api.writing import PartsOf, Writable
 from backoffice.partners.models import Scope, Source
 from backoffice.sync import history
 from backoffice.sync.mirror import Mirror, registry
+from backoffice.sync.mirrored import ONLY_NAMED
 from orders import parts
 from orders.api.filters import ClientFilters, OrderFilters
 from orders.models import (
@@ -29,6 +30,7 @@ from orders.models import (
     RefundPayment,
     ReturnReason,
 )
+from orders.phones import e164
 from orders.writing import write_lines
 
 READ, WRITE = (Scope.ORDERS_READ,), (Scope.ORDERS_WRITE,)
@@ -128,7 +130,12 @@ def _prepare(source: Source, orders: Sequence[Any]) -> None:
     for order in orders:
         if order.cash == 0:
             order.cash = None  # how the wire says that there is no banknote (seed 002:507)
+        if order.code_alias == "":
+            order.code_alias = order.order_id  # what people read then, as on creation
     _clients_given_in_place(source, orders)
+
+
+_IN_PLACE = ("firstname", "lastname", "email")
 
 
 def _clients_given_in_place(source: Source, orders: Sequence[Any]) -> None:
@@ -136,18 +143,20 @@ def _clients_given_in_place(source: Source, orders: Sequence[Any]) -> None:
     told = {order.client_id: order for order in orders if order.client_id and order.client}
     if not told:
         return
-    known = Client.objects.filter(source=source, external_id__in=told).values_list("external_id", flat=True)
+    known = {row.external_id: row for row in Client.objects.filter(source=source, external_id__in=told)}
+    named = set(Client.objects.filter(ONLY_NAMED, source=source, external_id__in=told).values_list("pk", flat=True))
+    described = []
+    for number, order in told.items():
+        row = known.get(number) or Client(source=source, external_id=number)
+        if row.pk is None or row.pk in named:
+            for name in _IN_PLACE:
+                setattr(row, name, getattr(order.client, name) or "")
+            row.phone = order.phone or ""
+            row.phone_e164 = e164(row.phone)
+            described.append(row)
     with history.by(reason=source.title):
-        Client.objects.bulk_create(
-            Client(
-                source=source,
-                external_id=number,
-                phone=order.phone or "",
-                **{name: getattr(order.client, name) or "" for name in ("firstname", "lastname", "email")},
-            )
-            for number, order in told.items()
-            if number not in set(known)
-        )
+        Client.objects.bulk_save([row for row in described if row.pk is not None], [*_IN_PLACE, "phone", "phone_e164"])
+        Client.objects.bulk_create([row for row in described if row.pk is None])
 
 
 ORDERS = Resource(

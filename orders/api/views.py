@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.db import transaction
+from django.db import connection
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from msgspec import UNSET
@@ -15,6 +16,7 @@ from rest_framework.response import Response
 from backoffice.partners.api import errors, writing
 from backoffice.partners.api.access import source_of
 from backoffice.partners.api.errors import ApiError, Problem, bad_request
+from backoffice.partners.api.idempotency import whole
 from backoffice.partners.api.operations import PAGE, Answer, Body, Operation, Parameter, Shape, required
 from backoffice.partners.api.projection import Projection
 from backoffice.partners.api.references import SourceKeys
@@ -49,12 +51,30 @@ class OrdersView(EntityView):
 
     def create(self, request: Request) -> Response:
         asked = request.query_params.get("isRefund", "").strip().lower()
-        if asked in ("1", "true"):
-            refunds.create(source_of(request), writing.elements(request.data))
-            return Response(status=201)
-        if asked not in ("", "0", "false"):
+        if asked not in ("", "0", "false", "1", "true"):
             raise bad_request("isRefund", _("must be 0 or 1"))
-        return super().create(request)
+        is_refund = asked in ("1", "true")
+        rows = writing.elements(request.data)
+        _check_that_both_say_so(rows, is_refund)
+        if not is_refund:
+            return super().create(request)
+        refunds.create(source_of(request), rows)
+        return Response(status=201)
+
+
+def _check_that_both_say_so(rows: Sequence[Any], is_refund: bool) -> None:
+    """Address and body must not contradict each other (T26): one is a sale, the other gives money back."""
+    problems = []
+    for index, row in enumerate(rows):
+        said = row.get("isRefund") if isinstance(row, dict) else None
+        if said not in (None, "") and (said in (1, True, "1", "true")) != is_refund:
+            problems.append(Problem(index, "isRefund", _("differs from the address")))
+    if problems:
+        raise ApiError(400, problems=problems)
+
+
+# Of many orders at once: a courier and a reason can be taken away.
+MAY_BE_NOTHING = ("courier_id", "return_reason_id")
 
 
 class MultipleUpdateView(ApiView):
@@ -75,9 +95,13 @@ class MultipleUpdateView(ApiView):
     def put(self, request: Request) -> Response:
         ids, said = _told(request.data)
         source = source_of(request)
-        with transaction.atomic(), history.by(reason=source.title):
-            _update(source, ids, said)
-        return Response(status=204)
+
+        def perform() -> Response:
+            with history.by(reason=source.title):
+                _update(source, ids, said)
+            return Response(status=204)
+
+        return whole(perform)
 
 
 def _told(body: Any) -> tuple[list[str], contract.Order]:
@@ -122,12 +146,20 @@ def _update(source: Source, ids: list[str], said: contract.Order) -> None:
     ]:
         raise ApiError(404, problems=problems)
     values = _columns(mirror, source, said)
-    Order.objects.filter(pk__in=known.values()).update(**values)
+    orders = Order.objects.filter(pk__in=known.values())
+    if connection.features.has_select_for_update:
+        list(orders.order_by("pk").select_for_update().values_list("pk"))
+    # What an order has already is no change of it.
+    changed = [pk for pk, *has in orders.values_list("pk", *values) if has != list(values.values())]
+    Order.objects.filter(pk__in=changed).update(**values)
 
 
 def _columns(mirror: Any, source: Source, said: contract.Order) -> dict[str, Any]:
     """The attributes as columns of every order."""
     attrs = [attr for attr in names.attributes(contract.Order, "multiple_update") if getattr(said, attr) is not UNSET]
+    if nothing := sorted(attr for attr in attrs if attr not in MAY_BE_NOTHING and getattr(said, attr) in (None, "")):
+        wire = [f"attributes.{names.wire_name(contract.Order, attr)}" for attr in nothing]
+        raise ApiError(400, problems=[Problem(None, name, _("is required")) for name in wire])
     writing.check_values(Order, [mirror.by_attr[attr] for attr in attrs], said, "attributes")
     keys = SourceKeys(source, ())
     for attr in attrs:

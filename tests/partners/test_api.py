@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from backoffice.partners.models import IdempotentRequest, Token
 from backoffice.sync import worker
-from fiscal.models import Receipt
+from fiscal.models import Receipt, Tax
 from orders.models import Order
 from tests.partners.conftest import Partner
 from tests.partners.test_writing import line, order
@@ -110,6 +110,24 @@ def test_errors_are_in_the_language_that_is_asked_for(partner: Partner) -> None:
     assert (
         error(partner.call("GET", "orders?orderId=1", **{"Accept-Language": "en"}), 404) == "There is no such object."
     )
+
+
+def test_a_number_that_no_code_is(partner: Partner) -> None:
+    assert error(partner.call("GET", f"orders?statusId={10**20}"), 400)
+
+
+def test_a_change_without_a_body_is_none(partner: Partner) -> None:
+    partner.call("POST", "orders", [order("1")])
+    assert error(partner.call("PUT", "orders?orderId=1"), 400)
+    assert error(partner.call("PUT", "orders?orderId=1", {}), 400)
+    assert error(partner.call("PUT", "orders?orderId=1", {"description": "x"}, **{"Transfer-Encoding": "chunked"}), 411)
+
+
+@pytest.mark.parametrize("path", ["orderReceipts?orderId=1", "licenses", "locations?courierId=1", "permissions"])
+def test_a_head_needs_the_scope_of_a_get(partner: Partner, path: str) -> None:
+    partner.source.scopes = ["orders:read"]
+    partner.source.save()
+    assert partner.call("HEAD", path).status_code == 403
 
 
 # idempotency
@@ -276,6 +294,16 @@ def test_a_directory_that_did_not_change_is_not_sent_again(partner: Partner) -> 
     partner.call("PUT", "taxes?taxId=1", {"title": "20%"})
     changed = partner.call("GET", "taxes", **{"If-None-Match": tag})
     assert (changed.status_code, json.loads(changed.getvalue())[0]["title"]) == (200, "20%")
+    assert partner.call("GET", "taxes", **{"If-Match": '"x"'}).status_code == 200
+    assert error(partner.call("GET", "taxes?count=9999", **{"If-None-Match": changed.headers["ETag"]}), 400)
+
+
+def test_a_change_that_becomes_visible_late_is_not_overlooked(partner: Partner) -> None:
+    partner.call("POST", "taxes/replace", [{"taxId": "1", "title": "10%"}, {"taxId": "2", "title": "20%"}])
+    tag = partner.call("GET", "taxes").headers["ETag"]
+    # Its moment is before the other's, as of a transaction that was open when the list was read.
+    Tax._base_manager.filter(ireca_id="1").update(title="0%", updated_at="2026-01-01T00:00:00Z")
+    assert partner.call("GET", "taxes", **{"If-None-Match": tag}).status_code == 200
 
 
 # limits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from backoffice.partners.api import writing
 from backoffice.sync.models import Push
 from catalog.models import Good
+from couriers.models import Courier
 from orders.models import Client, Line, Order
 from tests.partners.conftest import Partner
 
@@ -258,3 +261,147 @@ def test_statements_do_not_grow_with_the_array(partner: Partner, path: str) -> N
         with CaptureQueriesContext(connection) as captured:
             assert partner.call("POST", path, changed).status_code == 201
         assert len(captured) < few + 40
+
+
+# what was found by trying hard
+
+
+COURIER = {"courierId": "7", "title": "Анна", "email": "a@example.com", "phone": "1", "sourcePassword": "hush"}
+
+
+@pytest.mark.parametrize("way", ["PUT", "replace"])
+def test_sending_back_what_one_was_told_erases_no_password(partner: Partner, way: str) -> None:
+    partner.call("POST", "couriers", [COURIER])
+    told = partner.get("couriers?courierId=7")
+    if way == "PUT":
+        partner.call("PUT", "couriers?courierId=7", {**told, "title": "Анна Б."})
+    else:
+        partner.call("POST", "couriers/replace", [{**told, "title": "Анна Б."}])
+    row = Courier.objects.get()
+    assert (row.title, str(row.source_password)) == ("Анна Б.", "hush")
+
+
+def test_a_change_of_what_was_deleted_meanwhile_makes_nothing(partner: Partner, monkeypatch: Any) -> None:
+    partner.call("POST", "orders", [order("1")])
+    resolve = writing._resolved
+
+    def late(*args: Any) -> Any:
+        Order.objects.all().delete()
+        return resolve(*args)
+
+    monkeypatch.setattr(writing, "_resolved", late)
+    assert partner.call("PUT", "orders?orderId=1", {"description": "late"}).status_code == 404
+    assert Order.objects.count() == 1  # the deletion was part of the same transaction, and is undone with it
+
+
+NO_WAREHOUSE, NO_PRICE = {"warehouseId": None, "count": 1}, {"specificityId": "1", "count": 1}
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"statusId": None}, "statusId"),
+        ({"amountToPay": None}, "amountToPay"),
+        ({"deliveryTimeFrom": ""}, "deliveryTimeFrom"),
+        ({"goods": [{"goodId": "1"}]}, "goods[0].count"),
+        ({"goods": [line("1", 0, warehouses=[{}])]}, "goods[0].warehouses[0].warehouseId"),
+        (
+            {"goods": [line("1", 0, warehouses=[{"warehouseId": None, "count": 1}])]},
+            "goods[0].warehouses[0].warehouseId",
+        ),
+        (
+            {"goods": [line("1", 0, specificities=[{"specificityId": "1", "count": 1}])]},
+            "goods[0].specificities[0].price",
+        ),
+        ({"addressToEntity": {"latitude": 999}}, "addressToEntity.latitude"),
+        ({"courierId": 10**300}, "courierId"),
+    ],
+)
+def test_what_an_order_cannot_become(partner: Partner, said: Any, field: str) -> None:
+    partner.call("POST", "orders", [order("1")])
+    found = problems(partner.call("PUT", "orders?orderId=1", said))
+    assert (None, field) in found
+    assert Order.objects.get().amount_to_pay == 100
+
+
+def test_stock_without_its_warehouse_wipes_nothing(partner: Partner) -> None:
+    stock = [{"warehouseId": "9", "count": 4}]
+    good = {"goodId": "1", "parentId": None, "taxId": "8", "title": "Coffee", "price": 50, "warehouses": stock}
+    partner.call("POST", "goods", [good])
+    assert problems(partner.call("PUT", "goods?goodId=1", {"warehouses": [{"count": 1}]})) == [
+        (None, "warehouses[0].warehouseId")
+    ]
+    assert partner.get("goods?goodId=1")["warehouses"] == [{"warehouseId": "9", "count": 4}]
+
+
+def test_no_character_breaks_a_request(partner: Partner) -> None:
+    assert (
+        partner.call("POST", "orders", [order("1", codeAlias="a\0b", phone="\0", description="\0")]).status_code == 201
+    )
+    assert "\0" not in Order.objects.get().number
+
+
+def test_a_client_named_first_is_described_in_place_later(partner: Partner) -> None:
+    partner.call("POST", "orders", [order("1", clientId="5")])
+    assert not Push.objects.filter(entity="clients").exists()
+    partner.call("POST", "orders", [order("2", clientId="5", client={"firstname": "Анна"}, phone="+79123456789")])
+    client = Client.objects.get()
+    assert (client.firstname, client.phone_e164) == ("Анна", "+79123456789")
+    assert Push.objects.get(entity="clients").object_id == client.pk
+
+
+def test_what_is_described_anew_inherits_nothing(partner: Partner) -> None:
+    said = {"clientId": 5, "title": "", "firstname": "Анна", "lastname": "", "birthday": None, "phone": "1", "inn": "2"}
+    partner.call("POST", "clients", [said])
+    partner.call("POST", "orders", [order("1", clientId="5")])
+    assert partner.call("DELETE", "clients?clientId=5").status_code == 204
+    fresh = {"clientId": 5, "title": "", "firstname": "Борис", "lastname": "", "birthday": None}
+    assert partner.call("POST", "clients", [fresh]).status_code == 201
+    told = partner.get("clients?clientId=5")
+    assert (told["firstname"], told["phone"], told["inn"]) == ("Борис", "", "")
+
+
+@pytest.mark.parametrize(("query", "said"), [("", True), ("", 1), ("?isRefund=1", False), ("?isRefund=0", "true")])
+def test_address_and_body_of_a_refund_do_not_contradict(partner: Partner, query: str, said: Any) -> None:
+    assert problems(partner.call("POST", f"orders{query}", [order("1", isRefund=said)])) == [(0, "isRefund")]
+
+
+def test_an_empty_alias_stays_the_number(partner: Partner) -> None:
+    partner.call("POST", "orders/replace", [order("1", codeAlias="")])
+    Push.objects.all().delete()
+    partner.call("POST", "orders/replace", [order("1", codeAlias="")])
+    assert (Order.objects.get().number, Push.objects.exists()) == ("1", False)
+
+
+def test_what_many_orders_have_already_is_no_change_of_them(partner: Partner) -> None:
+    partner.call("POST", "orders", [order(1), order(2, statusId=1)])
+    Push.objects.all().delete()
+    partner.call("PUT", "orders/multipleUpdate", {"orderIds": [1, 2], "attributes": {"statusId": 1}})
+    assert [push.object_id for push in Push.objects.all()] == [Order.objects.get(external_id="1").pk]
+    body = {"orderIds": [1], "attributes": {"statusId": None, "courierId": None}}
+    assert problems(partner.call("PUT", "orders/multipleUpdate", body)) == [(None, "attributes.statusId")]
+
+
+@pytest.mark.parametrize("path", ["orders", "orders/replace", "goods/replace"])
+@pytest.mark.django_db(transaction=True)
+def test_requests_that_meet_are_told_so_or_carried_out(transactional_db: None, path: str) -> None:
+    partner = Partner("Racer")
+    meet = threading.Barrier(4)
+    statuses = []
+
+    def send(number: int) -> None:
+        good = {"goodId": "1", "parentId": None, "taxId": "8", "title": str(number), "price": 50}
+        body = [good] if path.startswith("goods") else [order(str(number), clientId="5", client={"firstname": "A"})]
+        try:
+            meet.wait()
+            statuses.append(partner.call("POST", path, body).status_code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {201, 204}
+    assert Client.objects.count() <= 1

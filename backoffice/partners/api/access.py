@@ -78,7 +78,11 @@ class MayUseEndpoint(BasePermission):
         source = request.auth.source
         if not source.allows(address_of(request)):
             raise ApiError(403, _("Requests from this address are not allowed."))
-        needed = view.scopes.get(request.method)
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        needed = view.scopes.get(method)
+        if needed is None:
+            # One that there is not is answered 405; one that does not say its scopes is closed.
+            return method.lower() not in view.http_method_names or not hasattr(view, method.lower())
         if needed and not source.may(needed):
             raise ApiError(403, _("This needs the scope %(scopes)s.") % {"scopes": _(" or ").join(needed)})
         return True

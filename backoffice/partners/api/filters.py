@@ -9,6 +9,8 @@ from django_filters import rest_framework as filters
 
 from backoffice.remotes.ireca.contract.kinds import read_flag, read_moment
 
+LARGEST = 2**31 - 1
+
 
 class MomentField(forms.CharField):
     """A moment as the wire has it, or in ISO 8601."""
@@ -47,6 +49,9 @@ class TextFilter(filters.CharFilter):
 
 class CodesFilter(filters.BaseInFilter, filters.NumberFilter):
     """Codes: `6` or `6,7`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=-LARGEST, max_value=LARGEST, **kwargs)
 
     wire_kind = "codes"
 

@@ -8,6 +8,7 @@ leaves neither; the key is free again when its lease is over. Errors that may pa
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -25,6 +26,8 @@ from backoffice.partners.api.errors import ApiError
 from backoffice.partners.api.projection import encoder
 from backoffice.partners.models import IdempotentRequest
 
+log = logging.getLogger(__name__)
+
 HEADER = "Idempotency-Key"
 LEASE = timedelta(minutes=2)
 PASSING = (401, 403, 408, 429, 500, 502, 503)
@@ -34,17 +37,20 @@ def once(request: Request, perform: Callable[[], Response]) -> Response:
     """Carry out `perform` in one transaction; with the header, once for its key."""
     key = request.headers.get(HEADER)
     if key is None:
-        with transaction.atomic():
-            return perform()
+        return whole(perform)
     if not key.strip() or len(key) > 255 or not key.isprintable():
         raise ApiError(400, _("%(header)s must have 1 to 255 printable characters.") % {"header": HEADER})
     claimed = _claim(request, key)
     if isinstance(claimed, Response):
         return claimed
     try:
-        with transaction.atomic():
+
+        def perform_and_remember() -> Response:
             response = perform()
             _finish(claimed, response.status_code, _rendered(response.data))
+            return response
+
+        return whole(perform_and_remember)
     except ApiError as error:
         if error.status in PASSING:
             claimed.delete()
@@ -54,7 +60,22 @@ def once(request: Request, perform: Callable[[], Response]) -> Response:
     except Exception:
         claimed.delete()
         raise
-    return response
+
+
+def whole(perform: Callable[[], Response]) -> Response:
+    """Carry out `perform` in one transaction; once more where another request made the same row in this moment."""
+    try:
+        with transaction.atomic():
+            return perform()
+    except IntegrityError:
+        pass  # now that row is there, and is found
+    try:
+        with transaction.atomic():
+            return perform()
+    except IntegrityError as error:
+        log.warning("two requests, or one against the rules of a table: %s", error)
+        text = _("Another request changes the same objects. Try again.")
+        raise ApiError(409, text, headers={"Retry-After": "1"}) from error
 
 
 def _rendered(data: Any) -> bytes:

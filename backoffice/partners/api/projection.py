@@ -58,7 +58,11 @@ class WireDay(Func):
 def _number(value: str | None) -> int | str | None:
     if not value:
         return None
-    return int(value) if value.isdecimal() and (value[0] != "0" or value == "0") and len(value) < 16 else value
+    return (
+        int(value)
+        if value.isascii() and value.isdecimal() and (value[0] != "0" or value == "0") and len(value) < 16
+        else value
+    )
 
 
 def _decimal(value: float | None) -> int | float | None:

@@ -14,14 +14,14 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, ClassVar
 
-from django.db import transaction
-from django.db.models import Count, Max, QuerySet
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.db.models import CharField, QuerySet
+from django.db.models.functions import Cast
+from django.http import HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
 from django.urls import URLPattern, path
-from django.utils.cache import get_conditional_response
-from django.utils.http import quote_etag
+from django.utils.http import parse_etags, quote_etag
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,7 +31,7 @@ from backoffice.partners.api import errors, writing
 from backoffice.partners.api.access import MayUseEndpoint, SourceRate, TokenAuthentication, source_of
 from backoffice.partners.api.bodies import JsonParser, JsonRenderer
 from backoffice.partners.api.errors import ApiError, bad_request
-from backoffice.partners.api.idempotency import once
+from backoffice.partners.api.idempotency import once, whole
 from backoffice.partners.api.operations import Operation, Operations, of_entity, of_replace
 from backoffice.partners.api.projection import Column, Projection
 from backoffice.partners.api.writing import Writable
@@ -40,10 +40,13 @@ from backoffice.remotes.ireca.contract.kinds import read_moment
 COUNT, MOST = 20, 500  # of a page: the seed's default and its maximum (48)
 
 Scopes = Mapping[str, tuple[str, ...]]
+ANY_TOKEN: Scopes = dict.fromkeys(("GET", "POST", "PUT", "DELETE"), ())
 
 
 class ApiView(APIView):
-    """An endpoint for partners. `scopes`: by method, of which scopes the source must have one; () is any token."""
+    """An endpoint for partners. `scopes`: by method, of which scopes the source must have one; () is any token, and a
+    method that is not named is closed.
+    """
 
     authentication_classes = (TokenAuthentication,)
     permission_classes = (MayUseEndpoint,)
@@ -57,6 +60,14 @@ class ApiView(APIView):
     def operation(self, method: str) -> Operation | None:
         """What the API's documentation tells of a method."""
         return self.operations.get(method)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+            raise ApiError(411, _("Tell the length of the body: Content-Length."))
+        for name, values in request.query_params.lists():
+            if any("\0" in text for text in (name, *values)):
+                raise bad_request(name.replace("\0", "?"), _("holds a character that no text has"))
 
     def get_exception_handler(self) -> Callable[..., Response]:
         return errors.handler
@@ -115,7 +126,9 @@ def listed(request: Request, projection: Projection, rows: QuerySet[Any]) -> Htt
     """A list: a page of it, or all of it, streamed at flat memory."""
     page = page_of(request)
     if page is None:
-        return StreamingHttpResponse(projection.stream(rows), content_type=JsonRenderer.media_type)
+        pieces = projection.stream(rows)
+        first = next(pieces)  # what fails at once is still an answer of ours
+        return StreamingHttpResponse(chain([first], pieces), content_type=JsonRenderer.media_type)
     return Response([row for _key, row in projection.rows(rows.order_by("pk")[page])])
 
 
@@ -163,9 +176,12 @@ class EntityView(ApiView):
         if self.resource.writable.is_own:
             return listed(request, self.resource.projections["list"], rows)
         # What all share changes seldom and is asked for often: it is sent again only when it did.
+        page_of(request)  # what is wrong is told in any case
         tag = _tag_of(rows)
-        unchanged = get_conditional_response(request, etag=tag)
-        response = unchanged or listed(request, self.resource.projections["list"], rows)
+        known = parse_etags(request.headers.get("If-None-Match", ""))
+        if tag in known or f"W/{tag}" in known or known == ["*"]:
+            return HttpResponseNotModified(headers={"ETag": tag})
+        response = listed(request, self.resource.projections["list"], rows)
         response.headers["ETag"] = tag
         return response
 
@@ -193,21 +209,30 @@ class EntityView(ApiView):
 
     def put(self, request: Request) -> Response:
         id_ = self.required(request, self.resource.id_parameter)
-        with transaction.atomic():
+
+        def perform() -> Response:
             writing.update(self.resource.writable, source_of(request), id_, request.data)
-        return Response(status=self.resource.written_as)
+            return Response(status=self.resource.written_as)
+
+        return whole(perform)
 
     def delete(self, request: Request) -> Response:
         id_ = self.required(request, self.resource.id_parameter)
-        with transaction.atomic():
+
+        def perform() -> Response:
             writing.delete(self.resource.writable, source_of(request), id_)
-        return Response(status=204)
+            return Response(status=204)
+
+        return whole(perform)
 
 
 def _tag_of(rows: QuerySet[Any]) -> str:
-    """What changes whenever one of the rows does, by one query."""
-    figures = rows.order_by().aggregate(Count("pk"), Max("pk"), Max("updated_at"))
-    return quote_etag(hashlib.sha256(repr(list(figures.values())).encode()).hexdigest()[:32])
+    """What changes whenever one of the rows does, by one query.
+
+    Of every row, not of the latest: a transaction may become visible after another whose moment is later.
+    """
+    moments = rows.order_by("pk").values_list("pk", Cast("updated_at", CharField()))
+    return quote_etag(hashlib.sha256(repr(list(moments)).encode()).hexdigest()[:32])
 
 
 class ReplaceView(ApiView):

@@ -29,7 +29,7 @@ from backoffice.partners.api.access import source_of
 from backoffice.partners.api.errors import ApiError, bad_request
 from backoffice.partners.api.idempotency import once
 from backoffice.partners.api.operations import Operation, Operations
-from backoffice.partners.api.views import ApiView, Scopes, moment_of, page_of
+from backoffice.partners.api.views import ANY_TOKEN, ApiView, Scopes, moment_of, page_of
 from backoffice.partners.models import Delivery, Scope, Source, Webhook
 from backoffice.partners.webhooks import manage
 from backoffice.remotes.ireca.contract.kinds import read_moment
@@ -146,6 +146,7 @@ class LicencesCallbackView(CallbackView):
 class WebhooksView(ApiView):
     """`/webhooks` and `/webhooks?webhookId=`."""
 
+    scopes = ANY_TOKEN
     operations = told.WEBHOOKS
 
     def get(self, request: Request) -> Response:
@@ -192,6 +193,8 @@ class CommandView(ApiView):
     def operation(self, method: str) -> Operation | None:
         return told.COMMANDS[self.command]
 
+    scopes = ANY_TOKEN
+
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.run(request))
 
@@ -209,6 +212,7 @@ class CommandView(ApiView):
 class DeliveriesView(ApiView):
     """The log. Filters: webhookId, state, createdSince; `page` from 0 and `count` up to 500."""
 
+    scopes = ANY_TOKEN
     operations = told.DELIVERIES
 
     def get(self, request: Request) -> Response:
@@ -235,6 +239,7 @@ class DeliveriesView(ApiView):
 
 
 class ReplayView(ApiView):
+    scopes = ANY_TOKEN
     operations = told.REPLAYS
 
     def post(self, request: Request) -> Response:

@@ -7,8 +7,9 @@ that the outbox and the history see it as they see a dispatcher's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from django.conf import settings
@@ -91,72 +92,79 @@ def decode(struct: type[Any], rows: Sequence[Any], operation: str) -> list[Any]:
     return objects
 
 
+class Mode(Enum):
+    """What becomes of rows that are there, or are not."""
+
+    CREATE = "create"  # those that are there are a conflict
+    REPLACE = "replace"
+    UPDATE = "update"  # those that are not there are not found
+
+
 def create(what: Writable, source: Source, rows: Sequence[Any]) -> None:
     """Make rows that are not there yet. Those that are there are a conflict (409)."""
-    _write(what, source, decode(what.mirror.struct, rows, "create"), is_create=True)
+    _write(what, source, decode(what.mirror.struct, rows, "create"), Mode.CREATE)
 
 
 def replace(what: Writable, source: Source, rows: Sequence[Any]) -> None:
     """Make rows or change them. What an object leaves out stays as it is."""
-    _write(what, source, decode(what.mirror.struct, rows, "replace"), is_create=False)
+    _write(what, source, decode(what.mirror.struct, rows, "replace"), Mode.REPLACE)
 
 
 def update(what: Writable, source: Source, id_: str, body: Any) -> None:
     """Change one row; what is left out stays. The id is the query's: some bodies have none (T65)."""
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not body:
         raise ApiError(400, _("Expected one object."))
+    mirror = what.mirror
     try:
-        obj = contract.decode(what.mirror.struct, body)
+        obj = contract.decode(mirror.struct, body)
+        said = mirror.ireca_id(obj)
+        lacking = contract.missing(obj, "update", partial=True)
     except contract.ContractError as error:
         raise ApiError(400, problems=[Problem(None, error.path, error.message)]) from None
-    said = what.mirror.ireca_id(obj)
+    problems = [Problem(None, path, _("is required")) for path in lacking]
     if said and said != id_:
-        key = what.mirror.wire(what.mirror.key)
-        raise ApiError(400, problems=[Problem(None, key, _("differs from the address"))])
-    setattr(obj, what.mirror.key, id_)
-    if not what.rows(source).filter(**{what.id_column: id_}).exists():
-        raise ApiError(404, _("There is no such object."))
-    _write(what, source, [obj], is_create=False)
+        problems.append(Problem(None, mirror.wire(mirror.key), _("differs from the address")))
+    if problems:
+        raise ApiError(400, problems=problems)
+    setattr(obj, mirror.key, id_)
+    _write(what, source, [obj], Mode.UPDATE)
 
 
-def _write(what: Writable, source: Source, objects: Sequence[Any], *, is_create: bool) -> None:
+def _write(what: Writable, source: Source, objects: Sequence[Any], mode: Mode) -> None:
     mirror = what.mirror
     ids = [mirror.ireca_id(obj) for obj in objects]
-    _check_ids(mirror, ids)
     attrs = _writable(mirror)
-    _check_values(what, objects, attrs)
+    for obj in objects:
+        _forget_unwritable(what, obj, attrs)
+    _refuse(mode, 400, [*_wrong_ids(mirror, ids), *_wrong_values(what, objects, attrs)])
     what.prepare(source, objects)
     keys = _resolved(what, source, objects, attrs)
-
     existing = {getattr(row, what.id_column): row for row in _locked(what, source, ids)}
-    described = {id_ for id_, row in existing.items() if not _is_only_named(row)}
-    if is_create and described:
-        problems = [
-            Problem(index, mirror.wire(mirror.key), _("exists already"))
-            for index, id_ in enumerate(ids)
-            if id_ in described
-        ]
-        raise ApiError(409, problems=problems)
-    if described != set(ids):
-        _check_mode(mirror)
+    _check_existence(what, mode, ids, existing)
 
     created: list[Any] = []
     edited: list[Any] = []
     columns: set[str] = set()
     parts: dict[str, list[tuple[Any, list[Any]]]] = {attr: [] for attr in what.parts}
     for id_, obj in zip(ids, objects, strict=True):
+        said = {attr for attr in attrs if getattr(obj, attr) is not UNSET}
         row = existing.get(id_)
+        is_named = row is not None and _is_only_named(row)
         if row is None:
             row = what.model(**{what.id_column: id_}, **({"source": source} if what.is_own else {}))
-            changed = {attr for attr in attrs if getattr(obj, attr) is not UNSET}
             created.append(row)
+            changed = said
+        elif is_named:
+            # Whatever it was before it was forgotten is not what is described now.
+            columns |= _assign(mirror, row, mirror.struct(**dict.fromkeys(attrs)), attrs - what.parts.keys(), keys)
+            changed = said
         else:
             ours = mirror.build(row)
-            changed = {attr for attr in attrs if adds(getattr(obj, attr), getattr(ours, attr))}
+            changed = {attr for attr in said if adds(getattr(obj, attr), getattr(ours, attr))}
         columns |= _assign(mirror, row, obj, changed, keys)
-        if row.pk is None or _is_only_named(row):
+        if row.pk is None or is_named:
             what.begin(row, obj)
-        if row.pk is not None and (changed or _is_only_named(row)):
+        if row.pk is not None and (changed or is_named):
             edited.append(row)
         for attr in parts.keys() & changed:
             parts[attr].append((row, getattr(obj, attr)))
@@ -164,24 +172,63 @@ def _write(what: Writable, source: Source, objects: Sequence[Any], *, is_create:
         if created:
             what.model.objects.bulk_create(created)
         if edited:
-            what.model.objects.bulk_save(edited, sorted(columns) or ["updated_at"])
+            what.model.objects.bulk_save(edited, sorted(columns))
         for attr, changes in parts.items():
             if changes:
                 what.parts[attr].write(changes, keys)
 
 
-def _check_ids(mirror: Mirror, ids: Sequence[Any]) -> None:
+def _refuse(mode: Mode, status: int, problems: Sequence[Problem]) -> None:
+    """Raise ApiError where there are problems; one object alone has no place in an array."""
+    if problems:
+        told = [Problem(None, one.field, one.message) for one in problems] if mode is Mode.UPDATE else problems
+        raise ApiError(status, problems=told)
+
+
+def _check_existence(what: Writable, mode: Mode, ids: Sequence[str], existing: Mapping[str, Any]) -> None:
+    """Once the rows are locked: what is there, and what may be made."""
+    described = {id_ for id_, row in existing.items() if not _is_only_named(row)}
+    if mode is Mode.UPDATE and described != set(ids):
+        raise ApiError(404, _("There is no such object."))
+    if mode is Mode.CREATE:
+        key = what.mirror.wire(what.mirror.key)
+        there = [Problem(place, key, _("exists already")) for place, id_ in enumerate(ids) if id_ in described]
+        _refuse(mode, 409, there)
+    if described != set(ids):
+        _check_mode(what.mirror)
+
+
+def _forget_unwritable(what: Writable, obj: Any, attrs: frozenset[str]) -> None:
+    """Partners send back what they were told: what only iRECA says counts as unsaid, and so does a secret that we never
+    tell.
+    """
+    for attr in attrs:
+        if names.is_secret(what.mirror.struct, attr) and not getattr(obj, attr):
+            setattr(obj, attr, UNSET)
+    for attr in what.parts:
+        _forget_below(getattr(obj, attr))
+
+
+def _forget_below(values: Any) -> None:
+    for value in values if isinstance(values, list) else ():
+        writable = names.attributes(type(value), "replace")
+        for attr in value.__struct_fields__:
+            if attr in writable:
+                _forget_below(getattr(value, attr))
+            else:
+                setattr(value, attr, UNSET)
+
+
+def _wrong_ids(mirror: Mirror, ids: Sequence[Any]) -> Iterator[Problem]:
+    key = mirror.wire(mirror.key) if mirror.key else ""  # a permission is known by two attributes together
     seen: set[str] = set()
-    problems = []
     for index, id_ in enumerate(ids):
         if not id_:  # None, "" and absent
-            problems.append(Problem(index, mirror.wire(mirror.key), _("is required")))
+            yield Problem(index, key, _("is required"))
         elif id_ in seen:
-            problems.append(Problem(index, mirror.wire(mirror.key), _("is twice in this array")))
+            yield Problem(index, key, _("is twice in this array"))
         else:
             seen.add(id_)
-    if problems:
-        raise ApiError(400, problems=problems)
 
 
 def _check_mode(mirror: Mirror) -> None:
@@ -199,15 +246,14 @@ def _writable(mirror: Mirror) -> frozenset[str]:
     return frozenset(spec.attr for spec in mirror.fields if spec.attr in said and spec.owner is not Owner.THEIRS)
 
 
-def _check_values(what: Writable, objects: Sequence[Any], attrs: frozenset[str]) -> None:
+def _wrong_values(what: Writable, objects: Sequence[Any], attrs: frozenset[str]) -> list[Problem]:
     problems: list[Problem] = []
     fields = [spec for spec in what.mirror.fields if spec.attr in attrs]
     for index, obj in enumerate(objects):
         fit(what.model, fields, obj, "", index, problems)
         for attr, parts in what.parts.items():
             _fit_nested(parts, (), getattr(obj, attr), what.mirror.wire(attr), index, problems)
-    if problems:
-        raise ApiError(400, problems=problems)
+    return problems
 
 
 def fit(
@@ -246,9 +292,14 @@ def _fit_nested(
     below = [inner[-1] for inner in parts.checked if inner[:-1] == way and inner]
     for place, value in enumerate(values):
         here = f"{path}[{place}]"
-        for attr in value.__struct_fields__:
-            if attr not in names.attributes(type(value), "replace"):
-                setattr(value, attr, UNSET)  # only iRECA tells it; partners send back what they were told
+        for spec in fields:
+            if (
+                isinstance(spec, Reference)
+                and not model._meta.get_field(spec.name).null
+                and not getattr(value, spec.attr)
+            ):
+                wire = names.wire_name(type(value), spec.attr)
+                problems.append(Problem(index, f"{here}.{wire}", _("is required")))
         fit(model, fields, value, here, index, problems)
         for attr in below:
             wire = names.wire_name(type(value), attr)

@@ -218,7 +218,8 @@ def _decode(cls: type[T], raw: Any) -> T:
             if known is not None:
                 name, read = known
                 # Most values are text as it is; a call for each would be a third of the time.
-                values[name] = value if read is read_text and type(value) is str else read(value)
+                is_plain = read is read_text and type(value) is str and "\0" not in value
+                values[name] = value if is_plain else read(value)
         for key, name, read in plan.aliases:
             if name not in values and key in raw:
                 values[name] = read(raw[key])
@@ -327,11 +328,17 @@ def encode(obj: Entity, operation: str) -> dict[str, Any]:
     return result
 
 
-def missing(obj: Entity, operation: str) -> list[str]:
-    """The paths of what `operation` requires and `obj` lacks, such as "goods[1].price"."""
+def missing(obj: Entity, operation: str, *, partial: bool = False) -> list[str]:
+    """The paths of what `operation` requires and `obj` lacks, such as "goods[1].price".
+
+    `partial`: what is left out of the object itself is not missed; a null is, and what its lists leave out.
+    """
     found: list[str] = []
     _encode(obj, operation, "", found)
-    return found
+    if not partial:
+        return found
+    names = {field.wire: name for name, field in plan_of(type(obj)).fields.items()}
+    return [path for path in found if "[" in path or (path in names and getattr(obj, names[path]) is not UNSET)]
 
 
 def _encode(obj: Entity, operation: str, path: str, missing: list[str]) -> dict[str, Any] | None:

@@ -82,7 +82,7 @@ def read_ref(value: Any) -> str | None:
         return _storable_text(value).strip() or None
     if _nothing(value):
         return None
-    if type(value) is int:
+    if type(value) is int and abs(value) < 10**_LONGEST_REF:
         return str(value)
     if isinstance(value, float | Decimal):
         number = read_decimal(value)
