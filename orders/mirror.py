@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -126,10 +126,12 @@ class OrderMirror(Mirror):
     def prefetch(self) -> tuple[Any, ...]:
         return parts.PREFETCH
 
-    def dependencies(self, row: Any) -> Iterator[Mirrored]:
+    def dependencies(self, row: Any, changed: Collection[str]) -> Iterator[Mirrored]:
         if row.is_refund:
             yield row  # a command creates it, with its payments: until iRECA knows it, edits wait
-        yield from super().dependencies(row)
+        yield from super().dependencies(row, changed)
+        if "goods" not in changed:
+            return
         for line in row.told_lines:
             yield from (target for target in (line.good, line.tax) if target is not None)
             yield from (part.warehouse for part in line.told_warehouses)

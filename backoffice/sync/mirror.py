@@ -8,7 +8,7 @@ know rows through their mirror only; the wire format itself lives once, in `remo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache, cached_property
@@ -287,10 +287,14 @@ class Mirror:
         """The attributes that a `replace` carries."""
         return names.attributes(self.struct, "replace")
 
-    def dependencies(self, row: Any) -> Iterator[Mirrored]:
-        """Rows that the remote must know before this one."""
+    def dependencies(self, row: Any, changed: Collection[str]) -> Iterator[Mirrored]:
+        """Rows that the remote must know before it is told this.
+
+        :param changed: the attributes that it would learn; of a new row all. What it was told before needs nothing, so
+            that an edit does not wait for a reference of old that was deleted there.
+        """
         for spec in self.fields:
-            if isinstance(spec, Reference) and (target := getattr(row, spec.name)) is not None:
+            if spec.attr in changed and isinstance(spec, Reference) and (target := getattr(row, spec.name)) is not None:
                 yield target
 
     def requests(self, items: Sequence[Outgoing], client: Any, *, fresh: bool = False) -> Iterable[Request]:

@@ -35,13 +35,12 @@ from backoffice.sync.merge import differing
 from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
-from backoffice.sync.outbox import Outage, due, stop_at_outage
+from backoffice.sync.outbox import WAIT, Outage, due, named, stop_at_outage
 from backoffice.sync.reread import reread, slices
 from backoffice.sync.states import write_payloads, write_states
 
 log = logging.getLogger(__name__)
 
-WAIT = timedelta(seconds=30)  # a push that waits is looked at again; it is woken when what it waits for goes through
 REFUSALS_AT_ONCE = 40  # refused requests of one batch until the rest of it goes behind what else is due
 LATER = 5.0  # seconds
 OUTAGE_AFTER = 12  # failures without one success: not bad objects, but a bad remote
@@ -144,13 +143,12 @@ class Batch:
         if self.mirror.created_in_cabinet_only and settings.IRECA_MODE == "cabinet" and row.remote_data is None:
             self._refuse(push, _("This can be created only in the iRECA cabinet. Create it there; it will be pulled."))
             return None
-        for target in self.mirror.dependencies(row):
-            if target.remote_data is None:
-                whom = f"{target._meta.verbose_name} {target}"
-                self._wait(push, f"{whom}: {target.sync_error}" if target.sync_error else whom)
-                return None
         ours, base = self.mirror.build(row), self.mirror.base(row)
         changed = differing(self.mirror, ours, base)
+        for target in self.mirror.dependencies(row, changed):
+            if target.remote_data is None:
+                self._wait(push, named(target), is_row_told=target.pk != row.pk or type(target) is not type(row))
+                return None
         return Outgoing(push, row, self.mirror.as_agreed(ours, base, changed), base, changed)
 
     # send
@@ -329,15 +327,17 @@ class Batch:
             )
             self._rows([push.object_id]).update(sync_error=text)
 
-    def _wait(self, push: Push, whom: str) -> None:
+    def _wait(self, push: Push, whom: str, *, is_row_told: bool = True) -> None:
+        """Leave it until another object is there, which the row shows unless it has something of its own to show."""
         with self._row_first(push):
             mine = Push.objects.filter(pk=push.pk, lease_owner=self.holder, change=push.change)
             if mine.update(
                 state=Push.State.WAITING, waits_for=whom[:300], due_at=timezone.now() + WAIT, **lease.RELEASED
             ):
-                self._rows([push.object_id]).exclude(sync_state=SyncState.CONFLICT).update(
-                    sync_error=_("Waits for %(whom)s") % {"whom": whom}
-                )
+                if is_row_told:
+                    self._rows([push.object_id]).exclude(sync_state=SyncState.CONFLICT).update(
+                        sync_error=_("Waits for %(whom)s") % {"whom": whom}
+                    )
             else:
                 self._let_go([push.pk])
 

@@ -384,3 +384,25 @@ def test_our_own_lost_write_is_no_conflict_with_our_next_edit(ireca: Sandbox) ->
     order.refresh_from_db()
     assert (order.sync_state, order.description) == ("clean", "second")
     assert ireca.order("209900")["description"] == "second"
+
+
+def test_an_edit_waits_for_what_it_changes_and_for_nothing_else(ireca: Sandbox) -> None:
+    order = Order.objects.select_related("courier", "client").get(pk=many_orders(1)[0].pk)
+    order.courier = Courier.objects.get(ireca_id="55752")
+    order.lines.create(good=Good.objects.get(ireca_id="355864"), count=Decimal(1), price=Decimal(10), total=Decimal(10))
+    order.save()
+    drain()
+    order.refresh_from_db()
+    # iRECA knew all of it; since then the courier and the good have been deleted there.
+    Courier._base_manager.filter(pk=order.courier.pk).update(remote_data=None)
+    Good._base_manager.filter(ireca_id="355864").update(remote_data=None)
+    order.description = "third floor"
+    order.save()
+    drain()
+    order.refresh_from_db()
+    assert (order.sync_state, ireca.order(order.ireca_id)["description"]) == ("clean", "third floor")
+    line = order.lines.get()
+    line.count = Decimal(2)
+    line.save()
+    drain()
+    assert str(line.good) in Push.objects.get(state=Push.State.WAITING).waits_for
