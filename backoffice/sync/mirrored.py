@@ -7,7 +7,7 @@ changing its owner.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, ClassVar
 
 from django.db import NotSupportedError, models, transaction
@@ -166,6 +166,36 @@ class SyncState(models.TextChoices):
 ONLY_NAMED = models.Q(remote_data__isnull=True, sync_state=SyncState.CLEAN)
 
 
+class FreeNumbers:
+    """Numbers that no row has for its id, each greater than the one before.
+
+    They are looked up in windows that grow along a run of taken ones, so that a long run costs few queries, and a batch
+    no more than a single row.
+    """
+
+    SMALLEST, LARGEST = 1000, 64_000  # numbers looked up at once
+
+    def __init__(self, taken: Callable[[Collection[str]], set[str]]) -> None:
+        self._taken = taken
+        self._window = range(0)
+        self._used: set[str] = set()
+        self._last = 0
+
+    def after(self, number: int) -> int:
+        """The next free one above `number` and above all that were given before."""
+        number = max(number, self._last)
+        while True:
+            number += 1
+            if number not in self._window:
+                goes_on = number == self._window.stop
+                span = min(4 * len(self._window), self.LARGEST) if goes_on else self.SMALLEST
+                self._window = range(number, number + span)
+                self._used = self._taken([str(one) for one in self._window])
+            if str(number) not in self._used:
+                self._last = number
+                return number
+
+
 class Mirrored(Tracked):
     """A row that iRECA knows, or is to know, under `ireca_id`.
 
@@ -212,11 +242,14 @@ class Mirrored(Tracked):
         if not fresh:
             return
         wanted = {row.make_ireca_id() for row in fresh}
-        taken = {row.ireca_id or "" for row in cls._base_manager.filter(ireca_id__in=wanted).only("ireca_id")}
+        taken = cls._taken(wanted)
+        numbers = FreeNumbers(cls._taken)
         for row in fresh:
             row.ireca_id = row.make_ireca_id()
-            if row.ireca_id in taken:
-                row.ireca_id = cls._next_free_id(row.ireca_id, taken)
+            while row.ireca_id in taken:
+                if not row.ireca_id.isdigit():
+                    raise ValueError(f"{cls._meta.label} {row.ireca_id!r} exists already")
+                row.ireca_id = str(numbers.after(int(row.ireca_id)))
             taken.add(row.ireca_id)
         cls._base_manager.bulk_update(fresh, ["ireca_id"])
 
@@ -226,17 +259,9 @@ class Mirrored(Tracked):
         return cls(ireca_id=ireca_id, remote_data={}, **({"title": ireca_id} if hasattr(cls, "title") else {}))
 
     @classmethod
-    def _next_free_id(cls, taken_id: str, reserved: set[str]) -> str:
-        if not taken_id.isdigit():
-            raise ValueError(f"{cls._meta.label} {taken_id!r} exists already")
-        start, span = int(taken_id) + 1, 1000
-        while True:
-            candidates = [str(number) for number in range(start, start + span)]
-            used = set(cls._base_manager.filter(ireca_id__in=candidates).values_list("ireca_id", flat=True))
-            for candidate in candidates:
-                if candidate not in used and candidate not in reserved:
-                    return candidate
-            start += span
+    def _taken(cls, ids: Collection[str]) -> set[str]:
+        found = cls._base_manager.filter(ireca_id__among=frozenset(ids)).values_list("ireca_id", flat=True)
+        return {str(ireca_id) for ireca_id in found}
 
     @classmethod
     def deletions(cls, queryset: models.QuerySet) -> Iterable[Any]:

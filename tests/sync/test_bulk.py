@@ -17,6 +17,7 @@ from backoffice.secrets import Secret
 from backoffice.sync import bulk
 from backoffice.sync.apply import apply
 from backoffice.sync.mirror import registry
+from backoffice.sync.mirrored import FreeNumbers
 from backoffice.sync.models import Push
 from catalog.models import Good
 from couriers.models import Courier
@@ -203,6 +204,23 @@ class TestUpdate:
         other.ireca_id = one.ireca_id
         with pytest.raises(IntegrityError), transaction.atomic():
             bulk.update(Courier, [other], ["ireca_id"])
+
+
+class TestNewIds:
+    def test_a_batch_finds_free_ids_in_few_statements_where_thousands_are_taken(self) -> None:
+        before = Client.objects.create().pk
+        free = before + 20_001  # the key of the first row of the batch
+        bulk.insert(Client, [bulk.new(Client, ireca_id=str(free + n), remote_data={}) for n in range(20_000)])
+        rows = Client._base_manager.bulk_create(Client() for _ in range(500))
+        with CaptureQueriesContext(connection) as queries:
+            Client.after_bulk_create(rows)
+        assert len(queries) <= 10
+        ids = [int(ireca_id) for ireca_id in Client.objects.order_by("pk").values_list("ireca_id", flat=True)[20_001:]]
+        assert ids == list(range(free + 20_000, free + 20_500))
+
+    def test_ids_far_apart_each_get_the_next_one(self) -> None:
+        numbers = FreeNumbers(lambda ids: {"1", "2", "900000", "900001"} & set(ids))
+        assert [numbers.after(taken) for taken in (1, 2, 900_000)] == [3, 4, 900_002]
 
 
 class TestVersions:
