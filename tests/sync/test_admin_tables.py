@@ -179,7 +179,9 @@ def test_a_schedule_is_changed_without_touching_what_workers_write(admin_client:
 
 
 def notices(browser: Browser) -> list[Any]:
-    return list(browser.get(reverse("admin:index")).context["notices"])
+    page = browser.get(reverse("admin:index"))
+    assert ('id="notices"' in page.content.decode()) == bool(page.context["notices"])
+    return list(page.context["notices"])
 
 
 def test_everyone_is_told_when_nothing_moves(admin_client: Browser, settings: Any, client: Browser) -> None:
