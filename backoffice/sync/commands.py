@@ -13,12 +13,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync import connection, lease, outbox
+from backoffice.sync.mirrored import Mirrored
 from backoffice.sync.models import Push
 
 AT_ONCE = 20
@@ -30,11 +31,14 @@ class Command:
 
     `exists(client, push)` tells, after a lost answer, whether the remote has done it already; None: it cannot tell.
     `done(push)` writes what follows, in the transaction that closes the push.
+    `waits_for(push)` is a row that the remote must know first, if there is one; `waiting(push)` then shows it.
     """
 
     send: Callable[[Any, Push], None]
     exists: Callable[[Any, Push], bool | None]
     done: Callable[[Push], None] = lambda push: None
+    waits_for: Callable[[Push], Mirrored | None] = lambda push: None
+    waiting: Callable[[Push, str], None] = lambda push, whom: None
 
 
 COMMANDS: dict[tuple[str, str], Command] = {}
@@ -79,10 +83,13 @@ def _run(client: Any, push: Push, holder: str) -> None:
             mine.update(state=Push.State.UNKNOWN, **lease.RELEASED)
             return
         if not is_done:
-            mine.update(attempts=push.attempts + 1)
+            if (target := command.waits_for(push)) is not None:
+                _wait(mine, command, push, outbox.named(target))
+                return
+            mine.update(attempts=push.attempts + 1, state=Push.State.QUEUED, waits_for="")
             command.send(client, push)
     except (Refused, contract.ContractError) as error:
-        mine.update(state=Push.State.REFUSED, error=str(error), **lease.RELEASED)
+        mine.update(state=Push.State.REFUSED, error=str(error), waits_for="", **lease.RELEASED)
         return
     except RemoteError as error:
         if connection.is_outage(error):
@@ -93,5 +100,13 @@ def _run(client: Any, push: Push, holder: str) -> None:
         return
     connection.worked(client.session.remote)
     with transaction.atomic():
-        mine.update(state=Push.State.DONE, error="", done_at=timezone.now(), **lease.RELEASED)
+        mine.update(state=Push.State.DONE, error="", waits_for="", done_at=timezone.now(), **lease.RELEASED)
         command.done(push)
+
+
+def _wait(mine: QuerySet[Push], command: Command, push: Push, whom: str) -> None:
+    """Leave it until the other object is there; whatever makes one known wakes it (see `push.Batch`)."""
+    due_at = timezone.now() + outbox.WAIT
+    with transaction.atomic():
+        command.waiting(push, whom)  # rows before pushes, as an edit does
+        mine.update(state=Push.State.WAITING, waits_for=whom[:300], error="", due_at=due_at, **lease.RELEASED)

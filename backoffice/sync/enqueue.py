@@ -40,6 +40,16 @@ def untracked() -> Iterator[None]:
         _tracking.reset(token)
 
 
+@contextmanager
+def tracked() -> Iterator[None]:
+    """Writes in this block are ours, and leave, though it stands in an `untracked` one."""
+    token = _tracking.set(True)
+    try:
+        yield
+    finally:
+        _tracking.reset(token)
+
+
 def chunks(items: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):

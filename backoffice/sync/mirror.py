@@ -47,6 +47,14 @@ class Keys:
         for model, ids in self._wanted.items():
             self._found[model] = keys_by_ireca_id(model, ids)
 
+    def unknown(self) -> Mirrored | None:
+        """One of the wanted rows, if any, that is here and that the remote does not know yet."""
+        for model, ids in self._wanted.items():
+            row = model._base_manager.filter(ireca_id__in=ids, remote_data__isnull=True).order_by("pk").first()
+            if row is not None:
+                return row
+        return None
+
     def key(self, model: type[Mirrored], ireca_id: str | None) -> int | None:
         return self._found[model][ireca_id] if ireca_id else None
 

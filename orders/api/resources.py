@@ -12,7 +12,7 @@ from backoffice.partners.api.projection import Column, Nested, Projection, colum
 from backoffice.partners.api.views import Resource
 from backoffice.partners.api.writing import PartsOf, Writable
 from backoffice.partners.models import Scope, Source
-from backoffice.sync import history
+from backoffice.sync import enqueue, history
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.mirrored import ONLY_NAMED
 from orders import parts
@@ -154,7 +154,8 @@ def _clients_given_in_place(source: Source, orders: Sequence[Any]) -> None:
             row.phone = order.phone or ""
             row.phone_e164 = e164(row.phone)
             described.append(row)
-    with history.by(reason=source.title):
+    # A refund is stored untracked, its client is sent like any other.
+    with enqueue.tracked(), history.by(reason=source.title):
         Client.objects.bulk_save([row for row in described if row.pk is not None], [*_IN_PLACE, "phone", "phone_e164"])
         Client.objects.bulk_create([row for row in described if row.pk is None])
 

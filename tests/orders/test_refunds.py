@@ -182,13 +182,6 @@ class TestWhatIsRefused:
         row = paid(("1", "100", "0"), payments=())
         assert "no payment" in refunds.returnable(row).why_not()
 
-    def test_a_courier_that_ireca_does_not_know(self) -> None:
-        row = paid(("1", "100", "0"))
-        with untracked():
-            new = Courier.objects.create(title="New")
-        with pytest.raises(NotReturnable, match="does not know “New”"):
-            refunds.make(row.pk, wanted(row, "1", courier=new))
-
 
 @pytest.mark.django_db
 def test_one_form_makes_one_return() -> None:
@@ -312,6 +305,30 @@ def test_an_edit_waits_until_ireca_knows_the_return(ireca: Sandbox, delivered: O
     assert len(ireca.order(made.ireca_id)["payments"]) == delivered.payments.count()
     made.refresh_from_db()
     assert made.sync_state == "clean"
+    assert violations(ireca) == []
+
+
+def test_a_return_waits_for_a_courier_that_ireca_does_not_know_yet(
+    ireca: Sandbox, delivered: Order, settings: Any
+) -> None:
+    settings.IRECA_MODE = "api"
+    new = Courier.objects.create(title="New", phone="+79215550101", email="new@example.com", source_password="secret")
+    ireca.refuse("couriers", new.ireca_id, "Курьер не принят")
+    made = refunds.make(delivered.pk, everything(delivered, courier=new))
+    drain()
+    drain()
+    push = Push.objects.get(command="refund")
+    assert (push.state, push.attempts, creations(ireca)) == (Push.State.WAITING, 0, [])
+    made.refresh_from_db()
+    assert (made.sync_state, "Курьер не принят" in made.sync_error) == ("pending", True)
+    ireca.refuse("couriers", new.ireca_id, None)
+    new.save()
+    drain()
+    push.refresh_from_db()
+    made.refresh_from_db()
+    assert (push.state, push.waits_for, made.sync_state, made.sync_error) == (Push.State.DONE, "", "clean", "")
+    assert str(ireca.order(made.ireca_id)["courierId"]) == new.ireca_id
+    assert len(creations(ireca)) == 1
     assert violations(ireca) == []
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from backoffice.remotes.sandbox import Sandbox
+from backoffice.sync.models import Push
 from orders.models import Order
 from tests.partners.conftest import Partner
 from tests.partners.test_writing import line, order
@@ -93,5 +94,47 @@ def test_a_refund_of_a_partner_is_created_once(listening: Sandbox, settle: Calla
     assert (there["isRefund"], there["description"]) == (1, "забрать у двери")
     created = [one for one in listening.requests if one["method"] == "POST" and one["path"] == "/orders"]
     assert len(created) == 1
+    assert row.sync_state == "clean"
+    assert listening.violations == []
+
+
+def test_a_refund_waits_for_what_ireca_does_not_know_and_sends_the_client_it_names(
+    listening: Sandbox, settle: Callable[[], None]
+) -> None:
+    shop = Partner("Shop")
+    payment = {"paymentId": "1", "paymentTypeId": "4113", "price": 50, "paidIn": "2026-11-22 08:00:00"}
+    said = order(
+        "R-1",
+        statusId=1,
+        deliveryStatusId=7,
+        courierId="55752",
+        clientId="5",
+        client={"firstname": "Анна", "lastname": "Быстрова"},
+        phone="+79123456789",
+        amountToPay=50,
+        isRefund=True,
+        payments=[payment],
+        goods=[line("777", 0)],
+    )
+    assert shop.call("POST", "orders?isRefund=1", [said]).status_code == 201
+    settle()
+    row = Order.objects.select_related("client").get(source=shop.source)
+    command = Push.objects.get(command="refund")
+    assert (command.state, row.sync_state) == (Push.State.WAITING, "pending")
+    assert "777" in command.waits_for
+    assert row.client is not None
+    assert row.client.sync_state == "clean"
+    assert row.client.remote_data is not None
+    good = {"goodId": "777", "parentId": None, "taxId": "8286", "title": "Чай", "price": 50}
+    assert shop.call("POST", "goods", [good]).status_code == 201
+    settle()
+    there = listening.order(row.ireca_id or "")
+    assert there is not None
+    assert (there["isRefund"], str(there["clientId"]), str(there["goods"][0]["goodId"])) == (
+        1,
+        row.client.ireca_id,
+        "777",
+    )
+    row.refresh_from_db()
     assert row.sync_state == "clean"
     assert listening.violations == []
