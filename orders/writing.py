@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
-from backoffice.sync.mirror import Keys
+from backoffice.sync.mirror import Field, Keys
 from catalog.models import Good
 from orders import parts
 from orders.models import Line, LineSpecificity, LineWarehouse, Order
@@ -53,7 +53,7 @@ def write_lines(changes: list[tuple[Order, list[contract.Line]]], keys: Keys) ->
     _describe(created)
     Line.objects.bulk_create(created)
     Line.objects.bulk_save(edited, [*(spec.name for spec in parts.LINE), "mark_key"])
-    _write_nested(LineWarehouse, "warehouses", parts.WAREHOUSE, nested, keys)
+    _write_nested(LineWarehouse, "warehouses", parts.WAREHOUSE[:2], nested, keys)
     _write_nested(LineSpecificity, "specificities", parts.SPECIFICITY, nested, keys)
 
 
@@ -81,21 +81,37 @@ def _describe(lines: list[Line]) -> None:
 
 
 def _write_nested(
-    model: type[Any], attr: str, fields: Any, nested: list[tuple[Line, contract.Line]], keys: Keys
+    model: type[Any], attr: str, fields: tuple[Field, ...], nested: list[tuple[Line, contract.Line]], keys: Keys
 ) -> None:
-    """Rows below the lines that say them; a line that leaves them out keeps its own."""
+    """Rows below the lines that say them; a line that leaves them out keeps its own.
+
+    A row stays where what it refers to, the first of `fields`, stays: it has what only iRECA tells, too.
+    """
+    reference, *others = fields
+    (column,) = reference.columns()
     said = [(line, getattr(value, attr)) for line, value in nested if getattr(value, attr) is not UNSET]
-    if not said:
-        return
-    model.objects.filter(line__in=[line for line, _items in said]).delete()
-    rows = []
+    there: dict[tuple[int, int], list[Any]] = {}
+    kept = model.objects.filter(line__among=frozenset(line.pk for line, _items in said))
+    for row in kept.select_related("line").order_by("pk") if said else ():
+        there.setdefault((row.line_id, getattr(row, column)), []).append(row)
+    created, edited = [], []
     for line, items in said:
-        for item in items:
+        for item in items or []:
             row = model(line=line)
-            for spec in fields:
+            reference.write(row, getattr(item, reference.attr), keys)
+            same = there.get((line.pk, getattr(row, column)))
+            row = same.pop(0) if same else row
+            before = [getattr(row, spec.name) for spec in others]
+            for spec in others:
                 if (value := getattr(item, spec.attr)) is not UNSET:
                     spec.write(row, value, keys)
             row.count = row.count or Decimal(0)
-            rows.append(row)
-    if rows:
-        model.objects.bulk_create(rows)
+            if row.pk is None:
+                created.append(row)
+            elif before != [getattr(row, spec.name) for spec in others]:
+                edited.append(row)
+    if gone := [row.pk for rows in there.values() for row in rows]:
+        model.objects.filter(pk__among=frozenset(gone)).delete()
+    if created:
+        model.objects.bulk_create(created)
+    model.objects.bulk_save(edited, [spec.name for spec in others])

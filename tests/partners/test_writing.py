@@ -15,7 +15,7 @@ from backoffice.partners.api import writing
 from backoffice.sync.models import Push
 from catalog.models import Good
 from couriers.models import Courier
-from orders.models import Client, Line, Order
+from orders.models import Client, Line, LineSpecificity, LineWarehouse, Order
 from tests.partners.conftest import Partner
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +120,25 @@ def test_put_changes_what_is_said_and_nothing_else(partner: Partner) -> None:
         ("3", Decimal(1), "3"),
     ]
     assert Push.objects.get(entity="orders").object_id == row.pk
+
+
+def test_what_a_courier_took_stays_while_its_warehouse_does(partner: Partner) -> None:
+    stock = [{"warehouseId": number, "count": 1} for number in ("8", "9")]
+    kinds = [{"specificityId": "24", "price": 5, "count": 1}]
+    partner.call("POST", "orders", [order("1", goods=[line("1", 0, warehouses=stock, specificities=kinds)])])
+    LineWarehouse.objects.update(took_count=1)
+    kept = LineWarehouse.objects.get(warehouse__ireca_id="8")
+    specificity = LineSpecificity.objects.get()
+    stock = [{"warehouseId": "8", "count": 3}, {"warehouseId": "10", "count": 2}]
+    said = {"goods": [line("1", 0, warehouses=stock, specificities=kinds)]}
+    with CaptureQueriesContext(connection) as queries:
+        assert partner.call("PUT", "orders?orderId=1", said).status_code == 201
+    rows = LineWarehouse.objects.order_by("pk").values_list("pk", "warehouse__ireca_id", "count", "took_count")
+    assert list(rows[:1]) == [(kept.pk, "8", 3, 1)]
+    assert [row[1:] for row in rows[1:]] == [("10", 2, None)]
+    assert LineSpecificity.objects.get().pk == specificity.pk
+    table = LineSpecificity._meta.db_table
+    assert not [query["sql"] for query in queries if table in query["sql"] and not query["sql"].startswith("SELECT")]
 
 
 def test_what_changes_nothing_is_no_change(partner: Partner) -> None:
