@@ -51,6 +51,11 @@ class WebhookForm(forms.ModelForm):
         source, kind = cleaned.get("source") or (self.instance.source_id and self.instance.source), cleaned.get("kind")
         if source and kind and not source.may(Webhook.SCOPES[Webhook.Kind(kind)]):
             raise ValidationError({"kind": _("The source has no right to read this: give it the scope first.")})
+        if source and self.instance.pk is None:
+            try:
+                manage.check_room(source)
+            except ValidationError as error:
+                raise ValidationError({"source": error}) from error
         return cleaned
 
 

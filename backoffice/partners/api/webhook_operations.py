@@ -97,7 +97,14 @@ WEBHOOKS = {
         fails=(400, 404),
         notes=NOTE,
     ),
-    "POST": Operation(SUMMARIES["create"], status=201, bodies=(CREATE,), answers=(NEW_HOOK,), fails=WRITE, notes=NOTE),
+    "POST": Operation(
+        SUMMARIES["create"],
+        status=201,
+        bodies=(CREATE,),
+        answers=(NEW_HOOK,),
+        fails=WRITE,
+        notes=(NOTES["webhooks/most"], *NOTE),
+    ),
     "PUT": Operation(
         SUMMARIES["update"], status=204, parameters=(NAMED,), bodies=(UPDATE,), fails=(400, 404, 413, 415)
     ),

@@ -7,12 +7,13 @@
     GET    /webhooks/deliveries                     the log, newest first; ?deliveryId= one of it, with its body
     POST   /webhooks/replay                         {"deliveryIds": […]} or {"webhookId": 1, "failedSince": "…"}
 
-A source sees its own webhooks only, and has to have the scope of what they tell.
+A source sees its own webhooks only, of the kinds that it has the scope for; a scope taken away hides them and their
+log. It may have `manage.MOST`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -112,10 +113,19 @@ def _number(value: Any, name: str) -> int:
 
 
 def _mine(source: Source, id_: Any) -> Webhook:
-    hook = Webhook.objects.filter(source=source, pk=_number(id_, "webhookId")).first()
+    hook = manage.readable(source).filter(pk=_number(id_, "webhookId")).first()
     if hook is None:
         raise errors.not_found()
     return hook
+
+
+def _made(make: Callable[[], Webhook]) -> Webhook:
+    try:
+        return make()
+    except ValidationError as error:
+        if error.code != manage.TOO_MANY:
+            raise
+        raise ApiError(409, error.messages[0]) from None
 
 
 class CallbackView(ApiView):
@@ -128,7 +138,8 @@ class CallbackView(ApiView):
 
     def set(self, request: Request) -> Response:
         body = _body(request)
-        manage.set_documented(source_of(request), self.kind, _url(body), is_active=_is_active(body))
+        source = source_of(request)
+        _made(lambda: manage.set_documented(source, self.kind, _url(body), is_active=_is_active(body)))
         return Response(status=201)
 
 
@@ -153,7 +164,7 @@ class WebhooksView(ApiView):
         source, id_ = source_of(request), request.query_params.get("webhookId")
         if id_:
             return Response(_told(_mine(source, id_)))
-        return Response([_told(hook) for hook in Webhook.objects.filter(source=source).order_by("pk")])
+        return Response([_told(hook) for hook in manage.readable(source).order_by("pk")])
 
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.create(request))
@@ -166,7 +177,7 @@ class WebhooksView(ApiView):
         needed = Webhook.SCOPES[Webhook.Kind(kind)]
         if not source.may(needed):
             raise ApiError(403, _("This needs the scope %(scopes)s.") % {"scopes": _(" or ").join(needed)})
-        hook = manage.create(source, kind, _url(body), is_active=_is_active(body))
+        hook = _made(lambda: manage.create(source, kind, _url(body), is_active=_is_active(body)))
         return Response({**_told(hook), "secret": str(hook.secret)}, status=201)
 
     def put(self, request: Request) -> Response:

@@ -81,6 +81,9 @@ NOTES: Mapping[str, StrPromise] = {
     "callback": _(
         "One address for each kind of events; each call sets it anew, and `isActive` switches it on and off."
     ),
+    "webhooks/most": _(
+        "A source has 10 webhooks at most, those of the documented calls among them: one more is a 409."
+    ),
     "webhooks": _("What is posted, how it is signed and how often it is tried: see the page on webhooks."),
     "open": _("New entries may come: read this at run time, do not compile it into a program."),
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from backoffice.partners.models import Delivery, Source, Webhook
 from backoffice.partners.webhooks.delivery import allowed_networks, bad_address
@@ -16,6 +17,7 @@ from backoffice.partners.webhooks.signature import new_secret
 from backoffice.remotes.guarded import BadAddress, parse
 from backoffice.sync.enqueue import chunks
 
+MOST = 10  # webhooks of a source: each change of its orders is told to every one of them
 ROTATION = timedelta(hours=24)  # how long the previous secret signs as well
 
 # Bodies that a receiver can tell from real ones: no order at all, and a session of no courier.
@@ -27,6 +29,7 @@ TESTS = {
     ),
 }
 TEST_OBJECT = "test"
+TOO_MANY = "too_many"
 
 
 def check_url(url: str) -> None:
@@ -37,18 +40,36 @@ def check_url(url: str) -> None:
         raise ValidationError(bad_address(error), code=error.reason) from error
 
 
+def check_room(source: Source) -> None:
+    """Raise ValidationError where a source has as many webhooks as it may have."""
+    if Webhook.objects.filter(source=source).count() >= MOST:
+        raise ValidationError(
+            _("This source has %(most)s webhooks already, and more are not possible. Delete one of them first."),
+            code=TOO_MANY,
+            params={"most": MOST},
+        )
+
+
 def create(source: Source, kind: str, url: str, *, is_active: bool = True, is_documented: bool = False) -> Webhook:
-    """A webhook with a fresh secret, which `webhook.secret` holds. Raises ValidationError for a bad address."""
+    """A webhook with a fresh secret, which `webhook.secret` holds.
+
+    Raises ValidationError for a bad address, and with the code TOO_MANY for one more than MOST.
+    """
     check_url(url)
-    return Webhook.objects.create(
-        source=source, kind=kind, url=url, is_active=is_active, is_documented=is_documented, secret=new_secret()
-    )
+    with transaction.atomic():
+        if connection.features.has_select_for_update:
+            # Two at once would both find room.
+            list(Source.objects.filter(pk=source.pk).select_for_update(no_key=True).values_list("pk"))
+        check_room(source)
+        return Webhook.objects.create(
+            source=source, kind=kind, url=url, is_active=is_active, is_documented=is_documented, secret=new_secret()
+        )
 
 
 def set_documented(source: Source, kind: str, url: str, *, is_active: bool) -> Webhook:
     """Set the one webhook of POST /orders/callback and /licenses/callback (seed 002:1040-1047, 2418-2427).
 
-    Its secret stays. Raises ValidationError for a bad address.
+    Its secret stays. Raises ValidationError as `create` does.
     """
     check_url(url)
     where = Webhook.objects.filter(source=source, kind=kind, is_documented=True)
@@ -86,10 +107,16 @@ def send_test(webhook: Webhook) -> Delivery:
     return delivery
 
 
+def readable(source: Source) -> QuerySet[Webhook]:
+    """The webhooks of a source that tell what it may read. A right that is taken away takes the log with it."""
+    kinds = [kind for kind, scopes in Webhook.SCOPES.items() if source.may(scopes)]
+    return Webhook.objects.filter(source=source, kind__in=kinds)
+
+
 def deliveries(source: Source) -> QuerySet[Delivery]:
-    """The log of a source's webhooks, newest first."""
+    """The log of a source's webhooks, newest first, of what it may read."""
     # The webhooks are looked up first: a join would walk through the deliveries of all sources.
-    hooks = list(Webhook.objects.filter(source=source).values_list("pk", flat=True))
+    hooks = list(readable(source).values_list("pk", flat=True))
     return Delivery.objects.filter(webhook__in=hooks).order_by("-pk")
 
 

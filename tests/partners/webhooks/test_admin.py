@@ -61,6 +61,18 @@ def test_a_webhook_is_made_and_its_secret_shown_once(
         assert str(hook.secret) not in admin_client.get(url).content.decode()
 
 
+def test_one_webhook_too_many_is_refused(admin_client: Browser, source: Source, receiver: Receiver, told: None) -> None:
+    for _ in range(manage.MOST):
+        last = manage.create(source, "orders", receiver.url)
+    data = {"source": source.pk, "kind": "orders", "url": receiver.url, "is_active": "on"}
+    response = admin_client.post(f"{HOOKS}add/", data)
+    assert response.status_code == 200
+    assert "10 webhooks already" in response.content.decode()
+    assert Webhook.objects.count() == manage.MOST
+    # Those that are there can be changed.
+    assert admin_client.post(f"{HOOKS}{last.pk}/change/", {"url": receiver.url + "/new"}).status_code == 302
+
+
 @pytest.mark.parametrize(
     ("url", "text"),
     [

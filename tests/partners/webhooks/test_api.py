@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backoffice.partners.models import Delivery, Webhook
+from backoffice.partners.webhooks import manage
 from tests.partners.conftest import Partner
 from tests.partners.webhooks.conftest import deliver, order
 from tests.partners.webhooks.receiver import Receiver
@@ -89,6 +90,37 @@ def test_a_kind_needs_its_scope(shop: Partner, receiver: Receiver) -> None:
     assert sent(shop, "orders/callback", {"url": receiver.url})[0] == 403
     assert sent(shop, "webhooks", {"url": receiver.url, "kind": "licenses"})[0] == 201
     assert sent(shop, "webhooks", {"url": receiver.url, "kind": "weather"})[0] == 400
+
+
+def test_what_a_source_may_not_read_any_more_is_not_shown(shop: Partner, receiver: Receiver) -> None:
+    made = sent(shop, "webhooks", {"url": receiver.url})[1]
+    order(shop.source, 1)
+    deliver()
+    (delivery,) = shop.get("webhooks/deliveries")
+    shop.source.scopes = ["licences"]
+    shop.source.save()
+    assert sent(shop, "webhooks", {"url": receiver.url, "kind": "licenses"})[0] == 201
+    assert [hook["kind"] for hook in shop.get("webhooks")] == ["licenses"]
+    assert shop.get("webhooks/deliveries") == []
+    query = f"?webhookId={made['webhookId']}"
+    assert sent(shop, "webhooks" + query, method="GET")[0] == 404
+    assert sent(shop, "webhooks/test" + query)[0] == 404
+    assert sent(shop, f"webhooks/deliveries?deliveryId={delivery['deliveryId']}", method="GET")[0] == 404
+    assert sent(shop, "webhooks/replay", {"deliveryIds": [delivery["deliveryId"]]})[0] == 404
+
+
+def test_a_source_has_ten_webhooks_at_most(shop: Partner, receiver: Receiver) -> None:
+    body = {"url": receiver.url, "isActive": 1}
+    assert sent(shop, "orders/callback", body) == (201, None)
+    for _ in range(manage.MOST - 1):
+        assert sent(shop, "webhooks", body)[0] == 201
+    status, answer = sent(shop, "webhooks", body)
+    assert (status, str(manage.MOST) in answer["message"]) == (409, True)
+    assert sent(shop, "licenses/callback", body)[0] == 409
+    # The address of a documented call that is there is changed as ever.
+    assert sent(shop, "orders/callback", body) == (201, None)
+    assert Webhook.objects.count() == manage.MOST == 10
+    assert sent(Partner("Another shop"), "webhooks", body)[0] == 201
 
 
 def test_a_secret_is_rotated_a_test_sent_and_a_pause_ended(shop: Partner, receiver: Receiver) -> None:
