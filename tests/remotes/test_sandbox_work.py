@@ -230,7 +230,7 @@ def test_callback_is_repeated_until_201_and_keeps_the_order_of_an_object(sandbox
 
 
 def test_callback_is_given_up_after_the_last_attempt_and_others_overtake() -> None:
-    with receiver() as hook, Sandbox(callback_attempts=2, callback_backoff=0.2) as sandbox:
+    with receiver() as hook, Sandbox(callback_attempts=2, callback_backoff=2.0) as sandbox:
         hook.answers = [500]
         register(sandbox, hook.url)
         sandbox.take(1)
