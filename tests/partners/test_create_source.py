@@ -34,7 +34,7 @@ def test_a_new_source_and_its_token_on_the_last_line() -> None:
     assert lines == [
         "Source 'Tea shop' is created.",
         "scopes: orders:read, orders:write, clients, catalogue:read",
-        "requests a minute: 600",
+        "requests a minute: 3000",
         "networks: anywhere",
         f"New token {text[:8]}…, valid for ever:",
     ]

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
             model_name="source",
             name="rate_limit",
             field=models.PositiveIntegerField(
-                default=600, help_text="More are answered 429. 0: no limit.", verbose_name="requests a minute"
+                default=3000, help_text="More are answered 429. 0: no limit.", verbose_name="requests a minute"
             ),
         ),
         migrations.AddField(

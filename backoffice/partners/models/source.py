@@ -89,7 +89,7 @@ class Source(models.Model):
         help_text=_("What its tokens may do."),
     )
     rate_limit = models.PositiveIntegerField(
-        _("requests a minute"), default=600, help_text=_("More are answered 429. 0: no limit.")
+        _("requests a minute"), default=3000, help_text=_("More are answered 429. 0: no limit.")
     )
     allowed_networks = models.TextField(
         _("allowed networks"),

@@ -42,7 +42,7 @@ class Command(BaseCommand):
             f"of a new source when omitted: {DEFAULT_SCOPES}",
         )
         parser.add_argument(
-            "--rate", type=int, metavar="N", help="requests a minute at most; 0: no limit (default 600)"
+            "--rate", type=int, metavar="N", help="requests a minute at most; 0: no limit (default 3000)"
         )
         parser.add_argument(
             "--networks",
