@@ -86,11 +86,14 @@ def _bag(value: Any) -> Any:
     return msgspec.json.decode(value) if isinstance(value, str | bytes) else value
 
 
-def _keys(keys: Sequence[int], database: str) -> RawSQL:
+_ROOTS = object()  # where the keys of the rows above go in a statement
+
+
+def _keys(vendor: str, keys: Any) -> RawSQL:
     """Keys as one parameter: thousands of them would be prepared one by one, and SQLite takes but so many."""
-    if connections[database].vendor == "sqlite":
-        return RawSQL("SELECT value FROM json_each(%s)", [msgspec.json.encode(keys).decode()])
-    return RawSQL("SELECT unnest(%s::bigint[])", [list(keys)])
+    return RawSQL(
+        "SELECT unnest(%s::bigint[])" if vendor == "postgresql" else "SELECT value FROM json_each(%s)", [keys]
+    )
 
 
 Spell = Callable[[Any], Any]
@@ -191,6 +194,7 @@ class Projection:
         self.model, self.struct, self.form, self.columns = model, struct, form, columns
         self._expressions: list[Any] = []
         self._nested: list[tuple[str, Projection, Nested]] = []
+        self._statements: dict[str, tuple[str, tuple[Any, ...]]] = {}  # of a nested one, by the database's kind
         self._names: dict[str, Any] = {}  # what the compiled function refers to
         # A dict display with every call in its place is three times as fast as a loop over columns.
         source = f"lambda c: {self._display(struct, form, columns)}"
@@ -230,32 +234,43 @@ class Projection:
 
     def rows(self, queryset: QuerySet[Any]) -> list[tuple[int, dict[str, Any]]]:
         """The rows of a queryset of `model` in its order, each with its key."""
-        found = [(key, row) for key, _none, row in self._read(queryset, "pk")]
+        try:
+            statement = self._compiled(queryset, "pk")
+        except EmptyResultSet:
+            return []
+        found = [(key, row) for key, _key, row in self._read(queryset.db, *statement)]
         self._nest(dict(found), [key for key, _row in found])
         return found
 
-    def _read(self, queryset: QuerySet[Any], above: str) -> list[tuple[int, int, dict[str, Any]]]:
+    def _compiled(self, queryset: QuerySet[Any], above: str) -> tuple[str, tuple[Any, ...]]:
+        return queryset.values_list(*self._expressions, "pk", above).query.sql_with_params()
+
+    def _read(self, database: str, sql: str, params: Sequence[Any]) -> list[tuple[int, int, dict[str, Any]]]:
         """Each row with its key and that of the row above it."""
-        query = queryset.values_list(*self._expressions, "pk", above).query
-        try:
-            sql, params = query.sql_with_params()
-        except EmptyResultSet:
-            return []
         build = self._build
         # Past the converters of Django: the expressions ask for what is spelled here.
-        with connections[queryset.db].cursor() as cursor:
+        with connections[database].cursor() as cursor:
             cursor.execute(sql, params)
             return [(cells[-2], cells[-1], build(cells)) for cells in cursor.fetchall()]
+
+    def _below(self, source: Nested, roots: Sequence[int]) -> list[tuple[int, int, dict[str, Any]]]:
+        """This projection's rows below the roots. But for the keys the statement is always the same, and made once."""
+        rows = source.model._base_manager.all()
+        vendor = connections[rows.db].vendor
+        if vendor not in self._statements:
+            of_roots = rows.filter(**{f"{source.root}__in": _keys(vendor, _ROOTS)}).order_by(*source.order)
+            self._statements[vendor] = self._compiled(of_roots, source.parent)
+        sql, params = self._statements[vendor]
+        keys = list(roots) if vendor == "postgresql" else msgspec.json.encode(roots).decode()
+        return self._read(rows.db, sql, [keys if param is _ROOTS else param for param in params])
 
     def _nest(self, objects: Mapping[int, dict[str, Any]], roots: Sequence[int]) -> None:
         """Put the nested rows into their objects, level by level; `roots` are the keys of the outermost rows."""
         if not objects:
             return
         for name, child, source in self._nested:
-            rows = source.model._base_manager.all()
-            of_roots = rows.filter(**{f"{source.root}__in": _keys(roots, rows.db)}).order_by(*source.order)
             below: dict[int, dict[str, Any]] = {}
-            for key, parent, row in child._read(of_roots, source.parent):
+            for key, parent, row in child._below(source, roots):
                 if (owner := objects.get(parent)) is not None:
                     below[key] = row
                     if source.many:
