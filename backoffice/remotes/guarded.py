@@ -134,7 +134,7 @@ class _Guarded(HTTPConnection):
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
-            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]  # it prints any error
         failure: OSError | None = None
         until = time.monotonic() + float(self.timeout)  # type: ignore[arg-type]  # always a number here
         for address in _choose(found, self.allowed):

@@ -17,7 +17,7 @@ from backoffice.partners.api import errors
 from backoffice.partners.api.access import source_of
 from backoffice.partners.api.operations import PAGE, Answer, Operation, Parameter, required
 from backoffice.partners.api.projection import Projection
-from backoffice.partners.api.views import MOST, ApiView, listed, moment_of, page_of
+from backoffice.partners.api.views import ApiView, listed, moment_of
 from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.partners.models import Scope, Source
 from backoffice.remotes.ireca import contract
@@ -164,8 +164,7 @@ class LocationsView(ApiView):
         courier = Courier.objects.exclude(ONLY_NAMED).filter(ireca_id=id_).first()
         if courier is None:
             raise errors.not_found()
-        rows = courier.locations.order_by("created_at", "pk")
+        rows = courier.locations.all()
         if (since := moment_of(request, "createdAt")) is not None:
             rows = rows.filter(created_at__gte=since)
-        places = _places(source_of(request)).rows(rows[page_of(request) or slice(0, MOST)])
-        return Response([row for _key, row in places])
+        return listed(request, _places(source_of(request)), rows)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from backoffice.partners.api import writing
 from backoffice.partners.models import IdempotentRequest, Token
 from backoffice.sync import worker
 from fiscal.models import Receipt, Tax
@@ -190,11 +192,35 @@ def test_a_request_that_died_is_carried_out_by_the_next(partner: Partner) -> Non
     assert Order.objects.count() == 1
 
 
+def test_what_may_pass_is_not_remembered(partner: Partner, monkeypatch: Any) -> None:
+    def meet(*args: Any) -> None:
+        raise IntegrityError("another was faster, twice")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("backoffice.partners.api.writing.create", meet)
+        response = partner.call("POST", "orders", [order("1")], **{KEY: "k"})
+        assert error(response, 409)
+        assert response.headers["Retry-After"] == "1"
+    assert partner.call("POST", "orders", [order("1")], **{KEY: "k"}).status_code == 201
+
+
+def test_a_request_whose_key_was_taken_over_changes_nothing(partner: Partner, monkeypatch: Any) -> None:
+    create = writing.create
+
+    def late(*args: Any) -> None:
+        create(*args)
+        IdempotentRequest.objects.update(lease=uuid.uuid4())
+
+    monkeypatch.setattr(writing, "create", late)
+    assert error(partner.call("POST", "orders", [order("1")], **{KEY: "k"}), 409)
+    assert not Order.objects.exists()
+
+
 def test_old_keys_are_forgotten(partner: Partner) -> None:
     partner.call("POST", "orders", [order("1")], **{KEY: "k"})
     worker._prune("")
     assert IdempotentRequest.objects.exists()
-    IdempotentRequest.objects.update(created_at=timezone.now() - timedelta(days=31))
+    IdempotentRequest.objects.update(created_at=timezone.now() - timedelta(days=4))
     worker._prune("")
     assert not IdempotentRequest.objects.exists()
 

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
 LEASE = timedelta(minutes=2)
+KEPT = timedelta(days=3)
 PASSING = (401, 403, 408, 429, 500, 502, 503)
 
 
@@ -52,14 +53,20 @@ def once(request: Request, perform: Callable[[], Response]) -> Response:
 
         return whole(perform_and_remember)
     except ApiError as error:
-        if error.status in PASSING:
-            claimed.delete()
+        if error.status in PASSING or "Retry-After" in error.headers:
+            _let_go(claimed)
         else:
             _finish(claimed, error.status, encoder.encode(error.body))
         raise
     except Exception:
-        claimed.delete()
+        # Nothing was changed, whatever it was: the same request may be sent again at once.
+        _let_go(claimed)
         raise
+
+
+def _let_go(claimed: IdempotentRequest) -> None:
+    """Free the key, unless another request has taken it over meanwhile."""
+    IdempotentRequest.objects.filter(pk=claimed.pk, lease=claimed.lease, status_code=None).delete()
 
 
 def whole(perform: Callable[[], Response]) -> Response:
@@ -119,5 +126,5 @@ def _finish(claimed: IdempotentRequest, status: int, body: bytes) -> None:
 
 
 def old(before: datetime) -> Iterator[QuerySet[IdempotentRequest]]:
-    """Keys that are too old to come again, for the worker to delete."""
-    yield IdempotentRequest.objects.filter(created_at__lt=before)
+    """Keys that are too old to come again, for the worker to delete; sooner than what people look up."""
+    yield IdempotentRequest.objects.filter(created_at__lt=max(before, timezone.now() - KEPT))

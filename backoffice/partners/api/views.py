@@ -101,9 +101,6 @@ class NotFoundView(ApiView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise ApiError(404, _("There is no such endpoint."))
 
-    def get(self, request: Request) -> Response:
-        raise NotImplementedError  # `initial` has answered
-
 
 def page_of(request: Request) -> slice | None:
     """The page that a request asks for with `page` (from 0) and `count`; None where it asks for everything (T04)."""
