@@ -75,6 +75,7 @@ class _Call:
     path: str
     params: list[tuple[str, str]]
     body: bytes | None
+    content_type: str
     repeatable: bool
     subjects: tuple[str, ...]
     started_at: datetime
@@ -100,6 +101,9 @@ class Session:
     failed ones; when it raises, that is logged and the call goes on, for a write that was done must not be reported
     as failed. `before` is called ahead of each request and may take its time, which is how a rate is kept; when it
     raises, nothing was sent. `max_bytes` bounds an answer (after decompression). Use one Session per worker thread.
+
+    `token` goes along as "Bearer" and may be renewed by assigning it. It and `secrets` are masked wherever they stand
+    in what is logged or raised. `retry_reads` False is for a remote that writes with GET: nothing is repeated here.
     """
 
     def __init__(
@@ -112,6 +116,9 @@ class Session:
         user_agent: str = "courier-backoffice",
         max_bytes: int = MAX_BYTES,
         before: Callable[[], object] | None = None,
+        secrets: Sequence[str] = (),
+        accept: str = "application/json",
+        retry_reads: bool = True,
     ):
         self.remote = remote
         self.base_url = base_url.rstrip("/")
@@ -121,13 +128,13 @@ class Session:
         self.observer = observer
         self.before = before
         self.max_bytes = max_bytes
-        self._token = token
-        self._auth = Bearer(token)
+        self.token = token
+        self._secrets = tuple(secrets)
         self._http = requests.Session()
-        self._http.headers.update({"Accept": "application/json", "User-Agent": user_agent})
+        self._http.headers.update({"Accept": accept, "User-Agent": user_agent})
         # No Retry-After here: a remote that asks for an hour must not block a worker for it.
         retries = RetryReads(
-            total=2,
+            total=2 if retry_reads else 0,
             status_forcelist=(502, 503, 504),
             allowed_methods={"GET"},
             backoff_factor=0.2,
@@ -138,7 +145,11 @@ class Session:
             self._http.mount(scheme, HTTPAdapter(max_retries=retries))
 
     def __repr__(self) -> str:
-        return f"<Session {self.remote} {redact(self.base_url, self._token)}>"
+        return f"<Session {self.remote} {self.mask(self.base_url)}>"
+
+    def mask(self, text: str) -> str:
+        """`text` without this session's secrets."""
+        return redact(text, self.token, *self._secrets)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -151,17 +162,19 @@ class Session:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         idempotent: bool = True,
         subjects: Sequence[str] = (),
         stream: bool = False,
     ) -> Any:
         """Send one request; return the decoded JSON of the answer (fractions as Decimal), None when it has none.
 
-        `params` whose value is None are left out. `json` must hold JSON builtins only. `idempotent` False marks a
-        write that must not be repeated when its answer is lost. With `stream` the answer's bytes come as an iterator.
+        `params` whose value is None are left out. `json` must hold JSON builtins only; `form` is sent form-encoded
+        instead. `idempotent` False marks a write that must not be repeated when its answer is lost. With `stream` the
+        answer's bytes come as an iterator, whatever they are.
         Raises Retry, Refused, Config or Unknown.
         """
-        call = self._call(method, path, params, json, idempotent, subjects)
+        call = self._call(method, path, params, json, form, idempotent, subjects)
         response = self._open(call)
         if stream:
             return self._stream(call, response)
@@ -181,7 +194,7 @@ class Session:
         Tolerates one object, {"someKey": [...]}, null and an empty answer where a list is expected. Raises as
         `request` does; the rows that came before a failure have been yielded.
         """
-        call = self._call("GET", path, params, None, True, subjects)
+        call = self._call("GET", path, params, None, None, True, subjects)
         response = self._open(call)
         failure: RemoteError | None = None
         try:
@@ -202,18 +215,25 @@ class Session:
         path: str,
         params: Mapping[str, Any] | None,
         json: Any,
+        form: Mapping[str, str] | None,
         idempotent: bool,
         subjects: Sequence[str],
     ) -> _Call:
         """A call that is about to be sent. Its time counts from here: a wait of `before` is none of the remote's."""
         if self.before is not None:
             self.before()
+        body, content_type = None, ""
+        if form is not None:
+            body, content_type = urlencode(form).encode(), "application/x-www-form-urlencoded"
+        elif json is not None:
+            body, content_type = jsonlib.dumps(json, ensure_ascii=False, allow_nan=False).encode(), "application/json"
         return _Call(
             method=method,
             path=path.lstrip("/"),
             params=[(key, str(value)) for key, value in (params or {}).items() if value is not None],
-            body=None if json is None else jsonlib.dumps(json, ensure_ascii=False, allow_nan=False).encode(),
-            repeatable=idempotent or method == "GET",
+            body=body,
+            content_type=content_type,
+            repeatable=idempotent,
             subjects=tuple(subjects),
             started_at=datetime.now(UTC),
             started=time.perf_counter(),
@@ -227,8 +247,8 @@ class Session:
                 f"{self.base_url}/{call.path}",  # T06: one slash, whatever the base ends with
                 params=call.params,
                 data=call.body,
-                headers={"Content-Type": "application/json"} if call.body is not None else {},
-                auth=self._auth,
+                headers={"Content-Type": call.content_type} if call.content_type else {},
+                auth=Bearer(self.token),
                 timeout=self.timeout,
                 allow_redirects=False,
                 stream=True,
@@ -297,7 +317,7 @@ class Session:
             # T01: the documented spelling of an error is no JSON.
             is_error, message = error_text(call.answer)
             if is_error:
-                return None, Refused(redact(message, self._token), status=response.status_code)
+                return None, Refused(self.mask(message), status=response.status_code)
             # T09, T10: a write needs no body. A page of HTML, though, comes from a proxy or a login form
             # and proves nothing about the write.
             if call.method != "GET" and not call.answer.lstrip().startswith(b"<"):
@@ -305,16 +325,16 @@ class Session:
             return None, call.unreadable(f"The answer is not JSON: {error}")
         documented = documented_error(value)
         if documented is not None:  # T01: an error may come with any status
-            return None, Refused(redact(documented, self._token), status=response.status_code)
+            return None, Refused(self.mask(documented), status=response.status_code)
         return value, None
 
     def _status_failure(self, call: _Call, response: requests.Response) -> RemoteError:
         """Name the failure that a status other than 2xx stands for."""
         status = response.status_code
         documented, text = error_text(call.answer)
-        text = redact(text or f"HTTP {status}", self._token)
+        text = self.mask(text or f"HTTP {status}")
         if 300 <= status < 400:
-            where = redact(response.headers.get("Location", ""), self._token)
+            where = self.mask(response.headers.get("Location", ""))
             return Config(
                 f"The address redirects (HTTP {status}) to {where!r}; redirects are not followed", status=status
             )
@@ -345,7 +365,7 @@ class Session:
         return Config(text)
 
     def _describe(self, error: Exception) -> str:
-        return redact(f"{type(error).__name__}: {error}", self._token)[:2000]
+        return self.mask(f"{type(error).__name__}: {error}")[:2000]
 
     def _observe(self, call: _Call, failure: RemoteError | None) -> None:
         if self.observer is None:
@@ -353,8 +373,8 @@ class Session:
         exchange = Exchange(
             remote=self.remote,
             method=call.method,
-            path=redact("/" + "/".join(filter(None, (self._base_path, call.path))), self._token),
-            query=redact(urlencode(call.params), self._token),
+            path=self.mask("/" + "/".join(filter(None, (self._base_path, call.path)))),
+            query=self.mask(urlencode(call.params)),
             status=call.status,
             request_body=self._logged(call.body or b""),
             response_body=self._logged(call.answer),
@@ -371,7 +391,7 @@ class Session:
 
     def _logged(self, body: bytes) -> str:
         text = body[:_LOGGED_BYTES].decode("utf-8", errors="replace")
-        return redact(text, self._token)[:LOGGED_CHARACTERS]
+        return self.mask(text)[:LOGGED_CHARACTERS]
 
 
 def _refuse(value: Any) -> None:

@@ -48,6 +48,8 @@ def error_reply(status: int, message: str) -> Reply:
 class Api:
     """The service behind /api/v1."""
 
+    root = "/api/v1/"
+
     def __init__(self, state: State, orders: Orders, token: str, keep: int) -> None:
         self._state = state
         self._orders = orders

@@ -26,7 +26,7 @@ from .options import Options
 from .orders import OWNED, Orders
 from .render import GET, catalogue_row, order_row
 from .schema import PUT, Record
-from .server import API_ROOT, Server
+from .server import Server, Service
 from .state import State
 
 SAMPLE_TOKEN = "4066e3217dfd51753d1f52cb7d033fe1"  # noqa: S105 - the one of every example in the document
@@ -77,6 +77,7 @@ class Sandbox:
         self.state.orders_changed = self.callbacks.orders_changed
         self.state.license_closed = self.callbacks.license_closed
         self._api = Api(self.state, self._orders, token, keep)
+        self._services: tuple[Service, ...] = (self._api,)
         self._server: Server | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -102,7 +103,7 @@ class Sandbox:
     def start(self) -> Sandbox:
         """Binds and serves in threads."""
         self._stopping.clear()
-        self._server = Server((self._host, self._port), self._api, Control(self), self.faults)
+        self._server = Server((self._host, self._port), self._services, Control(self), self.faults)
         self._port = self._server.server_address[1]
         self._threads = [
             threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox-http", daemon=True)
@@ -146,10 +147,14 @@ class Sandbox:
             before = now
 
     @property
-    def url(self) -> str:
-        """The base address of the API, without a slash at the end."""
+    def origin(self) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}{API_ROOT.rstrip('/')}"
+        return f"http://{host}:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """The base address of iRECA's API, without a slash at the end."""
+        return self.origin + self._api.root.rstrip("/")
 
     @property
     def port(self) -> int:

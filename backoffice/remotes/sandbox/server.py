@@ -1,4 +1,4 @@
-"""HTTP/1.1 on loopback: sockets, keep-alive, faults. What is answered is decided in `api` and `control`."""
+"""HTTP/1.1 on loopback: sockets, keep-alive, faults. What is answered is decided by services and by `control`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from .api import Api, Reply, error_reply
+from .api import Reply, error_reply
 from .faults import HTTP_KINDS, Fault, Faults
 
 logger = logging.getLogger(__name__)
 
-API_ROOT = "/api/v1/"
 CONTROL_ROOT = "/__sandbox__/"
 _WHOLE = 256 * 1024
 
 Control = Callable[[str, str, str, bytes], Reply]
+
+
+class Service(Protocol):
+    """One remote: what is answered under its root, such as "/api/v1/". `path` is what follows the root."""
+
+    root: str
+
+    def handle(self, method: str, path: str, raw_query: str, headers: Any, body: bytes) -> Reply: ...
 
 
 class Server(ThreadingHTTPServer):
@@ -33,8 +40,9 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], api: Api, control: Control, faults: Faults) -> None:
-        self.api = api
+    def __init__(self, address: tuple[str, int], services: Sequence[Service], control: Control, faults: Faults) -> None:
+        """The first of `services` also answers what is under no root, so that it is recorded."""
+        self.services = services
         self.control = control
         self.faults = faults
         self._open: set[socket.socket] = set()
@@ -92,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         reply = _broken(fault) if fault is not None else None
         if reply is None:
-            reply = self._api(path, parts.query, body)
+            reply = self._answer(path, parts.query, body)
         if fault is not None and fault.kind == "reset_after":
             self._reset()
             return
@@ -104,11 +112,12 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve
 
-    def _api(self, path: str, query: str, body: bytes) -> Reply:
-        if not path.startswith(API_ROOT):
-            # Everything outside of the API root is an unknown path too; it goes through the API so that it is recorded.
-            return self.server.api.handle(self.command, f"..{path}", query, self.headers, body)
-        return self.server.api.handle(self.command, path.removeprefix(API_ROOT), query, self.headers, body)
+    def _answer(self, path: str, query: str, body: bytes) -> Reply:
+        under = [service for service in self.server.services if path.startswith(service.root)]
+        if not under:
+            return self.server.services[0].handle(self.command, f"..{path}", query, self.headers, body)
+        service = max(under, key=lambda each: len(each.root))
+        return service.handle(self.command, path.removeprefix(service.root), query, self.headers, body)
 
     def _reset(self) -> None:
         """Ends the connection with RST, so that the client sees a reset and not an orderly end."""
