@@ -1,11 +1,13 @@
 """How a call to a remote can fail: Retry, Refused, Config, Unknown and nothing else.
 
 The outbox decides by the class alone what to do next, so every failure must end in exactly one of the four.
-Also here: reading the text of an error answer, whose format the seeds document badly (T01).
+Also here: what does not fit a contract (ContractError, BadRow), and reading the text of an error answer, whose format
+the seeds document badly (T01).
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .wirejson import MalformedJson, loads
@@ -46,6 +48,26 @@ class Config(RemoteError):
 
 class Unknown(RemoteError):
     """The answer to a write that must not be repeated blindly was lost: it may or may not have been processed."""
+
+
+class ContractError(ValueError):
+    """A value does not fit the contract: `path` such as "goods[1].price" (empty for the whole), and the `message`."""
+
+    def __init__(self, path: str, message: str):
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that could not be decoded: its entity, its id if it shows one, where and why, and its first characters."""
+
+    entity: str
+    id: str | None
+    path: str
+    message: str
+    excerpt: str
 
 
 def documented_error(value: Any) -> str | None:

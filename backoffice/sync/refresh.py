@@ -14,7 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.errors import Refused, RemoteError
-from backoffice.remotes.ireca.contract import ContractError
+from backoffice.remotes.errors import ContractError
 from backoffice.sync import connection
 from backoffice.sync.apply import apply
 from backoffice.sync.mirror import Mirror

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import msgspec
 from msgspec import UNSET
 
+from backoffice.remotes.errors import BadRow, ContractError
 from backoffice.remotes.redact import redact
 from backoffice.remotes.wirejson import BrokenRow, MalformedJson, loads, unwrap
 
@@ -22,26 +23,6 @@ T = TypeVar("T", bound="Entity")
 
 _EXCERPT = 500
 _MASK = "***"
-
-
-class ContractError(ValueError):
-    """A value does not fit the contract: `path` such as "goods[1].price" (empty for the whole), and the `message`."""
-
-    def __init__(self, path: str, message: str):
-        super().__init__(f"{path}: {message}" if path else message)
-        self.path = path
-        self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that could not be decoded: its entity, its id if it shows one, where and why, and its first characters."""
-
-    entity: str
-    id: str | None
-    path: str
-    message: str
-    excerpt: str
 
 
 class Entity(msgspec.Struct, kw_only=True):
