@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
-from backoffice.remotes.ireca.contract.kinds import read_ref
+from backoffice.remotes.values import read_ref
 from backoffice.sync.admin.conflicts import DICTIONARIES, NESTED, readable
 from backoffice.sync.admin.labels import link
 from backoffice.sync.dictionaries import label

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django_filters import rest_framework as filters
 
-from backoffice.remotes.ireca.contract.kinds import read_flag, read_moment
+from backoffice.remotes.values import read_flag, read_moment
 
 LARGEST = 2**31 - 1
 

@@ -35,7 +35,7 @@ from backoffice.partners.api.idempotency import once, whole
 from backoffice.partners.api.operations import Operation, Operations, of_entity, of_replace
 from backoffice.partners.api.projection import Column, Projection
 from backoffice.partners.api.writing import Writable
-from backoffice.remotes.ireca.contract.kinds import read_moment
+from backoffice.remotes.values import read_moment
 
 COUNT, MOST = 20, 500  # of a page: the seed's default and its maximum (48)
 

@@ -33,7 +33,7 @@ from backoffice.partners.api.operations import Operation, Operations
 from backoffice.partners.api.views import ANY_TOKEN, ApiView, Scopes, moment_of, page_of
 from backoffice.partners.models import Delivery, Scope, Source, Webhook
 from backoffice.partners.webhooks import manage
-from backoffice.remotes.ireca.contract.kinds import read_moment
+from backoffice.remotes.values import read_moment
 
 COUNT = 100  # of a list without page and count: a log may be long
 REPLAYED = 500  # deliveries in one request

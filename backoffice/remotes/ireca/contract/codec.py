@@ -15,9 +15,11 @@ from msgspec import UNSET
 
 from backoffice.remotes.errors import BadRow, ContractError
 from backoffice.remotes.redact import redact
+from backoffice.remotes.rows import BadRow, ContractError
+from backoffice.remotes.values import read_text
 from backoffice.remotes.wirejson import BrokenRow, MalformedJson, loads, unwrap
 
-from .kinds import OMIT, Kind, Wire, as_it_is, read_text
+from .kinds import OMIT, Kind, Wire, as_it_is
 
 T = TypeVar("T", bound="Entity")
 
