@@ -15,7 +15,6 @@ from msgspec import UNSET
 
 from backoffice.remotes.errors import BadRow, ContractError
 from backoffice.remotes.redact import redact
-from backoffice.remotes.rows import BadRow, ContractError
 from backoffice.remotes.values import read_text
 from backoffice.remotes.wirejson import BrokenRow, MalformedJson, loads, unwrap
 
