@@ -25,7 +25,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import connection, lease, outbox, pull, worker
+from backoffice.sync import clients, connection, lease, outbox, pull, worker
 from backoffice.sync.apply import resolve
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
@@ -141,7 +141,7 @@ class Storm:
         self.sandbox.requests.clear()
 
     def pull_orders(self) -> None:
-        client: Any = connection.client()
+        client: Any = clients.client()
         done = pull.run(pull.request("orders"), client, lease.owner())
         if done.state != Pull.State.DONE:
             raise RuntimeError(f"the pull of orders ended as {done.state}: {done.error}")

@@ -15,8 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import connection as remote_connection
-from backoffice.sync import lease, pull, worker
+from backoffice.sync import clients, lease, pull, worker
 
 CHILD_SETTINGS = ("SECRET_KEY", "IRECA_URL", "IRECA_TOKEN", "IRECA_MODE", "IRECA_RATE", "CALLBACK_SECRET", "PUBLIC_URL")
 
@@ -73,7 +72,7 @@ def ireca(sandbox: Sandbox, settings: Any, transactional_db: None) -> Sandbox:
     for reader in pull.readers():
         if reader.name in ASKED_ONE_BY_ONE:
             continue
-        done = pull.run(pull.request(reader.name), remote_connection.client(), lease.owner())
+        done = pull.run(pull.request(reader.name), clients.client(), lease.owner())
         assert done.state == "done", done.error
     sandbox.requests.clear()
     return sandbox

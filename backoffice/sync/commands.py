@@ -16,8 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from backoffice.remotes.http import Refused, RemoteError
-from backoffice.remotes.ireca import contract
+from backoffice.remotes.errors import ContractError, Refused, RemoteError
 from backoffice.sync import connection, lease, outbox
 from backoffice.sync.mirrored import Mirrored
 from backoffice.sync.models import Push
@@ -88,7 +87,7 @@ def _run(client: Any, push: Push, holder: str) -> None:
                 return
             mine.update(attempts=push.attempts + 1, state=Push.State.QUEUED, waits_for="")
             command.send(client, push)
-    except (Refused, contract.ContractError) as error:
+    except (Refused, ContractError) as error:
         mine.update(state=Push.State.REFUSED, error=str(error), waits_for="", **lease.RELEASED)
         return
     except RemoteError as error:

@@ -1,15 +1,13 @@
-"""From settings to a client, and what all workers know of a remote.
+"""What all workers know of a remote: whether it is on, what blocks it and until when; and the log of exchanges.
 
-The client itself knows neither settings nor tables; here it gets its address, its token and the observer that writes
-the exchange log.
+From settings to a client: `clients.py`.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,53 +15,41 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backoffice.remotes.http import Config, RemoteError, Retry, Session
+from backoffice.remotes.http import Config, RemoteError, Retry
 from backoffice.remotes.http import Exchange as HttpExchange
-from backoffice.remotes.ireca import contract
-from backoffice.remotes.ireca.client import IrecaClient
-from backoffice.sync import throttle
 from backoffice.sync.models import Exchange, ExchangeSubject, RemoteState
 
 log = logging.getLogger(__name__)
 
-IRECA = "ireca"
-TITLES = {IRECA: "iRECA"}  # how people know a remote
+IRECA, BIFIT, VIRTPOS = "ireca", "bifit", "virtpos"
+TITLES = {IRECA: "iRECA", BIFIT: "BIFIT Kassa", VIRTPOS: "VirtPos"}  # how people know a remote
+# Without these a remote is off.
+NEEDED = {
+    IRECA: ("IRECA_URL", "IRECA_TOKEN"),
+    BIFIT: ("BIFIT_URL", "BIFIT_USERNAME", "BIFIT_PASSWORD"),
+    VIRTPOS: ("VIRTPOS_URL", "VIRTPOS_API_KEY"),
+}
 MAX_SUBJECTS = 500
 BACKOFF_FIRST, BACKOFF_CAP = 1.0, 300.0  # seconds
 CONFIG_PROBE = 300.0  # seconds until a remote with wrong settings is tried again
-LOCATIONS_EVERY = 60  # seconds between two reads of one courier's places, the only limit that is documented (T70)
-
-
-class ModerateClient(IrecaClient):
-    """iRECA's client, asking no oftener than iRECA allows, whoever asks and from whatever machine."""
-
-    def locations(self, courier_id: str, created_at: datetime | None = None) -> Iterator[contract.Location]:
-        """The courier's places, or none when somebody has asked within the last minute: a reader asks from the last
-        place that it knows, so the next one gets them.
-        """
-        if throttle.take_turn(f"{self.session.remote}:locations:{courier_id}", LOCATIONS_EVERY):
-            yield from super().locations(courier_id, created_at)
 
 
 def is_on(remote: str = IRECA) -> bool:
-    """A remote without its settings is off."""
-    return bool(settings.IRECA_URL and settings.IRECA_TOKEN) if remote == IRECA else False
+    """A remote without its settings is off, and one that there is no more."""
+    return remote in NEEDED and not missing(remote)
 
 
-def client(remote: str = IRECA) -> IrecaClient | None:
-    """A client for the calling thread, or None when the remote is off."""
-    if not is_on(remote):
-        return None
-    return ModerateClient(
-        Session(
-            IRECA,
-            settings.IRECA_URL,
-            token=settings.IRECA_TOKEN,
-            timeout=(5, settings.HTTP_TIMEOUT),
-            observer=record_exchange,
-            before=lambda: throttle.pace(IRECA, settings.IRECA_RATE),
-        )
-    )
+def missing(remote: str) -> list[str]:
+    """The settings that a remote lacks."""
+    return [name for name in NEEDED[remote] if not getattr(settings, name)]
+
+
+def why_off(remote: str) -> str:
+    """For a person: what would switch the remote on."""
+    return _("%(remote)s is off: %(settings)s is not set.") % {
+        "remote": TITLES[remote],
+        "settings": ", ".join(missing(remote)),
+    }
 
 
 def record_exchange(exchange: HttpExchange) -> None:

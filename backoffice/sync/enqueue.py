@@ -68,7 +68,7 @@ def changed(model: type[models.Model], ids: Collection[int]) -> None:
     if mirror is None or not ids:
         return
     with transaction.atomic():
-        _open(mirror, [(pk, "") for pk in sorted(ids)], "save")
+        open_pushes(mirror.remote, mirror.entity, [(pk, "") for pk in sorted(ids)])
         state = Case(When(sync_state=SyncState.CONFLICT, then=F("sync_state")), default=Value(SyncState.PENDING))
         for batch in chunks(sorted(ids)):
             model._base_manager.filter(pk__in=batch).update(sync_state=state, updated_at=timezone.now())
@@ -91,10 +91,12 @@ def deleted(model: type[models.Model], rows: Collection[tuple[int, str, bool]]) 
         unsent = Push.objects.filter(open_key__in=open_keys, attempts=0)
         sent = set(Push.objects.filter(open_key__in=open_keys, attempts__gt=0).values_list("object_id", flat=True))
         unsent.update(state=Push.State.DONE, open_key=None, done_at=timezone.now())
-        _open(mirror, [(pk, ireca_id) for pk, ireca_id, is_known in rows if is_known or pk in sent], "delete")
+        doomed = [(pk, ireca_id) for pk, ireca_id, is_known in rows if is_known or pk in sent]
+        open_pushes(mirror.remote, mirror.entity, doomed, "delete")
 
 
-def _open(mirror: Any, rows: Collection[tuple[int, str]], action: str) -> None:
+def open_pushes(remote: str, entity: str, rows: Collection[tuple[int, str]], action: str = "save") -> None:
+    """Open a push for each row (our key, its id at the remote), or renew the one that is open already."""
     from backoffice.sync.models import Push
 
     now = timezone.now()
@@ -102,12 +104,12 @@ def _open(mirror: Any, rows: Collection[tuple[int, str]], action: str) -> None:
         Push.objects.bulk_create(
             [
                 Push(
-                    remote=mirror.remote,
-                    entity=mirror.entity,
+                    remote=remote,
+                    entity=entity,
                     action=action,
                     object_id=pk,
                     remote_id=remote_id or "",
-                    open_key=Push.key(mirror.remote, mirror.entity, pk),
+                    open_key=Push.key(remote, entity, pk),
                     change=uuid.uuid4(),
                     due_at=now,
                     changed_at=now,

@@ -127,8 +127,7 @@ class Traffic:
 
 def remotes() -> list[Remote]:
     states = RemoteState.objects.in_bulk()
-    names = [connection.IRECA, *sorted(name for name in states if name != connection.IRECA)]
-    return [Remote(name, connection.is_on(name), states.get(name)) for name in names]
+    return [Remote(name, connection.is_on(name), states.get(name)) for name in connection.TITLES]
 
 
 def queue(now: datetime) -> Queue:

@@ -9,6 +9,8 @@ keep their own due times in their app.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +29,7 @@ from django.utils.translation import gettext as _
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.sync import connection, lease
 from backoffice.sync.apply import Applied, apply
+from backoffice.sync.connection import IRECA
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.models import Pull, Schedule
@@ -44,7 +47,7 @@ class Lost(Exception):
 @dataclass(frozen=True)
 class Reader:
     """`read(client, progress, params)` reads everything of one kind. It may be repeated at any time: what was applied
-    already changes nothing. `since`: whether it takes the parameter of that name.
+    already changes nothing. `since`, `ids`: whether it takes the parameter of that name.
     """
 
     name: str
@@ -52,17 +55,21 @@ class Reader:
     every: int  # seconds between scheduled runs; 0: only when asked
     read: Callable[[Any, Progress, dict[str, Any]], None]
     since: bool = False
+    ids: bool = False
+    remote: str = IRECA
 
 
 READERS: dict[str, Reader] = {}
-FOLLOW_UPS: list[Callable[[Any], int]] = []
+FOLLOW_UPS: list[Callable[[Any], int]] = []  # of iRECA
 
 
-def reader(name: str, *, rank: int, every: int = 0, since: bool = False) -> Callable[[Any], Any]:
+def reader(
+    name: str, *, rank: int, every: int = 0, since: bool = False, ids: bool = False, remote: str = IRECA
+) -> Callable[[Any], Any]:
     """Register a reader. It takes the place of a mirror's own where it has the same name."""
 
     def register(function: Callable[[Any, Progress, dict[str, Any]], None]) -> Any:
-        READERS[name] = Reader(name, rank, every, function, since)
+        READERS[name] = Reader(name, rank, every, function, since, ids, remote)
         return function
 
     return register
@@ -71,11 +78,16 @@ def reader(name: str, *, rank: int, every: int = 0, since: bool = False) -> Call
 def readers() -> list[Reader]:
     """All readers in the order in which a full pull runs them: what others refer to comes first."""
     mirrored = [
-        Reader(mirror.entity, mirror.rank, mirror.cadence, mirror_reader(mirror))
+        Reader(mirror.entity, mirror.rank, mirror.cadence, mirror_reader(mirror), remote=mirror.remote)
         for mirror in registry.ranked()
         if mirror.entity not in READERS
     ]
     return sorted([*READERS.values(), *mirrored], key=lambda r: (r.rank, r.name))
+
+
+def active_readers() -> list[Reader]:
+    """Those whose remote is on; and iRECA's, which this back office is made for."""
+    return [r for r in readers() if r.remote == IRECA or connection.is_on(r.remote)]
 
 
 def find(name: str) -> Reader | None:
@@ -153,16 +165,23 @@ class Progress:
             self.show(self.pull)
 
 
-def request(what: str, user: Any = None, *, since: datetime | None = None) -> Pull:
+def request(what: str, user: Any = None, *, since: datetime | None = None, ids: Iterable[str] = ()) -> Pull:
     """Ask for a run; one that is asked for already, with the same parameters, is returned instead.
 
-    Where a person asks (`user`), a run that was postponed is due at once. `since` (aware) is for readers that take it.
+    Where a person asks (`user`), a run that was postponed is due at once. `since` (aware) and `ids` are for readers
+    that take them. LookupError where nothing is read under that name.
     """
-    params = {} if since is None else {"since": since.isoformat()}
-    key = ":".join(["ireca", what, *params.values()])
+    if (reader_ := find(what)) is None:
+        raise LookupError(what)
+    params: dict[str, Any] = {} if since is None else {"since": since.isoformat()}
+    if wanted := list(dict.fromkeys(ids)):
+        params["ids"] = wanted
+    said = json.dumps(params, sort_keys=True) if params else ""
+    key = ":".join(filter(None, [reader_.remote, what, said and hashlib.sha256(said.encode()).hexdigest()]))
     with transaction.atomic():
         pull, is_new = Pull.objects.get_or_create(
-            open_key=key, defaults={"what": what, "params": params, "requested_by": user}
+            open_key=key,
+            defaults={"remote": reader_.remote, "what": what, "params": params, "requested_by": user},
         )
         if user is not None and not is_new:
             now = timezone.now()
@@ -211,11 +230,11 @@ def run(pull: Pull, client: Any, holder: str, show: Callable[[Pull], None] | Non
 @contextmanager
 def _bad_rows_to(progress: Progress, client: Any) -> Iterator[None]:
     """What cannot be decoded is told in the run instead of being kept by the client."""
-    before, client.api.on_bad_row = client.api.on_bad_row, lambda row: progress.bad([row])
+    before, client.on_bad_row = client.on_bad_row, lambda row: progress.bad([row])
     try:
         yield
     finally:
-        client.api.on_bad_row = before
+        client.on_bad_row = before
 
 
 def _interrupted(pull: Pull, error: RemoteError, remote: str) -> None:
@@ -235,7 +254,7 @@ def run_due(client: Any, holder: str) -> int:
     """Run one pull that is due, and ask for those that the schedules call for."""
     if connection.is_blocked(client.session.remote):
         return 0
-    _request_scheduled(holder)
+    _request_scheduled(client.session.remote, holder)
     due = Pull.objects.filter(
         remote=client.session.remote, state__in=(Pull.State.QUEUED, Pull.State.RUNNING), due_at__lte=timezone.now()
     ).order_by("due_at", "id")
@@ -263,17 +282,16 @@ def summary(pull: Pull) -> str:
 def ensure_schedules() -> None:
     """A schedule for each reader that has a cadence; what a person changed stays."""
     known = set(Schedule.objects.values_list("name", flat=True))
-    for r in readers():
+    for r in active_readers():
         if r.every and r.name not in known:
             Schedule.objects.get_or_create(name=r.name, defaults={"every": r.every})
 
 
-def _request_scheduled(holder: str) -> None:
-    due = Schedule.objects.filter(enabled=True, due_at__lte=timezone.now()).order_by("due_at")
-    known = {r.name: r.rank for r in readers()}
-    for schedule in sorted(lease.claim(due, holder, 50), key=lambda s: known.get(s.name, 0)):
-        if schedule.name in known:
-            request(schedule.name)
+def _request_scheduled(remote: str, holder: str) -> None:
+    rank = {r.name: r.rank for r in readers() if r.remote == remote}
+    due = Schedule.objects.filter(enabled=True, due_at__lte=timezone.now(), name__in=rank).order_by("due_at")
+    for schedule in sorted(lease.claim(due, holder, 50), key=lambda s: rank[s.name]):
+        request(schedule.name)
         Schedule.objects.filter(pk=schedule.pk).update(
             due_at=timezone.now() + timedelta(seconds=schedule.every), **lease.RELEASED
         )

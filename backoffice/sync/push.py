@@ -28,7 +28,7 @@ from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import commands, lease, pull
+from backoffice.sync import commands, lease, outlets, pull
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
 from backoffice.sync.merge import differing
@@ -57,6 +57,7 @@ def drain(client: Any, holder: str, *, entities: Iterable[str] | None = None) ->
         for mirror in registry.ranked():
             if mirror.remote == remote and (wanted is None or mirror.entity in wanted):
                 handled += Batch(mirror, client, holder).run()
+        handled += outlets.run_due(client, holder, wanted)
         handled += commands.run_due(client, holder, wanted)
     except Outage as outage:
         remote_connection.failed(remote, outage.error)

@@ -13,9 +13,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from backoffice.remotes.errors import Refused, RemoteError
-from backoffice.remotes.errors import ContractError
-from backoffice.sync import connection
+from backoffice.remotes.errors import ContractError, Refused, RemoteError
+from backoffice.sync import clients, connection
 from backoffice.sync.apply import apply
 from backoffice.sync.mirror import Mirror
 
@@ -52,7 +51,7 @@ def refresh(mirror: Mirror, rows: Sequence[Any]) -> list[Refreshed]:
         raise ValueError(f"{len(rows)} rows, but at most {LIMIT}")
     if why := unavailable(mirror.remote):
         raise Unavailable(why)
-    client = connection.client(mirror.remote)
+    client = clients.client(mirror.remote)
     results = []
     for index, row in enumerate(rows):
         try:
@@ -69,12 +68,13 @@ def unavailable(remote: str) -> str:
     """Why the remote cannot be asked now; empty when it can."""
     state = connection.state_of(remote)
     if not state["on"]:
-        return _("The connection to iRECA is off: its address or token is not set.")
+        return connection.why_off(remote)
     if not state["blocked"]:
         return ""
+    title = connection.TITLES[remote]
     if state["state"].paused:
-        return _("The exchange with iRECA is paused by a person.")
-    return _("iRECA is not available now: %(reason)s") % {"reason": state["state"].reason}
+        return _("The exchange with %(remote)s is paused by a person.") % {"remote": title}
+    return _("%(remote)s is not available now: %(reason)s") % {"remote": title, "reason": state["state"].reason}
 
 
 def _refresh(mirror: Mirror, row: Any, client: Any) -> Refreshed:

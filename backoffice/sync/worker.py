@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError, close_old_connections, models
 from django.utils import timezone
 
-from backoffice.sync import callbacks, connection, lease, pull, push
+from backoffice.sync import callbacks, clients, connection, lease, pull, push
+from backoffice.sync.connection import IRECA
 from backoffice.sync.models import Callback, Exchange, Pull, Push, Schedule, Worker
 
 log = logging.getLogger(__name__)
@@ -48,27 +50,37 @@ class Task:
 TASKS: list[Task] = []
 
 
-def drain_messages(holder: str) -> int:
-    """One round of inbox, outbox and follow-ups. Returns how much was handled; 0 means nothing is due."""
-    client = connection.client()
-    handled = callbacks.process(client, holder)
+def drain_messages(holder: str, remote: str = IRECA) -> int:
+    """One round of inbox, outbox and follow-ups of a remote. Returns how much was handled; 0 means nothing is due."""
+    client = clients.client(remote)
+    handled = callbacks.process(client, holder, remote)
     if client is not None:
         handled += push.drain(client, holder)
-        handled += pull.follow_up(client)
+        if remote == IRECA:
+            handled += pull.follow_up(client)
     return handled
 
 
-def drain_pulls(holder: str) -> int:
-    client = connection.client()
+def drain_pulls(holder: str, remote: str = IRECA) -> int:
+    client = clients.client(remote)
     return pull.run_due(client, holder) if client is not None else 0
 
 
 def drain(holder: str) -> int:
     """All that is due, until nothing is. Returns how much was handled."""
     total = 0
-    while handled := drain_messages(holder) + drain_pulls(holder) + sum(task.step(holder) for task in TASKS):
+    while handled := sum(step(holder) for _role, step, _threads in _steps()):
         total += handled
     return total
+
+
+def _steps() -> list[tuple[str, Callable[[str], int], int]]:
+    """All that a worker does: role, step, threads. Each remote has steps of its own, so that none waits for another."""
+    steps: list[tuple[str, Callable[[str], int], int]] = [(task.name, task.step, task.threads) for task in TASKS]
+    for remote in connection.TITLES:
+        steps.append((f"{remote}-messages", partial(drain_messages, remote=remote), 1))
+        steps.append((f"{remote}-pulls", partial(drain_pulls, remote=remote), 1))
+    return steps
 
 
 def start() -> str:
@@ -76,7 +88,8 @@ def start() -> str:
     name.
     """
     _release_dead()
-    connection.unblock()
+    for remote in connection.TITLES:
+        connection.unblock(remote)
     pull.ensure_schedules()
     name = lease.owner()
     Worker.objects.update_or_create(name=name, defaults={"started_at": timezone.now(), "beat_at": timezone.now()})
@@ -89,11 +102,10 @@ def run_forever(stop: threading.Event) -> None:
     A pull that is cut off goes on where it stopped, with the next worker.
     """
     name = start()
-    loops: list[tuple[str, Callable[[str], int]]] = [("messages", drain_messages), ("pulls", drain_pulls)]
-    loops += [(f"{task.name}-{number}", task.step) for task in TASKS for number in range(task.threads)]
     threads = [
-        threading.Thread(target=_loop, args=(step, lease.owner(role), stop), name=role, daemon=True)
-        for role, step in loops
+        threading.Thread(target=_loop, args=(step, lease.owner(name), stop), name=name, daemon=True)
+        for role, step, count in _steps()
+        for name in (f"{role}-{number}" for number in range(count))
     ]
     for thread in threads:
         thread.start()
@@ -125,7 +137,7 @@ def _guarded(step: Any, argument: str) -> int:
     except OperationalError:
         log.warning("the database did not answer; trying again", exc_info=True)
     except Exception:
-        log.exception("a round of %s failed", getattr(step, "__name__", step))
+        log.exception("a round of %s failed", threading.current_thread().name)
     return 0
 
 

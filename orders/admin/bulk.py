@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
 
-from backoffice.sync import connection
+from backoffice.sync import clients
 from backoffice.sync.admin.references import KnownAutocompleteSelect
 from couriers.models import Courier
 from orders import actions
@@ -146,7 +146,7 @@ class BulkActionsMixin:
     def pull_receipts(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
         ids = list(queryset.order_by().values_list("pk", flat=True))
         # More than a few are left to the worker, and then no client is needed.
-        client = connection.client() if len(ids) <= actions.READ_AT_ONCE else None
+        client = clients.client() if len(ids) <= actions.READ_AT_ONCE else None
         tell_outcomes(request, actions.pull_receipts(ids, client))
         return HttpResponseRedirect(request.get_full_path())
 

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync.apply import apply
-from backoffice.sync.connection import client as remote_client
+from backoffice.sync.clients import client as remote_client
 from backoffice.sync.mirror import registry
 from orders import edits
 from orders.edits import Figures

@@ -16,7 +16,7 @@ from django.utils import translation
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import lease, outbox, worker
 from backoffice.sync.apply import apply
-from backoffice.sync.connection import client as remote_client
+from backoffice.sync.clients import client as remote_client
 from backoffice.sync.enqueue import untracked
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push

@@ -8,7 +8,7 @@ import pytest
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.client.resources import Orders
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import connection, lease, pull, worker
+from backoffice.sync import clients, lease, pull, worker
 from backoffice.sync.apply import resolve
 from backoffice.sync.mirror import registry
 from orders import actions
@@ -37,7 +37,7 @@ def known(sandbox: Sandbox) -> Order:
 @pytest.fixture
 def read(ireca: Sandbox) -> Callable[[], None]:
     def all_orders() -> None:
-        assert pull.run(pull.request("orders"), connection.client(), lease.owner()).state == "done"
+        assert pull.run(pull.request("orders"), clients.client(), lease.owner()).state == "done"
 
     return all_orders
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import connection, worker
+from backoffice.sync import clients, worker
 from backoffice.sync.apply import apply
 from backoffice.sync.lease import owner
 from backoffice.sync.mirror import registry
@@ -55,7 +55,7 @@ def test_an_edit_in_the_admin_reaches_ireca(admin_client: Browser, courier: Cour
     worker.drain(owner())
     courier.refresh_from_db()
     assert courier.sync_state == SyncState.CLEAN
-    client = connection.client()
+    client = clients.client()
     assert client is not None
     assert client.couriers.get("55752").phone == "+79001112233"
 
@@ -135,7 +135,7 @@ def test_a_conflict_is_shown_and_settled_by_field(admin_client: Browser, conflic
     assert (conflict.phone, conflict.email) == ("+7ours", "theirs@example.org")
     assert conflict.sync_state == SyncState.PENDING
     worker.drain(owner())
-    client = connection.client()
+    client = clients.client()
     assert client is not None
     there = client.couriers.get("55752")
     assert (there.phone, there.email) == ("+7ours", "theirs@example.org")

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import callbacks, connection, lease, outbox, pull, worker
+from backoffice.sync import callbacks, clients, lease, outbox, pull, worker
 from backoffice.sync.apply import apply, resolve
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Callback, DictionaryEntry, Exchange, Pull, Push, Schedule
@@ -143,9 +143,9 @@ def test_a_conflict_waits_for_a_person(ireca: Sandbox, choice: str, agreed: str)
 
 
 def test_a_pull_twice_changes_nothing(ireca: Sandbox) -> None:
-    from backoffice.sync import connection
+    from backoffice.sync import clients
 
-    client = connection.client()
+    client = clients.client()
     for name in ASKED_ONE_BY_ONE:
         pull.run(pull.request(name), client, lease.owner())
     for reader in pull.readers():
@@ -281,7 +281,7 @@ def test_a_callback_about_many_orders_gets_through_a_remote_that_stumbles(ireca:
     ireca.requests.clear()
     for _ in range(12):
         Callback.objects.update(due_at=timezone.now())
-        callbacks.process(connection.client(), lease.owner())
+        callbacks.process(clients.client(), lease.owner())
     callback.refresh_from_db()
     assert callback.state == Callback.State.DONE
     assert sorted(request["query"]["orderId"] for request in ireca.requests) == sorted(ids)  # each read once

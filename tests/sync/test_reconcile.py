@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import connection, enqueue, lease, worker
+from backoffice.sync import clients, enqueue, lease, worker
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
 from backoffice.sync.reconcile import Counts, Finding, Met, Reconciliation
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def compare(entity: str, **options: Any) -> tuple[list[Finding], Counts]:
     mirror = registry.for_entity(entity)
     assert mirror is not None
-    run = Reconciliation(mirror, connection.client(), **options)
+    run = Reconciliation(mirror, clients.client(), **options)
     return list(run.findings()), run.counts
 
 

@@ -78,7 +78,8 @@ def _remote(remote: figures.Remote) -> dict[str, Any]:
     state = remote.state
     if not remote.is_on:
         label = badge(_("Off"), "warning")
-        why = _("Its address or token is not set. Changes are kept and sent once it is on.")
+        why = connection.why_off(remote.name)
+        why += " " + _("Changes are kept and sent once it is on.")
     elif remote.is_paused:
         label, why = (
             badge(_("Paused"), "warning"),
@@ -90,7 +91,7 @@ def _remote(remote: figures.Remote) -> dict[str, Any]:
         label, why = badge(_("Works"), "success"), ""
     return {
         "remote": remote,
-        "title": connection.TITLES.get(remote.name, remote.name),
+        "title": connection.TITLES[remote.name],
         "badge": label,
         "why": why,
         "pause_url": _button("pause", remote=remote.name),
@@ -187,11 +188,11 @@ def _set_paused(request: HttpRequest, remote: str, paused: bool, text: str) -> N
 def _note(request: HttpRequest, state: RemoteState, text: str) -> None:
     assert request.user.pk is not None  # nobody else has a right
     LogEntry.objects.log_actions(request.user.pk, [state], CHANGE, text, single_object=True)
-    messages.success(request, f"{connection.TITLES.get(state.pk, state.pk)}: {text}")
+    messages.success(request, f"{connection.TITLES[state.pk]}: {text}")
 
 
 def _ask_pause(request: HttpRequest) -> tuple[str, str]:
-    name = connection.TITLES.get(_named_remote(request), _named_remote(request))
+    name = connection.TITLES[_named_remote(request)]
     question = _("Nothing is sent to %(name)s and nothing is read from it until somebody resumes it. Changes are kept.")
     return _("Pause the exchange"), question % {"name": name}
 
@@ -248,7 +249,7 @@ def _pull(request: HttpRequest) -> None:
         raise Http404
     pull.request(reader.name, user=request.user)
     messages.success(request, _("Asked for: %(names)s") % {"names": entity_title(reader.name)})
-    if why := unavailable(connection.IRECA):
+    if why := unavailable(reader.remote):
         messages.warning(request, why)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -35,22 +36,23 @@ def notices(request: HttpRequest) -> list[Notice]:
 
 
 def _remote_notices(request: HttpRequest) -> list[Notice]:
+    """iRECA is missed when it is off; a register service that nobody has set up is not."""
+    told = []
     if not connection.is_on():
-        text = _(
-            "The connection to iRECA is off: its address or token is not set. Changes are kept and sent once it is on."
-        )
-        return [Notice(text, is_bad=False)]
-    state = RemoteState.objects.filter(pk=connection.IRECA).first()
-    if state is None or not (state.paused or state.block):
-        return []
-    url = _url(request, "remotestate", state.pk)
-    if state.paused:
-        return [Notice(_("The exchange with iRECA is paused. Changes are kept and sent when it is resumed."), url)]
-    if state.block == RemoteState.Block.CONFIG:
-        text = _("iRECA rejects our settings (address or token). Changes are kept. %(reason)s")
-    else:
-        text = _("iRECA is not reachable. Changes are kept and sent when it is back. %(reason)s")
-    return [Notice(text % {"reason": state.reason}, url)]
+        text = connection.why_off(connection.IRECA) + " " + _("Changes are kept and sent once it is on.")
+        told.append(Notice(text, is_bad=False))
+    for state in RemoteState.objects.filter(Q(paused=True) | ~Q(block="")).order_by("pk"):
+        if not connection.is_on(state.pk):
+            continue
+        if state.paused:
+            text = _("The exchange with %(remote)s is paused. Changes are kept and sent when it is resumed.")
+        elif state.block == RemoteState.Block.CONFIG:
+            text = _("%(remote)s rejects our settings (address or token). Changes are kept. %(reason)s")
+        else:
+            text = _("%(remote)s is not reachable. Changes are kept and sent when it is back. %(reason)s")
+        said = {"remote": connection.TITLES[state.pk], "reason": state.reason}
+        told.append(Notice(text % said, _url(request, "remotestate", state.pk)))
+    return told
 
 
 def _worker_notices(request: HttpRequest) -> list[Notice]:

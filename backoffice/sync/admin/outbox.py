@@ -22,6 +22,7 @@ from backoffice.sync.commands import COMMANDS
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
 from backoffice.sync.outbox import make_due
+from backoffice.sync.outlets import OUTLETS
 from backoffice.sync.titles import entity_title
 
 KINDS: dict[str, str] = {
@@ -72,6 +73,7 @@ class EntityFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         names = {mirror.entity for mirror in registry.ranked()} | {entity for entity, _command in COMMANDS}
+        names |= {entity for _remote, entity in OUTLETS}
         return sorted(((name, entity_title(name)) for name in names), key=lambda choice: choice[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:

@@ -78,22 +78,21 @@ class PullAdmin(ViewOnlyAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not self.may_request(request):
             raise PermissionDenied
-        names = [reader.name for reader in pull.readers()]
+        readers = pull.active_readers()
         what = request.POST.get("what", "")
-        chosen = names if what == "all" else [name for name in names if name == what]
-        for name in chosen:
-            pull.request(name, user=request.user)
+        chosen = [reader for reader in readers if what in ("all", reader.name)]
+        for reader in chosen:
+            pull.request(reader.name, user=request.user)
         if chosen:
-            messages.success(request, _("Asked for: %(names)s") % {"names": _titles(chosen)})
+            messages.success(request, _("Asked for: %(names)s") % {"names": _titles(each.name for each in chosen)})
         else:
             messages.error(request, _("There is nothing called “%(what)s” to be read.") % {"what": what})
-        if why := unavailable("ireca"):
-            messages.warning(request, why)
+        _warn(request, {reader.remote for reader in chosen})
         return HttpResponseRedirect(reverse("admin:sync_pull_changelist"))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {
-            "readers": [(reader.name, entity_title(reader.name)) for reader in pull.readers()]
+            "readers": [(reader.name, entity_title(reader.name)) for reader in pull.active_readers()]
             if self.may_request(request)
             else [],
             "is_moving": Pull.objects.filter(state__in=(Pull.State.QUEUED, Pull.State.RUNNING)).exists(),
@@ -135,6 +134,12 @@ class PullAdmin(ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("parameters"))
     def params_text(self, run: Pull) -> str:
         return pretty_json(run.params)
+
+
+def _warn(request: HttpRequest, remotes: Iterable[str]) -> None:
+    """Say which of these remotes cannot be asked now."""
+    for why in filter(None, map(unavailable, sorted(remotes))):
+        messages.warning(request, why)
 
 
 def _titles(names: Iterable[str]) -> str:
@@ -213,7 +218,6 @@ class ScheduleAdmin(BigTableMixin, ModelAdmin, SavesColumnsMixin):
 
     @admin.action(description=gettext_lazy("Run now"), permissions=["change"])
     def run_now(self, request: HttpRequest, queryset: QuerySet) -> None:
-        names = [run.what for run in (pull.request(schedule.name, user=request.user) for schedule in queryset)]
-        messages.success(request, _("Asked for: %(names)s") % {"names": _titles(names)})
-        if why := unavailable("ireca"):
-            messages.warning(request, why)
+        runs = [pull.request(schedule.name, user=request.user) for schedule in queryset]
+        messages.success(request, _("Asked for: %(names)s") % {"names": _titles(run.what for run in runs)})
+        _warn(request, {run.remote for run in runs})

@@ -141,6 +141,15 @@ class IrecaClient:
         self.atol_online_settings = AtolOnlineSettings(api)
         self.pechka54_settings = Pechka54(api)
 
+    @property
+    def on_bad_row(self) -> Callable[[BadRow], None]:
+        """Who is told of a row that cannot be decoded."""
+        return self.api.on_bad_row
+
+    @on_bad_row.setter
+    def on_bad_row(self, told: Callable[[BadRow], None]) -> None:
+        self.api.on_bad_row = told
+
     @endpoint("GET", "locations?courierId=&createdAt=&page=&count=", 34)
     def locations(self, courier_id: str, created_at: datetime | None = None) -> Iterator[Location]:
         """Read where a courier was, since `created_at` (aware). T70: iRECA allows this once a minute; the caller

@@ -7,20 +7,26 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from backoffice.sync import connection, lease, pull
+from backoffice.sync import clients, connection, lease, pull
 from backoffice.sync.models import Pull
 
 
 class Command(BaseCommand):
     help = (
-        "Read from iRECA now, with progress. Reading twice changes nothing. Exit status 0 only when all was read. "
+        "Read from a remote now, with progress. Reading twice changes nothing. Exit status 0 only when all was read. "
         "A run that is interrupted goes on at its page the next time, where iRECA's list has pages (goods, "
         "specificities, suppliers, warehouses; the journal by order); other lists are read from the start again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         names = ", ".join(r.name for r in pull.readers())
-        parser.add_argument("what", nargs="+", metavar="WHAT", help=f"all, or any of: {names}")
+        parser.add_argument("what", nargs="+", metavar="WHAT", help=f"all (that is switched on), or any of: {names}")
+        parser.add_argument(
+            "--ids",
+            metavar="1,2,…",
+            default="",
+            help=f"for {', '.join(r.name for r in pull.readers() if r.ids)}: which ones to read",
+        )
         parser.add_argument(
             "--since",
             type=_since,
@@ -34,26 +40,29 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        known = [r.name for r in pull.readers()]
-        names = known if "all" in options["what"] else options["what"]
-        if unknown := [name for name in names if name not in known]:
+        known = {r.name: r for r in pull.readers()}
+        if unknown := [name for name in options["what"] if name not in known and name != "all"]:
             raise CommandError(f"unknown: {', '.join(unknown)}. Known: all, {', '.join(known)}")
-        since = options["since"]
-        if since and (whole := [name for name in options["what"] if name not in ("all", *_takes_since())]):
+        chosen = pull.active_readers() if "all" in options["what"] else [known[name] for name in options["what"]]
+        since, ids = options["since"], [id_ for id_ in options["ids"].replace(",", " ").split() if id_]
+        if since and (whole := [r.name for r in chosen if r.name in options["what"] and not r.since]):
             raise CommandError(f"--since is for {', '.join(_takes_since())}, not for {', '.join(whole)}")
-        client = connection.client()
-        if client is None:
-            raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
-        connection.unblock()
+        if ids and (whole := [r.name for r in chosen if not r.ids]):
+            raise CommandError(f"--ids is not for {', '.join(whole)}")
+        for remote in sorted({r.remote for r in chosen}):
+            if not connection.is_on(remote):
+                raise CommandError(connection.why_off(remote))
+            connection.unblock(remote)
         lease.release_dead((Pull,))
-        results = [self._run(name, client, since if name in _takes_since() else None) for name in names]
+        results = [self._run(r, since if r.since else None, ids) for r in chosen]
         if failed := [row.what for row in results if row.state != Pull.State.DONE or row.bad_count]:
             raise CommandError(f"not everything was read: {', '.join(failed)}")
 
-    def _run(self, name: str, client: Any, since: datetime | None) -> Pull:
-        wanted = pull.request(name, since=since)
-        if connection.is_blocked(client.session.remote):
-            self.stderr.write(f"{name}: iRECA is paused: {connection.why_blocked(client.session.remote)}")
+    def _run(self, reader: pull.Reader, since: datetime | None, ids: list[str]) -> Pull:
+        name, remote = reader.name, reader.remote
+        wanted = pull.request(name, since=since, ids=ids)
+        if connection.is_blocked(remote):
+            self.stderr.write(f"{name}: {connection.TITLES[remote]} is paused: {connection.why_blocked(remote)}")
             return wanted
         claimed = lease.claim(Pull.objects.filter(pk=wanted.pk), lease.owner("pull"), 1)
         if not claimed:
@@ -66,7 +75,7 @@ class Command(BaseCommand):
                 bar.total = row.total
                 bar.update(row.read - bar.n)
 
-            row = pull.run(claimed[0], client, lease.owner("pull"), show)
+            row = pull.run(claimed[0], clients.client(remote), lease.owner("pull"), show)
         self.stdout.write(f"{name}: {pull.summary(row)}")
         if row.error:
             self.stderr.write(f"  {row.error}")

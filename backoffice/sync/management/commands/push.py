@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from backoffice.sync import commands, connection, lease, outbox, push
+from backoffice.sync import clients, commands, connection, lease, outbox, outlets, push
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
 
@@ -24,17 +24,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         entities = options["entities"] or None
         known = {mirror.entity for mirror in registry.ranked()} | {entity for entity, _ in commands.COMMANDS}
+        known |= {entity for _, entity in outlets.OUTLETS}
         if unknown := set(entities or ()) - known:
             raise CommandError(f"unknown: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}")
-        client = connection.client()
-        if client is None:
-            raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
-        connection.unblock()
+        on = [client for remote in connection.TITLES if (client := clients.client(remote)) is not None]
+        if not on:
+            raise CommandError(" ".join(map(connection.why_off, connection.TITLES)))
         lease.release_dead((Push,))
-        total = outbox.make_due(entities=entities)
-        with tqdm(total=total, unit="", desc="push", disable=None) as bar:
-            while handled := push.drain(client, lease.owner("push"), entities=entities):
-                bar.update(handled)
+        total = 0
+        with tqdm(unit="", desc="push", disable=None) as bar:
+            for client in on:
+                remote = client.session.remote
+                connection.unblock(remote)
+                total += outbox.make_due(remote, entities)
+                bar.total = total
+                while handled := push.drain(client, lease.owner("push"), entities=entities):
+                    bar.update(handled)
         self._report(total, entities)
 
     def _report(self, total: int, entities: list[str] | None) -> None:

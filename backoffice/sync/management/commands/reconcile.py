@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from backoffice.remotes.http import RemoteError
-from backoffice.sync import connection, reconcile
+from backoffice.sync import clients, connection, reconcile
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.reconcile import Finding
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         known = {mirror.entity: mirror for mirror in registry.ranked()}
         if unknown := set(options["entities"]) - known.keys():
             raise CommandError(f"unknown: {', '.join(sorted(unknown))}. Known: {', '.join(known)}")
-        client = connection.client()
+        client = clients.client()
         if client is None:
             raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
         connection.unblock()

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
 from backoffice.remotes.http import RemoteError
-from backoffice.sync import connection
+from backoffice.sync import clients
 from backoffice.sync.views import KINDS
 
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        client = connection.client()
+        client = clients.client()
         if client is None:
             raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
         if not settings.CALLBACK_SECRET:

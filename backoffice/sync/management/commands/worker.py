@@ -20,8 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="do all that is due, then stop")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not connection.is_on():
-            self.stderr.write("iRECA is off: IRECA_URL or IRECA_TOKEN is not set. Changes are kept until it is on.")
+        for remote in connection.TITLES:
+            if not connection.is_on(remote):
+                self.stderr.write(f"{connection.why_off(remote)} Changes are kept until it is on.")
         if options["once"]:
             handled = worker.drain(worker.start())
             self.stdout.write(f"{handled} handled; nothing more is due.")

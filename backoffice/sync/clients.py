@@ -1,0 +1,53 @@
+"""From settings to clients. A client knows neither settings nor tables: here it gets its address, its secrets, its rate
+and the observer that writes the exchange log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from backoffice.remotes.http import Session
+from backoffice.remotes.ireca import contract
+from backoffice.remotes.ireca.client import IrecaClient
+from backoffice.sync import connection, throttle
+from backoffice.sync.connection import IRECA
+
+LOCATIONS_EVERY = 60  # seconds between two reads of one courier's places, the only limit that is documented (T70)
+
+
+class ModerateClient(IrecaClient):
+    """iRECA's client, asking no oftener than iRECA allows, whoever asks and from whatever machine."""
+
+    def locations(self, courier_id: str, created_at: datetime | None = None) -> Iterator[contract.Location]:
+        """The courier's places, or none when somebody has asked within the last minute: a reader asks from the last
+        place that it knows, so the next one gets them.
+        """
+        if throttle.take_turn(f"{self.session.remote}:locations:{courier_id}", LOCATIONS_EVERY):
+            yield from super().locations(courier_id, created_at)
+
+
+def client(remote: str = IRECA) -> Any | None:
+    """A client for the calling thread, or None when the remote is off."""
+    return _MAKERS[remote]() if connection.is_on(remote) else None
+
+
+def _session(remote: str, url: str, rate: float, **options: Any) -> Session:
+    return Session(
+        remote,
+        url,
+        timeout=(5, settings.HTTP_TIMEOUT),
+        observer=connection.record_exchange,
+        before=lambda: throttle.pace(remote, rate),
+        **options,
+    )
+
+
+def _ireca() -> IrecaClient:
+    return ModerateClient(_session(IRECA, settings.IRECA_URL, settings.IRECA_RATE, token=settings.IRECA_TOKEN))
+
+
+_MAKERS: dict[str, Callable[[], Any]] = {IRECA: _ireca}
