@@ -68,9 +68,14 @@ def changed(model: type[models.Model], ids: Collection[int]) -> None:
     if mirror is None or not ids:
         return
     with transaction.atomic():
-        open_pushes(mirror.remote, mirror.entity, [(pk, "") for pk in sorted(ids)])
-        state = Case(When(sync_state=SyncState.CONFLICT, then=F("sync_state")), default=Value(SyncState.PENDING))
         for batch in chunks(sorted(ids)):
+            held = mirror.model.held(batch)
+            open_pushes(mirror.remote, mirror.entity, [(pk, "") for pk in batch if pk not in held])
+            state = Case(
+                When(sync_state=SyncState.CONFLICT, then=F("sync_state")),
+                When(pk__in=held, then=Value(SyncState.HELD)),
+                default=Value(SyncState.PENDING),
+            )
             model._base_manager.filter(pk__in=batch).update(sync_state=state, updated_at=timezone.now())
         rows_changed.send(model, ids=ids)
 

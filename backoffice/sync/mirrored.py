@@ -160,6 +160,7 @@ class SyncState(models.TextChoices):
     PENDING = "pending", _("On its way")
     FAILED = "failed", _("Refused")
     CONFLICT = "conflict", _("Conflict")
+    HELD = "held", _("Kept here")
 
 
 # A partner has named the row, and nobody has described it yet: it is not sent, and what refers to it waits.
@@ -234,6 +235,11 @@ class Mirrored(Tracked):
     def make_ireca_id(self) -> str:
         """The id this row wants at iRECA: our key."""
         return str(self.pk)
+
+    @classmethod
+    def held(cls, ids: Collection[int]) -> set[int]:
+        """Those of at most CHUNK rows that are not to be told, though they are here."""
+        return set()
 
     @classmethod
     def after_bulk_create(cls, created: list[Any]) -> None:

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.secrets import EncryptedTextField
 from backoffice.sync import titles
 
 
@@ -252,6 +253,24 @@ class RemoteState(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AccessToken(models.Model):
+    """The token of a remote that logs in, shared by all workers and renewed by one of them (see tokens.py)."""
+
+    remote = models.CharField(_("remote"), max_length=20, primary_key=True)
+    access = EncryptedTextField(blank=True, default="")
+    refresh = EncryptedTextField(blank=True, default="")
+    expires_at = models.DateTimeField(_("expires"), null=True)
+    lease_owner = models.CharField(max_length=120, blank=True, default="")
+    lease_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
+
+    def __str__(self) -> str:
+        return self.remote
 
 
 class Turn(models.Model):

@@ -20,6 +20,7 @@ from orders.api.filters import ClientFilters, OrderFilters
 from orders.models import (
     CanceledItem,
     Client,
+    Hold,
     Line,
     LineSpecificity,
     LineWarehouse,
@@ -124,6 +125,8 @@ ORDER_COLUMNS: dict[str, Column] = {
 def _begin(row: Order, obj: Any) -> None:
     # What people read, and what couriers see: the partner's own number, not ours.
     row.number = row.number or row.external_id
+    if row.source.waits_for_dispatcher:
+        row.hold = Hold.WAITS
 
 
 def _prepare(source: Source, orders: Sequence[Any]) -> None:

@@ -1,20 +1,28 @@
 """Orders and what belongs to them: clients, lines, payments, refunds, and what happened when."""
 
+from orders.models.card import DiscountCard
 from orders.models.client import Client
 from orders.models.journal import JournalEntry, StatusChange
 from orders.models.line import CanceledItem, Line, LineSpecificity, LineWarehouse
-from orders.models.order import DeliveryStatus, Order, PaymentStatus, ReturnReason
+from orders.models.order import DeliveryStatus, Hold, Order, PaymentStatus, ReturnReason
+from orders.models.origin import Deed, Feed, Mapping, Origin, StatusRule
 from orders.models.payment import Payment, Refund, RefundGood, RefundPayment
 
 __all__ = [
     "CanceledItem",
     "Client",
+    "Deed",
     "DeliveryStatus",
+    "DiscountCard",
+    "Feed",
+    "Hold",
     "JournalEntry",
     "Line",
     "LineSpecificity",
     "LineWarehouse",
+    "Mapping",
     "Order",
+    "Origin",
     "Payment",
     "PaymentStatus",
     "Refund",
@@ -22,4 +30,5 @@ __all__ = [
     "RefundPayment",
     "ReturnReason",
     "StatusChange",
+    "StatusRule",
 ]

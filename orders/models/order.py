@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +52,14 @@ class ReturnReason(Mirrored):
         return self.title
 
 
+class Hold(models.TextChoices):
+    """Why an order stays here and does not go to iRECA."""
+
+    NO = "", _("goes to the couriers")
+    WAITS = "waits", _("waits for a dispatcher")
+    PICKUP = "pickup", _("picked up by the client")
+
+
 class Order(Mirrored):
     """An order (seed 002:74-1206). Times are UTC, sums are roubles.
 
@@ -68,6 +77,14 @@ class Order(Mirrored):
     TO_PARTS = ("to_postindex", "to_city", "to_street", "to_home", "to_apartment", "to_latitude", "to_longitude")
 
     number = columns.text(_("number"), db_index=True, help_text=_("What people read instead of the id."))
+    hold = models.CharField(
+        _("on its way"),
+        max_length=20,
+        choices=Hold,
+        blank=True,
+        default=Hold.NO,
+        help_text=_("An order that is held stays here; no courier sees it."),
+    )
     source = columns.reference("partners.Source", _("source"), db_index=False)  # order_of_source begins with it
     external_id = columns.text(_("id at the source"))
 
@@ -152,6 +169,7 @@ class Order(Mirrored):
             models.Index(fields=["status", "-delivery_time_from", "-id"], name="order_payment"),
             models.Index(fields=["source", "id"], name="order_of_source"),
             models.Index(fields=["source", "updated_at", "id"], name="order_changed"),
+            models.Index(fields=["hold", "-id"], name="order_held", condition=~models.Q(hold="")),
             models.Index(
                 fields=["details_due_at"], name="order_details", condition=models.Q(details_due_at__isnull=False)
             ),
@@ -170,6 +188,10 @@ class Order(Mirrored):
         if (names := kwargs.get("update_fields")) is not None and "phone" in names:
             kwargs["update_fields"] = {*names, "phone_e164"}
         super().save(*args, **kwargs)
+
+    @classmethod
+    def held(cls, ids: Collection[int]) -> set[int]:
+        return set(cls._base_manager.filter(pk__in=ids, hold__gt="").values_list("pk", flat=True))
 
     @property
     def is_closed(self) -> bool:

@@ -161,7 +161,7 @@ def test_a_remote_that_is_off_says_so(english: Browser, settings: Any) -> None:
     settings.IRECA_TOKEN = ""
     page = english.get(URL)
     assert page.context["remotes"][0]["remote"].is_on is False
-    assert "iRECA is off: IRECA_TOKEN is not set." in page.content.decode()
+    assert "iRECA is off: IRECA_URL, IRECA_TOKEN is not set." in page.content.decode()
 
 
 def test_the_page_costs_the_same_for_many_rows(english: Browser) -> None:

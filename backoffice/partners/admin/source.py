@@ -74,7 +74,7 @@ class SourceAdmin(TokensMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
     change_form_before_template = "admin/sync/row_state.html"
     warn_unsaved_form = True
     fieldsets = (
-        (None, {"fields": ("title", "description", "is_active")}),
+        (None, {"fields": ("title", "description", "is_active", "waits_for_dispatcher")}),
         (gettext_lazy("What it may do"), {"fields": ("scopes",)}),
         (gettext_lazy("Limits"), {"fields": ("rate_limit", "allowed_networks")}),
     )

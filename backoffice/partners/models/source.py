@@ -98,6 +98,11 @@ class Source(models.Model):
         validators=[check_networks],
         help_text=_("Such as 203.0.113.0/24, separated by spaces or lines. Empty: from anywhere."),
     )
+    waits_for_dispatcher = models.BooleanField(
+        _("orders wait for a dispatcher"),
+        default=False,
+        help_text=_("New orders stay here until a dispatcher hands them over to the couriers; else they go at once."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
