@@ -102,8 +102,8 @@ class Session:
     as failed. `before` is called ahead of each request and may take its time, which is how a rate is kept; when it
     raises, nothing was sent. `max_bytes` bounds an answer (after decompression). Use one Session per worker thread.
 
-    `token` goes along as "Bearer" and may be renewed by assigning it. It and `secrets` are masked wherever they stand
-    in what is logged or raised. `retry_reads` False is for a remote that writes with GET: nothing is repeated here.
+    `token` goes along as "Bearer". It and `secrets` are masked wherever they stand in what is logged or raised; both
+    may be renewed by assigning them. `retry_reads` False is for a remote that writes with GET: nothing is repeated here.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Session:
         self.before = before
         self.max_bytes = max_bytes
         self.token = token
-        self._secrets = tuple(secrets)
+        self.secrets = tuple(secrets)
         self._http = requests.Session()
         self._http.headers.update({"Accept": accept, "User-Agent": user_agent})
         # No Retry-After here: a remote that asks for an hour must not block a worker for it.
@@ -149,7 +149,7 @@ class Session:
 
     def mask(self, text: str) -> str:
         """`text` without this session's secrets."""
-        return redact(text, self.token, *self._secrets)
+        return redact(text, self.token, *self.secrets)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -169,9 +169,9 @@ class Session:
     ) -> Any:
         """Send one request; return the decoded JSON of the answer (fractions as Decimal), None when it has none.
 
-        `params` whose value is None are left out. `json` must hold JSON builtins only; `form` is sent form-encoded
-        instead. `idempotent` False marks a write that must not be repeated when its answer is lost. With `stream` the
-        answer's bytes come as an iterator, whatever they are.
+        `params` whose value is None are left out. `json` must hold JSON builtins only, or be JSON already (bytes);
+        `form` is sent form-encoded instead. `idempotent` False marks a write that must not be repeated when its
+        answer is lost. With `stream` the answer's bytes come as an iterator, whatever they are.
         Raises Retry, Refused, Config or Unknown.
         """
         call = self._call(method, path, params, json, form, idempotent, subjects)
@@ -226,7 +226,9 @@ class Session:
         if form is not None:
             body, content_type = urlencode(form).encode(), "application/x-www-form-urlencoded"
         elif json is not None:
-            body, content_type = jsonlib.dumps(json, ensure_ascii=False, allow_nan=False).encode(), "application/json"
+            encoded = isinstance(json, bytes)
+            body = json if encoded else jsonlib.dumps(json, ensure_ascii=False, allow_nan=False).encode()
+            content_type = "application/json"
         return _Call(
             method=method,
             path=path.lstrip("/"),

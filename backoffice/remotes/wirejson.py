@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
 _TRAILING_COMMA = re.compile(rb'("(?:[^"\\]++|\\.)*+")|,(?=\s*+[}\]])', re.DOTALL)
 # Runs to the next bracket outside strings. It cannot match when the buffer ends inside a string, which is the
 # sign that more bytes are needed.
@@ -50,6 +51,11 @@ def loads(body: bytes) -> Any:
         return _decoder.decode(_TRAILING_COMMA.sub(lambda match: match[1] or b"", body))
     except (msgspec.DecodeError, ArithmeticError, RecursionError, UnicodeDecodeError):
         raise MalformedJson(reason) from None
+
+
+def dumps(value: Any) -> bytes:
+    """Encode JSON builtins and Decimals, the latter as numbers with all their digits: `loads` of it gives the same."""
+    return _encoder.encode(value)
 
 
 def unwrap(value: Any) -> list[Any]:
