@@ -103,7 +103,8 @@ class Session:
     raises, nothing was sent. `max_bytes` bounds an answer (after decompression). Use one Session per worker thread.
 
     `token` goes along as "Bearer". It and `secrets` are masked wherever they stand in what is logged or raised; both
-    may be renewed by assigning them. `retry_reads` False is for a remote that writes with GET: nothing is repeated here.
+    may be renewed by assigning them. `retry_reads` False is for a remote that writes with GET: nothing is repeated
+    here.
     """
 
     def __init__(

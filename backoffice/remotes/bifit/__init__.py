@@ -1,1 +1,1 @@
-"""BIFIT Kassa (seed 000): online orders of a cash-register service, read by id, created, and told what became of them."""
+"""BIFIT Kassa (seed 000): online orders of a cash-register service, read by id, created, followed up."""

@@ -1,14 +1,9 @@
-"""A request of the API from its bytes to its answer, without a socket: authorisation, routing, validation, recording.
-
-Every request is recorded in `requests`, every breach of the contract in `violations`: the tests of our client end by
-looking there.
-"""
+"""A request of iRECA's API from its bytes to its answer, without a socket: authorisation, routing, validation."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,28 +11,10 @@ from urllib.parse import parse_qsl
 from .errors import Refusal
 from .operations import Answer, Call
 from .orders import Orders
+from .recording import Recorded, Reply, json_reply, loads
 from .routes import Endpoint, find
-from .schema import CREATE, Invalid, Record, read_fields
+from .schema import CREATE, Record, read_fields
 from .state import State
-
-EXCERPT = 500
-
-
-@dataclass(slots=True)
-class Reply:
-    """Status, headers and the body in pieces; `body` is empty for 201 and 204."""
-
-    status: int
-    body: Iterator[bytes] = field(default_factory=lambda: iter(()))
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def json_reply(status: int, payload: Any) -> Reply:
-    return Reply(
-        status,
-        iter((json.dumps(payload, ensure_ascii=False, default=str).encode(),)),
-        {"Content-Type": "application/json; charset=utf-8"},
-    )
 
 
 def error_reply(status: int, message: str) -> Reply:
@@ -45,54 +22,22 @@ def error_reply(status: int, message: str) -> Reply:
     return json_reply(status, {"error": True, "message": message})
 
 
-class Api:
+class Api(Recorded):
     """The service behind /api/v1."""
 
     root = "/api/v1/"
 
     def __init__(self, state: State, orders: Orders, token: str, keep: int) -> None:
-        self._state = state
+        super().__init__(state, keep)
         self._orders = orders
         self._token = token
-        self._keep = keep
-        self.requests: list[Record] = []
-        self.violations: list[Record] = []
 
-    def handle(self, method: str, path: str, raw_query: str, headers: Any, body: bytes) -> Reply:
-        """Answers one request; `path` is what follows /api/v1/."""
-        entry: Record = {
-            "time": self._state.clock.stamp(),
-            "method": method,
-            "path": f"/{path}",
-            "query": dict(parse_qsl(raw_query, keep_blank_values=True)),
-            "body": _loads(body, float),
-            "status": 0,
-        }
-        try:
-            reply = self._answer(method, path, raw_query, headers, body)
-        except Invalid as problem:
-            reply = self._refused(entry, Refusal(str(problem)), body)
-        except Refusal as refusal:
-            reply = self._refused(entry, refusal, body)
-        entry["status"] = reply.status
-        with self._state.lock:
-            self.requests.append(entry)
-            del self.requests[: -self._keep]
-        return reply
-
-    def _refused(self, entry: Record, refusal: Refusal, body: bytes) -> Reply:
+    def refusal(self, refusal: Refusal) -> Reply:
         options = self._state.options
-        if refusal.violation:
-            names = ("time", "method", "path", "query")
-            violation = {name: entry[name] for name in names}
-            violation |= {"message": refusal.message, "body": body[:EXCERPT].decode("utf-8", "replace")}
-            with self._state.lock:
-                self.violations.append(violation)
-                del self.violations[: -self._keep]
         status = options.error_status if options.error_status == 200 else refusal.status or options.error_status
         return error_reply(status, refusal.message)
 
-    def _answer(self, method: str, path: str, raw_query: str, headers: Any, body: bytes) -> Reply:
+    def answer(self, method: str, path: str, raw_query: str, headers: Any, body: bytes) -> Reply:
         if headers.get("Authorization", "") != f"Bearer {self._token}":
             raise Refusal("Необходима авторизация: неверный или отсутствующий токен", status=401)
         pairs = parse_qsl(raw_query, keep_blank_values=True)
@@ -124,7 +69,7 @@ class Api:
             return None
         if "json" not in headers.get("Content-Type", ""):
             raise Refusal("Ожидается Content-Type: application/json")
-        parsed = _loads(body, Decimal)
+        parsed = loads(body, Decimal)
         if endpoint.body == "array" and not isinstance(parsed, list):
             if isinstance(parsed, dict) and not self._state.options.strict:
                 return [parsed]
@@ -134,18 +79,6 @@ class Api:
                 return parsed[0]
             raise Refusal("Ожидается объект в формате JSON")
         return parsed
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _loads(body: bytes, parse_float: type) -> Any:
-    """The parsed body, or None when it is not JSON, which no endpoint takes."""
-    try:
-        return json.loads(body, parse_float=parse_float, parse_constant=_refuse_constant) if body else None
-    except ValueError:
-        return None
 
 
 def _reply(answer: Answer) -> Reply:

@@ -6,6 +6,9 @@ POST tick        {"seconds": 600}
 POST courier     {"action": "take|deliver|close|cancel|refund|edit_line", "order_id": 1, ...the method's own arguments}
 POST change      {"order_id": 1, "attributes": {...}}: someone else changes an order
 POST poison      {"entity": "orders", "id": "1", "message": "..."}; without a message the poison is taken away
+GET  bifit       its figures, orders, last requests and violations
+POST bifit       {"action": "add", "fields": {...}} | {"action": "change", "id": 1, "fields": {...}}
+                 | {"action": "expire_tokens", "refresh": false}; it is poisoned as "online_orders"
 POST reset       {} puts the sample data back and forgets requests, violations, faults and poison
 """
 
@@ -15,7 +18,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from .api import Reply, json_reply
+from .recording import Reply, json_reply
 
 if TYPE_CHECKING:
     from .sandbox import Sandbox
@@ -55,6 +58,10 @@ class Control:
             return sandbox.violations[-last:]
         if what == "faults":
             return sandbox.faults.describe()
+        if what == "bifit":
+            bifit = sandbox.bifit
+            listed = {"all": bifit.orders, "last": bifit.requests[-last:], "breaches": bifit.violations[-last:]}
+            return bifit.describe() | listed
         if what == "callbacks":
             return {
                 "delivered": [delivery.describe() for delivery in sandbox.callbacks_delivered[-last:]],
@@ -82,6 +89,8 @@ class Control:
             return sandbox.order(arguments["order_id"])
         if what == "change":
             return sandbox.change(arguments["order_id"], **arguments["attributes"])
+        if what == "bifit":
+            return sandbox.bifit.control(arguments)
         if what == "poison":
             sandbox.refuse(arguments["entity"], arguments["id"], arguments.get("message"))
             return {f"{entity} {key}": text for (entity, key), text in sandbox.state.poison.items()}

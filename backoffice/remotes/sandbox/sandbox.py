@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from . import seeds
 from .actions import Actions
 from .api import Api
+from .bifit import Bifit
 from .callbacks import Callbacks, Delivery, is_loopback
 from .clock import Clock
 from .control import Control
@@ -38,6 +39,8 @@ class Sandbox:
     `with Sandbox(token="t") as sandbox:` serves `sandbox.url`. After `stop` the same object may be started again: the
     address and the data stay, as of a service that was down. `options` are the attributes of `Options`, `habits` is how
     couriers work, `keep` how many requests and violations are remembered. ValueError for a host that is not loopback.
+
+    `sandbox.bifit` is BIFIT Kassa on the same server; `bifit_account` is the username and the password that it takes.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Sandbox:
         callback_attempts: int = 8,
         callback_backoff: float = 0.2,
         keep: int = 20_000,
+        bifit_account: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
         if not is_loopback(host):
@@ -77,7 +81,8 @@ class Sandbox:
         self.state.orders_changed = self.callbacks.orders_changed
         self.state.license_closed = self.callbacks.license_closed
         self._api = Api(self.state, self._orders, token, keep)
-        self._services: tuple[Service, ...] = (self._api,)
+        self.bifit = Bifit(self.state, keep, lambda: self.origin, **(bifit_account or {}))
+        self._services: tuple[Service, ...] = (self._api, self.bifit)
         self._server: Server | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -96,6 +101,7 @@ class Sandbox:
     def _load(self) -> None:
         with self.state.lock:
             seeds.load(self.state, self._orders)
+            self.bifit.load()
             self.state.store.flush()
 
     # Serving
@@ -216,6 +222,7 @@ class Sandbox:
                     "failed": len(self.callbacks.failed),
                     "dropped": len(self.callbacks.dropped),
                 },
+                "bifit": self.bifit.describe(),
             }
 
     # Doing
@@ -265,8 +272,8 @@ class Sandbox:
             self.state.store.clear()
             self.state.poison.clear()
             self.faults.clear()
-            self.requests.clear()
-            self.violations.clear()
+            self._api.forget()
+            self.bifit.forget()
             if self._seed:
                 self._load()
             self.state.store.flush()

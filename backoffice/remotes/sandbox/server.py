@@ -13,8 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from .api import Reply, error_reply
+from .api import error_reply
 from .faults import HTTP_KINDS, Fault, Faults
+from .recording import Reply
 
 logger = logging.getLogger(__name__)
 

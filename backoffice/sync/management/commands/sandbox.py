@@ -1,4 +1,4 @@
-"""`manage.py sandbox`: iRECA emulated on loopback."""
+"""`manage.py sandbox`: the remotes emulated on loopback."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from backoffice.remotes import sandbox
 
 class Command(BaseCommand):
     help = (
-        "Emulate iRECA on a loopback address, with the sample data of its document and couriers who deliver. "
+        "Emulate iRECA and BIFIT Kassa on a loopback address, with the sample data of their documents and couriers "
+        "who deliver. "
         "GET /__sandbox__/ on it tells how to switch faults on. Refuses to start with production settings."
     )
     requires_system_checks = ()
@@ -31,6 +32,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("The sandbox does not start with production settings (DEBUG is off).")
+        given = {"username": settings.BIFIT_USERNAME, "password": settings.BIFIT_PASSWORD}
+        account = {name: value for name, value in given.items() if value}
         try:
             sandbox.serve(
                 host=options["host"],
@@ -38,7 +41,12 @@ class Command(BaseCommand):
                 token=options["token"],
                 state_path=options["state"],
                 speed=options["speed"],
-                on_start=lambda running: self.stdout.write(f"The sandbox answers at {running.url}"),
+                bifit_account=account,
+                on_start=self._say,
             )
         except (ValueError, OSError) as error:
             raise CommandError(str(error)) from error
+
+    def _say(self, running: sandbox.Sandbox) -> None:
+        self.stdout.write(f"The sandbox answers at {running.url}")
+        self.stdout.write(f"BIFIT Kassa answers at {running.bifit.url}")
