@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.bifit.contract import OnlineOrder, bad_row, decode, encode, may_become
 from backoffice.remotes.bifit.tokens import Token, Tokens, hashed
-from backoffice.remotes.errors import BadRow, Config, ContractError, Refused
+from backoffice.remotes.errors import BadRow, Config, ContractError, Refused, Retry
 from backoffice.remotes.http import Session
 from backoffice.remotes.values import excerpt, read_decimal, read_ref
 from backoffice.remotes.wirejson import dumps
@@ -193,12 +193,14 @@ class BifitClient:
         asked_at = self._now()
         self.session.token, self.session.secrets = None, (*self._secrets, refresh_token)
         answer = self.session.request("POST", "oauth/token", form={**form, **CLIENT})
-        told = answer if isinstance(answer, dict) else {}
-        access, refresh = told.get("access_token"), told.get("refresh_token") or refresh_token
+        if not isinstance(answer, dict):
+            # The Session takes a write for done without a readable answer; here it is all that was wanted.
+            raise Retry("the answer to the login cannot be read")
+        access, refresh = answer.get("access_token"), answer.get("refresh_token") or refresh_token
         if not isinstance(access, str) or not access or not isinstance(refresh, str):
             raise Config("the answer to the login holds no access_token")
         self.session.secrets = (*self._secrets, access, refresh)
-        return Token(access, refresh, _end(asked_at, told.get("expires_in")))
+        return Token(access, refresh, _end(asked_at, answer.get("expires_in")))
 
     def __repr__(self) -> str:
         return f"<BifitClient {self.session!r}>"
