@@ -21,7 +21,7 @@ from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
 from couriers.models import Courier
 from orders import details
-from orders.models import DeliveryStatus, Order, ReturnReason
+from orders.models import DeliveryStatus, Hold, Order, ReturnReason
 
 LOCK_AT_ONCE = 500
 READ_AT_ONCE = 20  # orders that one web request may read: each takes two or three short requests to iRECA
@@ -41,14 +41,17 @@ Skip = Callable[[Order], str]
 
 
 def assign(ids: Collection[int], courier: Courier, user: Any = None) -> list[Outcome]:
-    """Give open orders to a courier."""
+    """Give open orders to a courier. One that waited for a dispatcher is handed over with it."""
 
     def skip(order: Order) -> str:
-        if order.courier_id == courier.pk:
+        if order.hold == Hold.PICKUP:
+            return _("is picked up by the client")
+        if order.courier_id == courier.pk and not order.hold:
             return _("has this courier already")
         return _finished(order)
 
-    return _change(ids, {"courier": courier}, skip, _("assigned to %(courier)s") % {"courier": courier}, user)
+    changes = {"courier": courier, "hold": Hold.NO}
+    return _change(ids, changes, skip, _("assigned to %(courier)s") % {"courier": courier}, user)
 
 
 def cancel(ids: Collection[int], reason: ReturnReason, user: Any = None) -> list[Outcome]:
@@ -103,6 +106,19 @@ def set_agreed(ids: Collection[int], agreed: bool, user: Any = None) -> list[Out
 
     done = _("marked as agreed") if agreed else _("marked as not agreed")
     return _change(ids, {"is_agreed": agreed}, skip, done, user)
+
+
+def hand_over(ids: Collection[int], user: Any = None) -> list[Outcome]:
+    """Let orders that wait here go to the couriers. What its client picks up goes there only by its own form."""
+
+    def skip(order: Order) -> str:
+        if not order.hold:
+            return _("goes to the couriers already")
+        if order.hold == Hold.PICKUP:
+            return _("is picked up by the client")
+        return _finished(order)
+
+    return _change(ids, {"hold": Hold.NO}, skip, _("handed over to the couriers"), user)
 
 
 def pull_receipts(ids: Collection[int], client: Any | None) -> list[Outcome]:

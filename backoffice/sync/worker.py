@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from backoffice.sync import callbacks, clients, connection, lease, pull, push
 from backoffice.sync.connection import IRECA
-from backoffice.sync.models import Callback, Exchange, Pull, Push, Schedule, Worker
+from backoffice.sync.models import AccessToken, Callback, Exchange, Pull, Push, Schedule, Worker
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,9 @@ def _beat(name: str) -> None:
 
 
 def _release_dead() -> None:
-    lease.release_dead((Push, Callback, Pull, Schedule, *(model for task in TASKS for model in task.leased)))
+    lease.release_dead(
+        (Push, Callback, Pull, Schedule, AccessToken, *(model for task in TASKS for model in task.leased))
+    )
 
 
 def _prune(name: str) -> None:

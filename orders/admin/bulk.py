@@ -80,7 +80,10 @@ class AgreedForm(forms.Form):
 class BulkActionsMixin:
     """The dispatcher's actions of the order list."""
 
-    BULK_ACTIONS = ("assign_courier", "cancel_orders", "move_window", "change_address", "set_agreed", "pull_receipts")
+    BULK_ACTIONS = (
+        *("assign_courier", "hand_over", "cancel_orders", "move_window", "change_address", "set_agreed"),
+        "pull_receipts",
+    )
 
     @action(description=gettext_lazy("Assign courier"), permissions=["change"])
     def assign_courier(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
@@ -141,6 +144,12 @@ class BulkActionsMixin:
             submit=_("Mark the orders"),
             run=lambda ids, data: actions.set_agreed(ids, data["agreed"], request.user),
         )
+
+    @action(description=gettext_lazy("Hand over to the couriers"), permissions=["change"])
+    def hand_over(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        ids = list(queryset.order_by().values_list("pk", flat=True))
+        tell_outcomes(request, actions.hand_over(ids, request.user))
+        return HttpResponseRedirect(request.get_full_path())
 
     @action(description=gettext_lazy("Pull receipts"), permissions=["change"])
     def pull_receipts(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:

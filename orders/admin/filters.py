@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.filters import parse_day
 from orders import details
-from orders.models import DeliveryStatus, Line, PaymentStatus
+from orders.models import DeliveryStatus, Hold, Line, PaymentStatus
 
 FINISHED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 
@@ -49,6 +49,20 @@ class CodeFilter(DropdownFilter):
 class DeliveryFilter(CodeFilter):
     title, parameter_name = _("delivery"), "delivery_status"
     kind, known = "orderDeliveryStatuses", DeliveryStatus
+
+
+class HoldFilter(DropdownFilter):
+    """What stays here, from a partial index."""
+
+    title, parameter_name = _("on its way"), "hold"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("any", _("stays here")), *((hold.value, hold.label) for hold in Hold if hold.value)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        if self.value() == "any":
+            return queryset.exclude(hold="")
+        return queryset.filter(hold=self.value()) if self.value() else queryset
 
 
 class PaymentFilter(CodeFilter):

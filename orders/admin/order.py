@@ -15,10 +15,11 @@ from unfold.views import ChangeList
 
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.base import MirroredAdmin
+from backoffice.sync.admin.labels import badge
 from orders import details, edits, timeline
 from orders.admin import labels, search
 from orders.admin.bulk import BulkActionsMixin
-from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, PaymentFilter, WindowFilter
+from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, HoldFilter, PaymentFilter, WindowFilter
 from orders.admin.forms import OrderForm
 from orders.admin.inlines import JournalInline, LineInline, PaymentInline, ReceiptInline
 from orders.admin.returns import ReturnsMixin
@@ -77,6 +78,7 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
         ("delivery_time_from", WindowFilter),
         DeliveryFilter,
         PaymentFilter,
+        HoldFilter,
         ("courier", AutocompleteSelectFilter),
         AttentionFilter,
         ("is_agreed", BooleanRadioFilter),
@@ -111,6 +113,7 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
                     "delivery_time_to",
                     ("courier", "supplier"),
                     ("delivery_status", "return_reason"),
+                    "hold",
                     ("client", "phone"),
                     ("client_firstname", "client_lastname"),
                     ("client_inn", "client_email"),
@@ -141,7 +144,7 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
 
     @admin.display(description=gettext_lazy("number"), ordering="number")
     def shown_number(self, order: Order) -> str:
-        return labels.stacked(order, order.source or "")
+        return labels.stacked(order, badge(order.source) if order.source is not None else "")
 
     @admin.display(description=gettext_lazy("window"), ordering="delivery_time_from")
     def window(self, order: Order) -> str:
@@ -165,7 +168,8 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
 
     @admin.display(description=gettext_lazy("delivery"), ordering="delivery_status")
     def delivery(self, order: Order) -> str:
-        return labels.delivery_badge(order.delivery_status)
+        held = badge(order.get_hold_display(), "warning") if order.hold and not order.is_closed else ""
+        return labels.stacked(labels.delivery_badge(order.delivery_status), held)
 
     def history_value(self, name: str, value: Any) -> Any:
         if name in timeline.CODES:
@@ -180,6 +184,8 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         fields = super().get_readonly_fields(request, obj)
+        if obj is not None and obj.remote_data is not None:
+            fields = (*fields, "hold")  # iRECA knows it: it can be cancelled, not taken back
         # The sums of a return are those of its payments.
         return (*fields, "amount_to_pay", "prepayment_sum") if obj is not None and obj.is_refund else fields
 

@@ -39,6 +39,7 @@ LABELS = {
     SyncState.PENDING: "info",
     SyncState.FAILED: "danger",
     SyncState.CONFLICT: "warning",
+    SyncState.HELD: "",
 }
 
 
