@@ -1,4 +1,6 @@
-"""iRECA Courier emulated over HTTP on loopback, written from the document and not from our client, whose judge it is.
+"""The remotes emulated over HTTP on loopback, written from their documents and not from our clients, whose judge it is.
+
+iRECA Courier is here, BIFIT Kassa in `bifit/`; one server answers for all.
 
 `Sandbox` is for tests, `serve` for a command; `control` tells how another process drives it. No Django here.
 """
