@@ -167,21 +167,27 @@ class Session:
         idempotent: bool = True,
         subjects: Sequence[str] = (),
         stream: bool = False,
+        read: Callable[[Iterator[bytes]], Any] | None = None,
     ) -> Any:
         """Send one request; return the decoded JSON of the answer (fractions as Decimal), None when it has none.
 
         `params` whose value is None are left out. `json` must hold JSON builtins only, or be JSON already (bytes);
         `form` is sent form-encoded instead. `idempotent` False marks a write that must not be repeated when its
-        answer is lost. With `stream` the answer's bytes come as an iterator, whatever they are.
+        answer is lost. With `stream` the answer's bytes come as an iterator, whatever they are. `read` makes the value
+        of these bytes where the answer is no JSON: it raises a RemoteError, or ValueError when it cannot understand
+        them, and the log tells which.
         Raises Retry, Refused, Config or Unknown.
         """
         call = self._call(method, path, params, json, form, idempotent, subjects)
         response = self._open(call)
         if stream:
             return self._stream(call, response)
-        value, failure = None, self._read(call, response)
-        if failure is None:
-            value, failure = self._judge(call, response)
+        if read is not None:
+            value, failure = self._understand(call, response, read)
+        else:
+            value, failure = None, self._read(call, response)
+            if failure is None:
+                value, failure = self._judge(call, response)
         self._observe(call, failure)
         if failure is not None:
             raise failure
@@ -309,6 +315,19 @@ class Session:
         finally:
             response.close()
         return None
+
+    def _understand(
+        self, call: _Call, response: requests.Response, read: Callable[[Iterator[bytes]], Any]
+    ) -> tuple[Any, RemoteError | None]:
+        """What `read` makes of a 2xx answer, or why it is a failure all the same."""
+        try:
+            return read(self._chunks(call, response)), None
+        except RemoteError as error:
+            return None, error
+        except ValueError as error:
+            return None, call.unreadable(self.mask(f"The answer cannot be read: {error}"))
+        finally:
+            response.close()
 
     def _judge(self, call: _Call, response: requests.Response) -> tuple[Any, RemoteError | None]:
         """The value of a 2xx answer, or why it is a failure all the same."""
