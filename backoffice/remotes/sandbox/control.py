@@ -9,6 +9,10 @@ POST poison      {"entity": "orders", "id": "1", "message": "..."}; without a me
 GET  bifit       its figures, orders, last requests and violations
 POST bifit       {"action": "add", "fields": {...}} | {"action": "change", "id": 1, "fields": {...}}
                  | {"action": "expire_tokens", "refresh": false}; it is poisoned as "online_orders"
+GET  virtpos     its figures, orders, customers, cards, last requests and violations
+POST virtpos     {"action": "add_order", "items": [...], ...fields} | {"action": "change_order", "number": 1, ...fields}
+                 | {"action": "add_customer", ...fields} | {"action": "layout", "orders": "flat", ...}
+                 | {"action": "refuse", "what": "customers|cards", "key": "3", "message": "..."}
 POST reset       {} puts the sample data back and forgets requests, violations, faults and poison
 """
 
@@ -62,6 +66,15 @@ class Control:
             bifit = sandbox.bifit
             listed = {"all": bifit.orders, "last": bifit.requests[-last:], "breaches": bifit.violations[-last:]}
             return bifit.describe() | listed
+        if what == "virtpos":
+            virtpos = sandbox.virtpos
+            data = {"all": virtpos.orders, "customers": virtpos.customers, "cards": virtpos.cards}
+            return {
+                "figures": virtpos.describe(),
+                **data,
+                "last": virtpos.requests[-last:],
+                "breaches": virtpos.violations[-last:],
+            }
         if what == "callbacks":
             return {
                 "delivered": [delivery.describe() for delivery in sandbox.callbacks_delivered[-last:]],
@@ -91,6 +104,8 @@ class Control:
             return sandbox.change(arguments["order_id"], **arguments["attributes"])
         if what == "bifit":
             return sandbox.bifit.control(arguments)
+        if what == "virtpos":
+            return sandbox.virtpos.control(**arguments)
         if what == "poison":
             sandbox.refuse(arguments["entity"], arguments["id"], arguments.get("message"))
             return {f"{entity} {key}": text for (entity, key), text in sandbox.state.poison.items()}

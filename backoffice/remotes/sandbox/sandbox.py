@@ -29,6 +29,7 @@ from .render import GET, catalogue_row, order_row
 from .schema import PUT, Record
 from .server import Server, Service
 from .state import State
+from .virtpos import SAMPLE_KEY, Virtpos
 
 SAMPLE_TOKEN = "4066e3217dfd51753d1f52cb7d033fe1"  # noqa: S105 - the one of every example in the document
 
@@ -41,6 +42,7 @@ class Sandbox:
     couriers work, `keep` how many requests and violations are remembered. ValueError for a host that is not loopback.
 
     `sandbox.bifit` is BIFIT Kassa on the same server; `bifit_account` is the username and the password that it takes.
+    `sandbox.virtpos` is VirtPos, and `virtpos_key` its API key.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Sandbox:
         callback_backoff: float = 0.2,
         keep: int = 20_000,
         bifit_account: Mapping[str, str] | None = None,
+        virtpos_key: str = SAMPLE_KEY,
         **options: Any,
     ) -> None:
         if not is_loopback(host):
@@ -82,7 +85,8 @@ class Sandbox:
         self.state.license_closed = self.callbacks.license_closed
         self._api = Api(self.state, self._orders, token, keep)
         self.bifit = Bifit(self.state, keep, lambda: self.origin, **(bifit_account or {}))
-        self._services: tuple[Service, ...] = (self._api, self.bifit)
+        self.virtpos = Virtpos(self.state, keep, lambda: self.origin, virtpos_key)
+        self._services: tuple[Service, ...] = (self._api, self.bifit, self.virtpos)
         self._server: Server | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -102,6 +106,7 @@ class Sandbox:
         with self.state.lock:
             seeds.load(self.state, self._orders)
             self.bifit.load()
+            self.virtpos.load()
             self.state.store.flush()
 
     # Serving
@@ -223,6 +228,7 @@ class Sandbox:
                     "dropped": len(self.callbacks.dropped),
                 },
                 "bifit": self.bifit.describe(),
+                "virtpos": self.virtpos.describe(),
             }
 
     # Doing
@@ -274,6 +280,7 @@ class Sandbox:
             self.faults.clear()
             self._api.forget()
             self.bifit.forget()
+            self.virtpos.forget()
             if self._seed:
                 self._load()
             self.state.store.flush()

@@ -11,8 +11,8 @@ from backoffice.remotes import sandbox
 
 class Command(BaseCommand):
     help = (
-        "Emulate iRECA and BIFIT Kassa on a loopback address, with the sample data of their documents and couriers "
-        "who deliver. "
+        "Emulate iRECA, BIFIT Kassa and VirtPos on a loopback address, with the sample data of their documents and "
+        "couriers who deliver. "
         "GET /__sandbox__/ on it tells how to switch faults on. Refuses to start with production settings."
     )
     requires_system_checks = ()
@@ -42,6 +42,7 @@ class Command(BaseCommand):
                 state_path=options["state"],
                 speed=options["speed"],
                 bifit_account=account,
+                virtpos_key=settings.VIRTPOS_API_KEY or sandbox.virtpos.SAMPLE_KEY,
                 on_start=self._say,
             )
         except (ValueError, OSError) as error:
@@ -50,3 +51,4 @@ class Command(BaseCommand):
     def _say(self, running: sandbox.Sandbox) -> None:
         self.stdout.write(f"The sandbox answers at {running.url}")
         self.stdout.write(f"BIFIT Kassa answers at {running.bifit.url}")
+        self.stdout.write(f"VirtPos answers at {running.virtpos.url}")
