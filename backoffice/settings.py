@@ -72,8 +72,21 @@ BIFIT_PASSWORD = env.str("BIFIT_PASSWORD", default="")
 BIFIT_ORGANIZATION_ID = env.str("BIFIT_ORGANIZATION_ID", default="")
 BIFIT_TRADE_OBJECT_ID = env.str("BIFIT_TRADE_OBJECT_ID", default="")
 
+# What no document says for sure, with what is assumed; the page of the service in the admin shows it.
+BIFIT_STATUS_PATH = env.str("BIFIT_STATUS_PATH", default="protected/online_orders/{id}")  # PUT here changes a state
+BIFIT_STATUS_KEY = env.str("BIFIT_STATUS_KEY", default="")  # under which the order stands there; empty: as it is
+BIFIT_ITEMS_KEY = env.str("BIFIT_ITEMS_KEY", default="items")  # of the goods of a new order
+BIFIT_RATE = env.float("BIFIT_RATE", default=10.0)  # requests a second of all workers; 0: no limit
+
 VIRTPOS_URL = env.str("VIRTPOS_URL", default="").rstrip("/")
 VIRTPOS_API_KEY = env.str("VIRTPOS_API_KEY", default="")
+VIRTPOS_RATE = env.float("VIRTPOS_RATE", default=10.0)  # requests a second of all workers; 0: no limit
+# What no document says for sure, with what is assumed; the page of the service in the admin shows it.
+VIRTPOS_FORMAT = env.str("VIRTPOS_FORMAT", default="xml")
+VIRTPOS_WRITE_METHOD = env.str("VIRTPOS_WRITE_METHOD", default="GET")  # the document's examples write so
+VIRTPOS_TIME_ZONE = env.str("VIRTPOS_TIME_ZONE", default="")  # of its times; empty: ours
+VIRTPOS_CUSTOMERS_PATH = env.str("VIRTPOS_CUSTOMERS_PATH", default="customer")
+VIRTPOS_CARDS_PATH = env.str("VIRTPOS_CARDS_PATH", default="customer")  # before /updateCard, /insertCard, /deleteCard
 
 # Part of the address at which callbacks reach us. Empty: callbacks are off.
 CALLBACK_SECRET = env.str("CALLBACK_SECRET", default="")

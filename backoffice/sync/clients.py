@@ -4,17 +4,20 @@ and the observer that writes the exchange log.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
+from backoffice.remotes.bifit.client import BifitClient
 from backoffice.remotes.http import Session
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.client import IrecaClient
-from backoffice.sync import connection, throttle
-from backoffice.sync.connection import IRECA
+from backoffice.sync import connection, lease, throttle
+from backoffice.sync.connection import BIFIT, IRECA
+from backoffice.sync.tokens import SharedTokens
 
 LOCATIONS_EVERY = 60  # seconds between two reads of one courier's places, the only limit that is documented (T70)
 
@@ -50,4 +53,19 @@ def _ireca() -> IrecaClient:
     return ModerateClient(_session(IRECA, settings.IRECA_URL, settings.IRECA_RATE, token=settings.IRECA_TOKEN))
 
 
-_MAKERS: dict[str, Callable[[], Any]] = {IRECA: _ireca}
+def _bifit() -> BifitClient:
+    account = f"{settings.BIFIT_URL} {settings.BIFIT_USERNAME} {settings.BIFIT_PASSWORD}"
+    return BifitClient(
+        _session(BIFIT, settings.BIFIT_URL, settings.BIFIT_RATE),
+        SharedTokens(BIFIT, account, lease.owner(f"login-{uuid.uuid4().hex[:8]}")),
+        username=settings.BIFIT_USERNAME,
+        password=settings.BIFIT_PASSWORD,
+        organization_id=settings.BIFIT_ORGANIZATION_ID,
+        trade_object_id=settings.BIFIT_TRADE_OBJECT_ID,
+        items_key=settings.BIFIT_ITEMS_KEY,
+        status_path=settings.BIFIT_STATUS_PATH,
+        status_key=settings.BIFIT_STATUS_KEY,
+    )
+
+
+_MAKERS: dict[str, Callable[[], Any]] = {IRECA: _ireca, BIFIT: _bifit}

@@ -262,6 +262,9 @@ class AccessToken(models.Model):
     access = EncryptedTextField(blank=True, default="")
     refresh = EncryptedTextField(blank=True, default="")
     expires_at = models.DateTimeField(_("expires"), null=True)
+    account = models.CharField(max_length=64, blank=True, default="")  # whose it is, by fingerprint
+    refusal = models.TextField(blank=True, default="")
+    refused_until = models.DateTimeField(null=True)
     lease_owner = models.CharField(max_length=120, blank=True, default="")
     lease_until = models.DateTimeField(null=True)
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.utils import timezone
 
-from backoffice.sync import connection
+from backoffice.sync import clients
 from backoffice.sync.models import Push
 from orders import actions
 from orders.admin.bulk import BulkActionsMixin
@@ -94,7 +94,7 @@ def test_mark_as_agreed(dispatcher: Browser) -> None:
 
 
 def test_pull_receipts(dispatcher: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "client", lambda: None)  # iRECA is off: the worker reads when it is on
+    monkeypatch.setattr(clients, "client", lambda: None)  # iRECA is off: the worker reads when it is on
     row = builders.order(1)
     response = choose(dispatcher, "pull_receipts", [row.pk])
     assert response.status_code == 302
@@ -184,7 +184,7 @@ def test_reading_more_than_a_few_is_left_to_the_worker(dispatcher: Browser, monk
     def fail() -> None:
         raise AssertionError("a client for many orders")
 
-    monkeypatch.setattr(connection, "client", fail)
+    monkeypatch.setattr(clients, "client", fail)
     rows = builders.orders(actions.READ_AT_ONCE + 1)
     choose(dispatcher, "pull_receipts", [row.pk for row in rows])
     assert Order.objects.filter(details_due_at__isnull=False).count() == len(rows)
