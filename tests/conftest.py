@@ -16,6 +16,7 @@ from django.db import connection
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, lease, pull, worker
+from backoffice.sync.connection import IRECA
 
 CHILD_SETTINGS = ("SECRET_KEY", "IRECA_URL", "IRECA_TOKEN", "IRECA_MODE", "IRECA_RATE", "CALLBACK_SECRET", "PUBLIC_URL")
 
@@ -70,7 +71,7 @@ def ireca(sandbox: Sandbox, settings: Any, transactional_db: None) -> Sandbox:
     settings.IRECA_URL, settings.IRECA_TOKEN = sandbox.url, sandbox.token
     worker.start()
     for reader in pull.readers():
-        if reader.name in ASKED_ONE_BY_ONE:
+        if reader.remote != IRECA or reader.name in ASKED_ONE_BY_ONE:
             continue
         done = pull.run(pull.request(reader.name), clients.client(), lease.owner())
         assert done.state == "done", done.error
