@@ -15,8 +15,9 @@ from backoffice.remotes.bifit.client import BifitClient
 from backoffice.remotes.http import Session
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.client import IrecaClient
+from backoffice.remotes.virtpos.client import VirtposClient, session_arguments
 from backoffice.sync import connection, lease, throttle
-from backoffice.sync.connection import BIFIT, IRECA
+from backoffice.sync.connection import BIFIT, IRECA, VIRTPOS
 from backoffice.sync.tokens import SharedTokens
 
 LOCATIONS_EVERY = 60  # seconds between two reads of one courier's places, the only limit that is documented (T70)
@@ -68,4 +69,18 @@ def _bifit() -> BifitClient:
     )
 
 
-_MAKERS: dict[str, Callable[[], Any]] = {IRECA: _ireca, BIFIT: _bifit}
+def _virtpos() -> VirtposClient:
+    cards = settings.VIRTPOS_CARDS_PATH
+    return VirtposClient(
+        _session(VIRTPOS, settings.VIRTPOS_URL, settings.VIRTPOS_RATE, **session_arguments(settings.VIRTPOS_API_KEY)),
+        settings.VIRTPOS_API_KEY,
+        format=settings.VIRTPOS_FORMAT,
+        write_method=settings.VIRTPOS_WRITE_METHOD,
+        customers_path=settings.VIRTPOS_CUSTOMERS_PATH,
+        insert_card_path=f"{cards}/insertCard",
+        update_card_path=f"{cards}/updateCard",
+        delete_card_path=f"{cards}/deleteCard",
+    )
+
+
+_MAKERS: dict[str, Callable[[], Any]] = {IRECA: _ireca, BIFIT: _bifit, VIRTPOS: _virtpos}
