@@ -177,6 +177,7 @@ UNFOLD = {
     "STYLES": [lambda request: static("backoffice/admin.css")],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "orders.dashboard.start_page",
     "GLOBAL_CALLBACK": "backoffice.navigation.every_page",
     "SIDEBAR": {"show_search": True, "navigation": "backoffice.navigation.sidebar"},
 }

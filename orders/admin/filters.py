@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -13,15 +13,9 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.filters import parse_day
-from orders import details
+from backoffice.sync.mirrored import SyncState
+from orders import conditions, details
 from orders.models import DeliveryStatus, Hold, Line, PaymentStatus
-
-FINISHED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
-
-
-def day_start(day: date) -> datetime:
-    """Midnight in the time zone of whoever looks."""
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def code_choices(kind: str, known: Any, *, current: int | None = None) -> list[tuple[int, str]]:
@@ -61,7 +55,7 @@ class HoldFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         if self.value() == "any":
-            return queryset.exclude(hold="")
+            return queryset.filter(conditions.IS_OPEN).exclude(hold="")
         return queryset.filter(hold=self.value()) if self.value() else queryset
 
 
@@ -82,15 +76,18 @@ class DayFilter(DropdownFilter):
             ("tomorrow", _("Tomorrow")),
             ("yesterday", _("Yesterday")),
             ("late", _("Late: the window is over and the order is open")),
+            ("at_risk", _("At risk: the window ends within 30 minutes and the order is open")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        now = timezone.now()
         if self.value() == "late":
-            return queryset.filter(delivery_time_to__lt=timezone.now()).exclude(delivery_status__in=FINISHED)
+            return queryset.filter(conditions.late(now))
+        if self.value() == "at_risk":
+            return queryset.filter(conditions.at_risk(now))
         if self.value() not in self.DAYS:
             return queryset
-        day = timezone.localdate() + timedelta(days=self.DAYS[self.value()])
-        return queryset.filter(delivery_time_from__gte=day_start(day), delivery_time_from__lt=day_start(day + _DAY))
+        return queryset.filter(conditions.of_day(timezone.localdate(now) + timedelta(days=self.DAYS[self.value()])))
 
 
 class AttentionFilter(DropdownFilter):
@@ -101,17 +98,23 @@ class AttentionFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
             ("no_courier", _("Open, without a courier")),
+            ("to_collect", _("Open, to be paid")),
+            ("to_agree", _("Open, not agreed with the client")),
+            ("register", _("Trouble at its register service")),
             ("no_receipt", _("Paid and closed, without a receipt")),
             ("marked_twice", _("A marking code that is sold twice")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        conditions = {
-            "no_courier": Q(courier__isnull=True) & ~Q(delivery_status__in=FINISHED),
+        found = {
+            "no_courier": Q(courier__isnull=True) & conditions.IS_OPEN,
+            "to_collect": conditions.TO_COLLECT,
+            "to_agree": Q(is_agreed=False) & conditions.IS_OPEN,
+            "register": Q(origin__sync_state__in=(SyncState.CONFLICT, SyncState.FAILED)),
             "no_receipt": details.without_receipt(),
             "marked_twice": Q(pk__in=Line.objects.marked_twice().order_by().values("order")),
         }
-        condition = conditions.get(self.value() or "")
+        condition = found.get(self.value() or "")
         return queryset.filter(condition) if condition is not None else queryset
 
 
@@ -122,9 +125,9 @@ class WindowFilter(RangeDateFilter):
         first = parse_day(self.used_parameters.get(f"{self.parameter_name}_from"))
         last = parse_day(self.used_parameters.get(f"{self.parameter_name}_to"))
         if first:
-            queryset = queryset.filter(**{f"{self.field_path}__gte": day_start(first)})
+            queryset = queryset.filter(**{f"{self.field_path}__gte": conditions.day_start(first)})
         if last:
-            queryset = queryset.filter(**{f"{self.field_path}__lt": day_start(last + _DAY)})
+            queryset = queryset.filter(**{f"{self.field_path}__lt": conditions.day_start(last + _DAY)})
         return queryset
 
 

@@ -1,0 +1,38 @@
+"""What orders are called late, at risk, of a day: the same for lists, figures and reports.
+
+Open is written as two ranges, so that an index on the status serves it; "not in" would visit every order there ever
+was.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from orders.models import DeliveryStatus, PaymentStatus
+
+IS_OPEN = Q(delivery_status__lt=DeliveryStatus.CLOSED) | Q(delivery_status__gt=DeliveryStatus.CANCELLED)
+TO_COLLECT = IS_OPEN & Q(status=PaymentStatus.UNPAID, is_refund=False)
+RISK = timedelta(minutes=30)
+
+
+def day_start(day: date) -> datetime:
+    """Midnight in the time zone of whoever looks."""
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def of_day(day: date) -> Q:
+    """Orders whose window begins on that day."""
+    return Q(delivery_time_from__gte=day_start(day), delivery_time_from__lt=day_start(day + timedelta(days=1)))
+
+
+def late(now: datetime) -> Q:
+    """Open, and the window is over."""
+    return IS_OPEN & Q(delivery_time_to__lt=now)
+
+
+def at_risk(now: datetime) -> Q:
+    """Open, and the window ends soon."""
+    return IS_OPEN & Q(delivery_time_to__gte=now, delivery_time_to__lt=now + RISK)
