@@ -41,9 +41,10 @@ class Figure:
 
     label: str
     value: Any
-    url: str = ""
+    url: str
     kind: str = ""
     note: str = ""
+    is_money: bool = False
 
 
 @dataclass
@@ -130,7 +131,7 @@ def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["licences"] = licences()
     if may("sync.view_push"):
         context["sync"] = sync(now)
-    return {**context, "now": now}
+    return {**context, "title": _("The day"), "now": now}
 
 
 # orders
@@ -223,8 +224,8 @@ def _money(now: datetime) -> list[Figure]:
     paid = Payment.objects.filter(order__in=_of_today(now).filter(is_refund=False).order_by().values("pk"))
     collected = paid.aggregate(sum=Sum("price"))["sum"] or Decimal(0)
     return [
-        Figure(_("To collect"), due + (discounts or 0), _orders(day="today", attention="to_collect")),
-        Figure(_("Collected"), collected, _orders(day="today", status=str(PaymentStatus.PAID.value))),
+        Figure(_("To collect"), due + (discounts or 0), _orders(day="today", attention="to_collect"), is_money=True),
+        Figure(_("Collected"), collected, _orders(day="today", status=str(PaymentStatus.PAID.value)), is_money=True),
     ]
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
 from tqdm import tqdm
 
 from backoffice.sync import clients, connection, lease, pull
@@ -51,7 +52,8 @@ class Command(BaseCommand):
             raise CommandError(f"--ids is not for {', '.join(whole)}")
         for remote in sorted({r.remote for r in chosen}):
             if not connection.is_on(remote):
-                raise CommandError(connection.why_off(remote))
+                with translation.override("en"):  # as the rest of what commands say
+                    raise CommandError(connection.why_off(remote))
             connection.unblock(remote)
         lease.release_dead((Pull,))
         results = [self._run(r, since if r.since else None, ids) for r in chosen]
@@ -62,7 +64,8 @@ class Command(BaseCommand):
         name, remote = reader.name, reader.remote
         wanted = pull.request(name, since=since, ids=ids)
         if connection.is_blocked(remote):
-            self.stderr.write(f"{name}: {connection.TITLES[remote]} is paused: {connection.why_blocked(remote)}")
+            with translation.override("en"):
+                self.stderr.write(f"{name}: {connection.TITLES[remote]} is paused: {connection.why_blocked(remote)}")
             return wanted
         claimed = lease.claim(Pull.objects.filter(pk=wanted.pk), lease.owner("pull"), 1)
         if not claimed:

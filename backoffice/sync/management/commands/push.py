@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
 from tqdm import tqdm
 
 from backoffice.sync import clients, commands, connection, lease, outbox, outlets, push
@@ -29,7 +30,8 @@ class Command(BaseCommand):
             raise CommandError(f"unknown: {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}")
         on = [client for remote in connection.TITLES if (client := clients.client(remote)) is not None]
         if not on:
-            raise CommandError(" ".join(map(connection.why_off, connection.TITLES)))
+            with translation.override("en"):  # as the rest of what commands say
+                raise CommandError(" ".join(map(connection.why_off, connection.TITLES)))
         lease.release_dead((Push,))
         total = 0
         with tqdm(unit="", desc="push", disable=None) as bar:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from backoffice.remotes.http import RemoteError
 from backoffice.sync import clients, connection, reconcile
@@ -43,7 +43,8 @@ class Command(BaseCommand):
             raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
         connection.unblock()
         if connection.is_blocked(client.session.remote):
-            raise CommandError(f"iRECA is paused: {connection.why_blocked(client.session.remote)}")
+            with translation.override("en"):  # as the rest of what commands say
+                raise CommandError(f"iRECA is paused: {connection.why_blocked(client.session.remote)}")
         since = timezone.now() - timedelta(days=options["days"]) if options["days"] is not None else None
         chosen = [mirror for mirror in known.values() if mirror.entity in (options["entities"] or known)]
         bad = [mirror.entity for mirror in chosen if not self._run(mirror, client, since, fix=options["fix"])]

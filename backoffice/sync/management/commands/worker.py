@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.utils import translation
 
 from backoffice.sync import connection, worker
 
@@ -22,7 +23,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for remote in connection.TITLES:
             if not connection.is_on(remote):
-                self.stderr.write(f"{connection.why_off(remote)} Changes are kept until it is on.")
+                with translation.override("en"):  # as the rest of what commands say
+                    self.stderr.write(f"{connection.why_off(remote)} Changes are kept until it is on.")
         if options["once"]:
             handled = worker.drain(worker.start())
             self.stdout.write(f"{handled} handled; nothing more is due.")
