@@ -204,6 +204,10 @@ class Mirrored(Tracked):
     known by its id only.
     """
 
+    SUCCESSOR: ClassVar[str] = (
+        ""  # the reference to the row that new references to this one mean instead, where there is
+    )
+
     ireca_id = models.CharField(
         _("iRECA id"),
         max_length=191,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +17,7 @@ from backoffice.sync.admin.base import MirroredAdmin
 from backoffice.sync.admin.labels import link
 from orders.admin import labels, search
 from orders.admin.forms import ClientForm
+from orders.admin.merge import MergeMixin, MergingFilter
 from orders.models import Client, Order, ReturnReason
 
 
@@ -36,13 +37,14 @@ class ClientChangeList(ChangeList):
 
 
 @admin.register(Client)
-class ClientAdmin(MirroredAdmin):
+class ClientAdmin(MergeMixin, MirroredAdmin):
     form = ClientForm
-    change_form_outer_before_template = "admin/orders/order/before.html"
+    actions = ("merge_clients", *MirroredAdmin.actions)
+    change_form_outer_before_template = "admin/orders/client/before.html"
     list_display = ("name", "title", "shown_phone", "address", "orders_count", "source")
     list_display_links = ("name",)
-    list_select_related = ("source",)
-    list_filter = (("source", RelatedDropdownFilter),)
+    list_select_related = ("source", "merged_into")
+    list_filter = (("source", RelatedDropdownFilter), MergingFilter)
     search_fields = ("lastname",)  # the box; what it looks for is in search.py
     search_help_text = gettext_lazy("Phone, name, company, INN or iRECA id")
     readonly_fields = ("source", "external_id", "remote_updated_at", "orders_link")
@@ -79,15 +81,32 @@ class ClientAdmin(MirroredAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ClientChangeList
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
+        queryset = super().get_queryset(request)
+        return queryset.filter(merged_into=None) if self.is_choice(request) else queryset
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Client], search_term: str
     ) -> tuple[QuerySet[Client], bool]:
         term = search_term.strip()
         return (search.clients(queryset, term) if term else queryset), False
 
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context["merging"] = self.merging_of(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     @admin.display(description=gettext_lazy("name"), ordering="lastname")
     def name(self, client: Client) -> str:
-        return str(client)
+        return str(client) if client.merged_into is None else labels.stacked(client, f"→ {client.merged_into}")
 
     @admin.display(description=gettext_lazy("phone"))
     def shown_phone(self, client: Client) -> str:

@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.filters import parse_day
 from backoffice.sync.mirrored import SyncState
-from orders import conditions, details
+from orders import conditions, details, duplicates
 from orders.models import DeliveryStatus, Hold, Line, PaymentStatus
 
 
@@ -103,6 +103,7 @@ class AttentionFilter(DropdownFilter):
             ("register", _("Trouble at its register service")),
             ("no_receipt", _("Paid and closed, without a receipt")),
             ("marked_twice", _("A marking code that is sold twice")),
+            ("duplicates", _("Possible duplicates, windows from yesterday on")),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
@@ -113,6 +114,7 @@ class AttentionFilter(DropdownFilter):
             "register": Q(origin__sync_state__in=(SyncState.CONFLICT, SyncState.FAILED)),
             "no_receipt": details.without_receipt(),
             "marked_twice": Q(pk__in=Line.objects.marked_twice().order_by().values("order")),
+            "duplicates": duplicates.since(conditions.day_start(timezone.localdate() - _DAY)),
         }
         condition = found.get(self.value() or "")
         return queryset.filter(condition) if condition is not None else queryset

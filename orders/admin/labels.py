@@ -45,6 +45,10 @@ def receipt_badge(order: Order, *, is_there: bool) -> str:
     return ""
 
 
+def duplicate_badge() -> str:
+    return badge(_("Duplicate?"), "warning", _("The same phone, sum and delivery window from another source."))
+
+
 def window(start: datetime | None, end: datetime | None) -> str:
     """The delivery window in local time, as short as it can be without doubt: the day, then the hours."""
     if start is None or end is None:

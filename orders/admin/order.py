@@ -16,7 +16,7 @@ from unfold.views import ChangeList
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.base import MirroredAdmin
 from backoffice.sync.admin.labels import badge
-from orders import details, edits, timeline
+from orders import details, duplicates, edits, timeline
 from orders.admin import labels, search
 from orders.admin.bulk import BulkActionsMixin
 from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, HoldFilter, PaymentFilter, WindowFilter
@@ -53,9 +53,11 @@ class OrderChangeList(ChangeList):
         sums = Line.objects.filter(order__in=ids).order_by().values_list("order").annotate(Sum("discount_total"))
         discounts = dict(sums)
         with_receipt = details.with_all_receipts(rows)
+        doubled = duplicates.among(rows)
         for order in rows:
             order.payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
             order.has_receipt = order.pk in with_receipt
+            order.is_doubled = order.pk in doubled
         self.result_list = rows
 
 
@@ -143,8 +145,9 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
         return (search.orders(queryset, term) if term else queryset), False
 
     @admin.display(description=gettext_lazy("number"), ordering="number")
-    def shown_number(self, order: Order) -> str:
-        return labels.stacked(order, badge(order.source) if order.source is not None else "")
+    def shown_number(self, order: Any) -> str:
+        number = labels.with_duplicate_badge(order) if order.is_doubled else order
+        return labels.stacked(number, badge(order.source) if order.source is not None else "")
 
     @admin.display(description=gettext_lazy("window"), ordering="delivery_time_from")
     def window(self, order: Order) -> str:
@@ -209,6 +212,7 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
             context["line_edits"] = edits.of_order(obj)
             context["returns"] = self.returns_of(request, obj)
             context["prepayment"] = labels.two_receipts(obj)
+            context["duplicates"] = duplicates.of(obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.display(description=gettext_lazy("to pay after discounts"))

@@ -40,4 +40,11 @@ def entries_of(source: Source, entries: Any) -> list[dict[str, Any]]:
 def _numbers(source: Source, model: Any, ids: Collection[str]) -> dict[str, str]:
     if not ids:
         return {}
-    return dict(model.objects.filter(source=source, ireca_id__in=ids).values_list("ireca_id", "external_id"))
+    mine = model.objects.filter(source=source)
+    found = dict(mine.filter(ireca_id__in=ids).values_list("ireca_id", "external_id"))
+    if not model.SUCCESSOR:
+        return found
+    # As the order itself tells it: the first of its own that was merged into somebody else's.
+    key = f"{model.SUCCESSOR}__ireca_id"
+    merged = mine.filter(**{f"{key}__in": ids}).exclude(external_id="").order_by("-pk")
+    return {**dict(merged.values_list(key, "external_id")), **found}

@@ -44,9 +44,14 @@ def _mirror(model: type[Any]) -> Mirror:
 
 
 def _own_number(name: str) -> Any:
-    """The partner's own number of what a reference leads to; nothing where that is another partner's."""
+    """The partner's own number of a client: of the one that a reference leads to or, where that is another source's, of
+    one of the partner's own that was merged into it (orders/merging.py); nothing where there is none.
+    """
+    merged = Client._base_manager.filter(merged_into=OuterRef(name), source=OuterRef("source")).exclude(external_id="")
     return Case(
-        When(**{f"{name}__source": F("source")}, then=F(f"{name}__external_id")), default=None, output_field=CharField()
+        When(**{f"{name}__source": F("source")}, then=F(f"{name}__external_id")),
+        default=Subquery(merged.order_by("pk").values("external_id")[:1]),
+        output_field=CharField(),
     )
 
 

@@ -4,6 +4,7 @@ from orders.models.card import DiscountCard
 from orders.models.client import Client
 from orders.models.journal import JournalEntry, StatusChange
 from orders.models.line import CanceledItem, Line, LineSpecificity, LineWarehouse
+from orders.models.merge import ClientMerge
 from orders.models.order import DeliveryStatus, Hold, Order, PaymentStatus, ReturnReason
 from orders.models.origin import Deed, Feed, Mapping, Origin, StatusRule
 from orders.models.payment import Payment, Refund, RefundGood, RefundPayment
@@ -11,6 +12,7 @@ from orders.models.payment import Payment, Refund, RefundGood, RefundPayment
 __all__ = [
     "CanceledItem",
     "Client",
+    "ClientMerge",
     "Deed",
     "DeliveryStatus",
     "DiscountCard",

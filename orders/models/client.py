@@ -15,7 +15,8 @@ from orders.phones import e164
 class Client(Mirrored):
     """Who ordered: a person, a company or both (seed 002:2122-2305)."""
 
-    OUR_FIELDS = frozenset({"phone_e164", "source", "source_id", "external_id"})
+    OUR_FIELDS = frozenset({"phone_e164", "source", "source_id", "external_id", "merged_into", "merged_into_id"})
+    SUCCESSOR = "merged_into"
 
     title = columns.text(_("company"))
     firstname = columns.text(_("first name"))
@@ -30,13 +31,13 @@ class Client(Mirrored):
     address_longitude = columns.coordinate(_("longitude"))
     inn = columns.text(_("INN"))
     phone = columns.text(_("phone"))
-    phone_e164 = models.CharField(
-        _("phone, E.164"), max_length=20, blank=True, default="", db_index=True, editable=False
-    )
+    phone_e164 = models.CharField(_("phone, E.164"), max_length=20, blank=True, default="", editable=False)
     email = columns.text(_("e-mail"))
     description = columns.text(_("description"))
     source = columns.reference("partners.Source", _("source"))
     external_id = columns.text(_("id at the source"))
+    # Who stands for this client since a person found them to be one (orders/merging.py); always one step away.
+    merged_into = columns.reference("self", _("merged into"), related_name="absorbed", editable=False, db_index=False)
     remote_updated_at = models.DateTimeField(_("changed at iRECA"), null=True, blank=True, editable=False)
 
     history = history.records("phone_e164")
@@ -49,11 +50,16 @@ class Client(Mirrored):
             models.Index(fields=["lastname", "firstname", "id"], name="client_name"),
             models.Index(fields=["source", "id"], name="client_of_source"),
             models.Index(fields=["source", "updated_at", "id"], name="client_changed"),
+            models.Index(fields=["phone_e164", "merged_into"], name="client_phone"),
+            models.Index(
+                fields=["merged_into", "source"], name="client_merged", condition=models.Q(merged_into__isnull=False)
+            ),
         ]
         constraints = [
+            models.CheckConstraint(condition=~models.Q(merged_into=models.F("pk")), name="client_not_into_itself"),
             models.UniqueConstraint(
                 fields=["source", "external_id"], name="client_external", condition=~models.Q(external_id="")
-            )
+            ),
         ]
 
     def __str__(self) -> str:

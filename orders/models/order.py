@@ -170,6 +170,8 @@ class Order(Mirrored):
             models.Index(fields=["source", "id"], name="order_of_source"),
             models.Index(fields=["source", "updated_at", "id"], name="order_changed"),
             models.Index(fields=["hold", "-id"], name="order_held", condition=~models.Q(hold="")),
+            # What two orders of one visit have in common (orders/duplicates.py).
+            models.Index(fields=["delivery_time_from", "delivery_time_to", "amount_to_pay"], name="order_twins"),
             models.Index(
                 fields=["details_due_at"], name="order_details", condition=models.Q(details_due_at__isnull=False)
             ),

@@ -148,7 +148,8 @@ def test_a_list_of_50_rows_runs_as_many_queries_as_one_of_5(
 def test_the_list_never_counts_or_reads_the_whole_table(dispatcher: Browser, queries: Callable[..., list[str]]) -> None:
     builders.orders(51)
     for sql in queries(lambda: dispatcher.get(LIST)):
-        assert '"orders_order"' not in sql or "LIMIT" in sql or " IN (" in sql, sql
+        is_of_a_visit = '"amount_to_pay" = ' in sql  # what the page's orders may be duplicates of
+        assert '"orders_order"' not in sql or "LIMIT" in sql or " IN (" in sql or is_of_a_visit, sql
 
 
 def test_the_client_list(dispatcher: Browser, queries: Callable[..., list[str]]) -> None:

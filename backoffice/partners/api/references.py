@@ -3,6 +3,8 @@
 An id of the catalogue that nobody has described yet is kept as a row that is only named: `remote_data` None and clean,
 so that it is not sent. What refers to it waits in the outbox, and says for whom, until a partner or a pull describes
 it; refusing the order instead would lose it. Such rows are in no list.
+
+A number whose row was merged into another stands for that one (`Mirrored.SUCCESSOR`).
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ class SourceKeys(Keys):
     def _resolve_numbers(self, model: type[Any], numbers: Iterable[str]) -> None:
         wanted = set(numbers)
         mine = model._base_manager.filter(source=self._source, external_id__in=wanted)
-        rows = list(mine.values_list("external_id", "ireca_id", "pk"))
+        rows = [_current(*row) for row in mine.values_list("external_id", *_places(model))]
         if missing := sorted(wanted - {number for number, _id, _pk in rows}):
             with enqueue.untracked():
                 named: list[Any] = [model(source=self._source, external_id=number) for number in missing]
@@ -49,6 +51,17 @@ class SourceKeys(Keys):
     def shared_id(self, model: type[Mirrored], number: str | None) -> str | None:
         """The id under which iRECA knows the row that the partner calls `number`."""
         return self._shared_ids[model][number] if number else None
+
+
+def _places(model: type[Mirrored]) -> tuple[str, ...]:
+    """The ids of a row, and of whom it was merged into."""
+    later = model.SUCCESSOR
+    return ("ireca_id", "pk", *((f"{later}__ireca_id", f"{later}_id") if later else ()))
+
+
+def _current(number: str, ireca_id: str, pk: int, later_id: str | None = None, later_pk: int | None = None) -> Any:
+    """The partner's number, and the ids of the row that it stands for now."""
+    return (number, ireca_id, pk) if later_pk is None else (number, later_id, later_pk)
 
 
 def _named(model: type[Mirrored], ids: Iterable[str]) -> dict[str, int]:

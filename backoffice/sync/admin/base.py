@@ -125,9 +125,13 @@ class MirroredAdmin(SyncFieldsMixin, SyncActionsMixin, EditableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """Without rows known by their id only where one chooses: there is nothing to recognise them by."""
         queryset = super().get_queryset(request)
+        return queryset.exclude(remote_data={}).exclude(ONLY_NAMED) if self.is_choice(request) else queryset
+
+    @staticmethod
+    def is_choice(request: HttpRequest) -> bool:
+        """Whether rows are offered to a field that refers to one of them."""
         match = request.resolver_match
-        is_choice = match is not None and match.view_name == "admin:autocomplete"
-        return queryset.exclude(remote_data={}).exclude(ONLY_NAMED) if is_choice else queryset
+        return match is not None and match.view_name == "admin:autocomplete"
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         columns = list(super().get_list_display(request))
