@@ -11,7 +11,7 @@ The phone is in two tables (an order without one is reached by its client's), so
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -34,15 +34,15 @@ def since(moment: datetime) -> Q:
     return Q(delivery_time_from__gte=moment, pk__in=_twins(recent).values("pk"))
 
 
-def among(orders: Iterable[Order]) -> set[int]:
-    """The keys of those of a page's orders that have a twin anywhere. One query."""
+def among(orders: Collection[Order]) -> set[int]:
+    """The keys of those of a page's orders that have a twin, on the page or not. One query."""
     visits = {tuple(getattr(order, name) for name in SHARED) for order in orders if _is_comparable(order)}
     if not visits:
         return set()
     alike = Q()
     for visit in visits:
         alike |= Q(**dict(zip(SHARED, visit, strict=True)))
-    return set(_twins(_comparable().filter(alike)).values_list("pk", flat=True))
+    return {order.pk for order in orders} & set(_twins(_comparable().filter(alike)).values_list("pk", flat=True))
 
 
 def of(order: Order) -> list[Order]:

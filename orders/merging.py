@@ -165,7 +165,7 @@ def same_phone(client: Client) -> QuerySet[Client]:
 def shared_phones() -> QuerySet[Any]:
     """The phones that several clients have who were not merged: one pass over the index `client_phone`."""
     phones = Client.objects.filter(merged_into=None).exclude(phone_e164="").order_by().values("phone_e164")
-    return phones.annotate(clients=Count("pk")).filter(clients__gt=1).values("phone_e164")
+    return phones.annotate(clients=Count("*")).filter(clients__gt=1).values("phone_e164")
 
 
 def preview(ids: Collection[int], survivor: int | None = None) -> Preview:
