@@ -51,7 +51,7 @@ def of(order: Order) -> list[Order]:
     if not phone or not _is_comparable(order):
         return []
     alike = _comparable().filter(**{name: getattr(order, name) for name in SHARED}).annotate(reached=_PHONE)
-    others = alike.filter(reached=phone).annotate(origin=_SOURCE).exclude(origin=order.source_id or 0)
+    others = alike.filter(reached=phone).annotate(told_by=_SOURCE).exclude(told_by=order.source_id or 0)
     return list(others.select_related("source").order_by("pk")[:SHOWN])
 
 

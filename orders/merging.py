@@ -35,10 +35,11 @@ from django.utils.translation import gettext as _
 
 from backoffice.sync import history
 from backoffice.sync.enqueue import chunks
-from orders.models import Client, ClientMerge, Order
+from backoffice.sync.mirrored import Tracked
+from orders.models import Client, ClientMerge, DiscountCard, Order
 
-# What moves with a client: the model and its reference to the client.
-MOVES: list[tuple[type[Any], str]] = [(Order, "client")]
+# What moves with a client: the model, which has a history, and its reference to the client.
+MOVES: list[tuple[type[Any], str]] = [(Order, "client"), (DiscountCard, "client")]
 
 # What a client has that another may take over; an address is taken whole or not at all.
 _ADDRESS = ("city", "street", "home", "apartment", "postindex", "latitude", "longitude")
@@ -148,7 +149,7 @@ def may_give(client: Client, survivor: Client) -> bool:
 
 
 def label_of(name: str) -> str:
-    return _("Address") if name == "address" else capfirst(str(Client._meta.get_field(name).verbose_name))
+    return _("Address") if name == "address" else capfirst(str(_column(name).verbose_name))
 
 
 def text_of(client: Client, name: str) -> str:
@@ -275,6 +276,10 @@ def _by_key(clients: Collection[Client]) -> list[Client]:
     return sorted(clients, key=lambda client: client.pk)
 
 
+def _column(name: str) -> Any:
+    return Client._meta.get_field(name)
+
+
 def _values(client: Client, name: str) -> tuple[Any, ...]:
     return tuple(getattr(client, column) for column in FIELDS[name])
 
@@ -328,8 +333,7 @@ def _move(move: tuple[type[Any], str], keys: Collection[int], survivor: int) -> 
     model, field = move
     for key in keys:
         rows = _lock(model.objects.filter(**{field: key}))
-        for batch in chunks(rows):
-            model.objects.filter(pk__in=batch).update(**{field: survivor})
+        _give(model, field, rows, survivor)
         if rows:
             yield str(key), rows
 
@@ -340,8 +344,23 @@ def _return(move: tuple[type[Any], str], done: ClientMerge) -> int:
     for key, rows in done.moved.get(_name_of(move), {}).items():
         for batch in chunks(rows):
             still = _lock(model.objects.filter(pk__in=batch, **{field: done.survivor_id}))
-            count += model.objects.filter(pk__in=still).update(**{field: int(key)})
+            _give(model, field, still, int(key))
+            count += len(still)
     return count
+
+
+def _give(model: type[Any], field: str, rows: Collection[int], client: int) -> None:
+    """Rows become the client's: those of a mirrored model in bulk, which the outbox and the history see, others one by
+    one, so that whoever listens to their being saved hears of it.
+    """
+    if issubclass(model, Tracked):
+        for batch in chunks(rows):
+            model.objects.filter(pk__in=batch).update(**{field: client})
+        return
+    for row in model.objects.filter(pk__in=rows):
+        setattr(row, f"{field}_id", client)
+        row._history_user, row._change_reason = history.actor(), history.reason()
+        row.save(update_fields=[field])
 
 
 def _restore(done: ClientMerge) -> list[str]:
@@ -349,7 +368,7 @@ def _restore(done: ClientMerge) -> list[str]:
     survivor = Client.objects.get(pk=done.survivor_id)
     changes, kept = {}, []
     for column, texts in done.values.items():
-        field = Client._meta.get_field(column)
+        field = _column(column)
         before, after = map(field.to_python, texts)  # JSON has no days and no decimals
         if getattr(survivor, column) == after:
             changes[column] = before

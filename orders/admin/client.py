@@ -39,7 +39,7 @@ class ClientChangeList(ChangeList):
 @admin.register(Client)
 class ClientAdmin(MergeMixin, MirroredAdmin):
     form = ClientForm
-    actions = ("merge_clients", *MirroredAdmin.actions)
+    actions = ("merge_clients", *MirroredAdmin.actions)  # type: ignore[assignment]  # one more of them
     change_form_outer_before_template = "admin/orders/client/before.html"
     list_display = ("name", "title", "shown_phone", "address", "orders_count", "source")
     list_display_links = ("name",)

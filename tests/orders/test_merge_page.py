@@ -151,7 +151,7 @@ def test_what_the_form_of_a_client_tells(dispatcher: Browser, manager: Browser, 
     builders.order(9, client=two)
     for row in pair:
         html = dispatcher.get(change_url(row)).content.decode()
-        assert "1 order came to a merged client after the merge." in html
+        assert "1 order or card came to a merged client after the merge." in html
         assert page(one, two).replace("&", "&amp;") in html
     dispatcher.post(page(one, two), loaded(dispatcher, page(one, two), "merge-form"))
     assert of(one).count() == 4

@@ -5,21 +5,24 @@ What partners see of it is in tests/partners/test_merged_clients.py.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django import db
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from backoffice.partners.models import Source
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import connection, lease, pull
+from backoffice.sync import clients, lease, pull
 from backoffice.sync.models import Push
 from fiscal.models import PaymentType
 from orders import merging
 from orders.merging import NotMergeable, Stale
-from orders.models import Client, ClientMerge, Order
+from orders.models import Client, ClientMerge, DiscountCard, Order
 from tests.orders import builders
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +62,7 @@ def test_orders_move_to_the_one_with_most_of_them(user: User) -> None:
     done = merge(few, most, user=user)
     few.refresh_from_db()
     assert (done.survivor, few.merged_into, of(most).count(), of(few).count()) == (most, most, 3, 0)
-    assert done.moved == {"orders.Order.client": {str(few.pk): [moving.pk]}}
+    assert done.moved == {"orders.Order.client": {str(few.pk): [moving.pk]}, "orders.DiscountCard.client": {}}
     # iRECA is told of the order; to the merged client nothing happened there.
     assert (pushed("orders"), pushed("clients")) == ({moving.pk}, set())
     for latest in (moving.history.latest(), few.history.latest()):
@@ -134,6 +137,22 @@ def test_other_refusals(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     assert of(one).count() == 1
 
 
+def test_cards_move_too_and_come_back(user: User) -> None:
+    one, two = client("a"), client("b")
+    builders.order(1, client=one)
+    source = Source.objects.create(title="Till")
+    card = DiscountCard.objects.create(source=source, uid="100", client=two)
+    assert merging.preview([one.pk, two.pk]).moving == [("orders", 0), ("discount cards", 1)]
+    done = merge(one, two, user=user)
+    card.refresh_from_db()
+    latest = card.history.latest()
+    assert (card.client, latest.client, latest.history_user) == (one, one, user)
+    assert latest.history_change_reason == "merged: Petrov Petr"
+    assert merging.undo(done.pk, user).moved == 1
+    card.refresh_from_db()
+    assert card.client == two
+
+
 def test_chains_are_one_step_long(user: User) -> None:
     one, two, three = client("a"), client("b"), client("c")
     order = builders.order(1, client=one)
@@ -201,6 +220,35 @@ def test_phones_that_several_clients_share(user: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_of_two_merges_that_meet_one_is_done(transactional_db: None) -> None:
+    one, two = client("a"), client("b")
+    for number in range(5):
+        builders.order(number, client=(one, two)[number % 2])
+    ids = [one.pk, two.pk]
+    digest = merging.preview(ids).digest
+    meet, outcomes = threading.Barrier(2), []
+
+    def confirm(survivor: int) -> None:
+        try:
+            meet.wait()
+            outcomes.append(str(merging.merge(ids, survivor, {}, digest, None).survivor_id))
+        except NotMergeable:
+            outcomes.append("refused")
+        finally:
+            db.connection.close()
+
+    threads = [threading.Thread(target=confirm, args=(key,)) for key in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes)[-1] == "refused"
+    [done] = ClientMerge.objects.all()
+    assert of(done.survivor).count() == 5
+    assert Client.objects.get(merged_into=None) == done.survivor
+
+
+@pytest.mark.django_db(transaction=True)
 def test_iRECA_learns_it_and_what_it_says_later_undoes_nothing(ireca: Sandbox, settle: Callable[[], None]) -> None:
     user = User.objects.create_user("dispatcher")
     one, two = (Client.objects.create(lastname=name, phone=PHONE) for name in ("One", "Two"))
@@ -223,7 +271,7 @@ def test_iRECA_learns_it_and_what_it_says_later_undoes_nothing(ireca: Sandbox, s
     there = ireca.order(row.ireca_id or "")
     assert str(there["clientId"]) == one.ireca_id
     for entity in ("clients", "orders"):
-        done = pull.run(pull.request(entity), connection.client(), lease.owner())
+        done = pull.run(pull.request(entity), clients.client(), lease.owner())
         assert done.state == "done", done.error
     row.refresh_from_db()
     two.refresh_from_db()

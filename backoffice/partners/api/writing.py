@@ -369,7 +369,12 @@ def delete(what: Writable, source: Source, id_: str) -> None:
             if what.is_document:
                 used = ", ".join(sorted({str(other._meta.verbose_name_plural) for other in error.protected_objects}))
                 raise ApiError(409, _("It is used by %(others)s and cannot be deleted.") % {"others": used}) from None
-            nothing = {"remote_data": None, "sync_state": SyncState.CLEAN, "sync_error": "", "sync_conflict": {}}
+            nothing: dict[str, Any] = {
+                "remote_data": None,
+                "sync_state": SyncState.CLEAN,
+                "sync_error": "",
+                "sync_conflict": {},
+            }
             # Whom the number names the next time is somebody else, whatever this one was merged into.
             _fade(row, **nothing, **({row.SUCCESSOR: None} if row.SUCCESSOR else {}))
 
