@@ -45,8 +45,10 @@ def receipt_badge(order: Order, *, is_there: bool) -> str:
     return ""
 
 
-def duplicate_badge() -> str:
-    return badge(_("Duplicate?"), "warning", _("The same phone, sum and delivery window from another source."))
+def with_duplicate_badge(order: Order) -> SafeString:
+    """The number and, in the same line, that the order may be there twice: a narrow screen shows but two lines."""
+    title = _("The same phone, sum and delivery window from another source.")
+    return format_html("{} {}", order, badge(_("Duplicate?"), "warning", title))
 
 
 def window(start: datetime | None, end: datetime | None) -> str:

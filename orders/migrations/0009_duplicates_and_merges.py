@@ -20,23 +20,18 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "absorbed",
-                    models.JSONField(
-                        help_text="Each with the client it was merged into before.", verbose_name="merged clients"
-                    ),
+                    models.JSONField(verbose_name="merged clients"),
                 ),
                 (
                     "values",
                     models.JSONField(
                         encoder=django.core.serializers.json.DjangoJSONEncoder,
-                        help_text="By column: what was there, and what came.",
                         verbose_name="changed fields",
                     ),
                 ),
                 (
                     "moved",
-                    models.JSONField(
-                        help_text="By table and column, by merged client: the rows.", verbose_name="moved"
-                    ),
+                    models.JSONField(verbose_name="moved"),
                 ),
                 (
                     "made_at",

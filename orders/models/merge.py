@@ -15,11 +15,12 @@ class ClientMerge(models.Model):
     survivor = models.ForeignKey(
         "orders.Client", verbose_name=_("stays"), on_delete=models.CASCADE, related_name="merges"
     )
-    absorbed = models.JSONField(_("merged clients"), help_text=_("Each with the client it was merged into before."))
-    values = models.JSONField(
-        _("changed fields"), encoder=DjangoJSONEncoder, help_text=_("By column: what was there, and what came.")
-    )
-    moved = models.JSONField(_("moved"), help_text=_("By table and column, by merged client: the rows."))
+    # by client, whom it was merged into before, if anybody
+    absorbed = models.JSONField(_("merged clients"))
+    # by column of the survivor: what was there, what came
+    values = models.JSONField(_("changed fields"), encoder=DjangoJSONEncoder)
+    # by table and column, by merged client: the keys of the rows
+    moved = models.JSONField(_("moved"))
     made_at = models.DateTimeField(_("merged at"), default=timezone.now, editable=False)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("merged by"), null=True, on_delete=models.SET_NULL, related_name="+"
