@@ -13,7 +13,8 @@ the history tells who did it. What iRECA or a partner says later of a merged cli
 * a survivor that belongs to a source takes over values of clients of that source only: its partner reads them, and
   would learn what another one's clients are like. A survivor of no source is read by no partner and may take all;
 * a partner that deletes its merged client and uses the number again means somebody else: that ends the merge of this
-  row (`partners/api/writing.py`), and what had moved stays.
+  row (`partners/api/writing.py`), and what had moved stays. One that deletes a survivor loses sight of it; the row goes
+  on without a source, for it stands for clients of others.
 
 Orders that iRECA gives to a merged client, or that a partner's request under way during the merge gave to it, stay with
 that client; its page and the survivor's tell how many, and merging the same clients again moves them.
@@ -35,7 +36,7 @@ from django.utils.translation import gettext as _
 
 from backoffice.sync import history
 from backoffice.sync.enqueue import chunks
-from backoffice.sync.mirrored import Tracked
+from backoffice.sync.mirrored import SyncState, Tracked
 from orders.models import Client, ClientMerge, DiscountCard, Order
 
 # What moves with a client: the model, which has a history, and its reference to the client.
@@ -95,7 +96,7 @@ class Preview:
     @property
     def candidates(self) -> list[Client]:
         """Who may be the survivor."""
-        return [client for client in self.clients if client.merged_into_id is None]
+        return list(filter(_may_stay, self.clients))
 
     @property
     def absorbed(self) -> list[Client]:
@@ -175,8 +176,7 @@ def preview(ids: Collection[int], survivor: int | None = None) -> Preview:
     _check(ids, clients)
     counts = _counts([client.pk for client in clients])
     clients.sort(key=lambda client: (-counts[client.pk][0], client.pk))
-    candidates = [client for client in clients if client.merged_into_id is None]
-    chosen = next((client for client in candidates if survivor in (None, client.pk)), None)
+    chosen = next((client for client in clients if survivor in (None, client.pk) and _may_stay(client)), None)
     if chosen is None:
         raise NotMergeable(_("This client cannot be the one that stays."))
     return Preview(clients, chosen, counts)
@@ -270,6 +270,12 @@ def _check(ids: Collection[int], clients: Sequence[Client]) -> None:
     there = {client.pk for client in clients}
     if elsewhere := [str(c) for c in clients if c.merged_into_id is not None and c.merged_into_id not in there]:
         raise NotMergeable(_("Merged into another client already: %(clients)s") % {"clients": ", ".join(elsewhere)})
+
+
+def _may_stay(client: Client) -> bool:
+    """Not one that was merged, nor one that its source has deleted: orders for that one would wait for ever."""
+    is_described = client.remote_data is not None or client.sync_state != SyncState.CLEAN
+    return client.merged_into_id is None and is_described
 
 
 def _by_key(clients: Collection[Client]) -> list[Client]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 
+from backoffice.sync.models import Push
 from orders import merging
 from orders.merging import NotMergeable
 from orders.models import Client, ClientMerge, JournalEntry, Order
@@ -106,6 +107,39 @@ def test_a_deleted_number_that_comes_again_is_somebody_else(
     assert Order.objects.get(external_id="B").client == Client.objects.get(external_id="9")
     assert Client.objects.get(external_id="9").merged_into is None
     assert of(ours).count() == 2
+
+
+def test_who_deletes_the_survivor_leaves_the_others_theirs(
+    partner: Partner, stranger: Partner, clients: tuple[Client, Client], user: User
+) -> None:
+    ours, theirs = clients
+    merge(ours, theirs, survivor=ours, user=user)
+    Push.objects.all().delete()
+    assert partner.call("DELETE", "clients?clientId=1").status_code == 204
+    assert partner.get("clients") == []
+    assert partner.get("orders?orderId=A")["clientId"] is None
+    # Nothing leaves for iRECA, where the courier still needs the client of the other's order.
+    assert not Push.objects.exists()
+    assert stranger.call("POST", "orders", [order("B", clientId="9")]).status_code == 201
+    assert {str(row["clientId"]) for row in stranger.get("orders")} == {"9"}
+    ours.refresh_from_db()
+    assert (ours.source, ours.lastname, of(ours).count()) == (None, "Ours", 3)
+    assert partner.call("POST", "clients/replace", [told("1", "Another")]).status_code == 204
+    assert [row["lastname"] for row in partner.get("clients")] == ["Another"]
+
+
+def test_a_client_that_its_source_has_deleted_does_not_stay(
+    stranger: Partner, clients: tuple[Client, Client], user: User
+) -> None:
+    ours, theirs = clients
+    builders.order(7, client=theirs)
+    assert stranger.call("DELETE", "clients?clientId=9").status_code == 204
+    seen = merging.preview([ours.pk, theirs.pk])
+    assert (seen.survivor, seen.candidates) == (ours, [ours])
+    with pytest.raises(NotMergeable, match="cannot be the one that stays"):
+        merging.preview([ours.pk, theirs.pk], theirs.pk)
+    merge(ours, theirs, user=user)
+    assert of(ours).count() == 3
 
 
 def test_a_survivor_of_a_source_takes_no_other_s_values(

@@ -362,6 +362,11 @@ def delete(what: Writable, source: Source, id_: str) -> None:
         if "is_active" in what.mirror.by_attr:
             _fade(row, is_active=False)
             return
+        if row.SUCCESSOR and what.model.objects.filter(**{row.SUCCESSOR: row}).exists():
+            # It stands for others too, perhaps for another partner's: it goes on, and is nobody's.
+            row.source, row.external_id = None, ""
+            what.model.objects.bulk_save([row], ["source", "external_id"])
+            return
         try:
             with transaction.atomic():
                 rows.delete()
