@@ -11,10 +11,14 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from backoffice.sync.mirrored import SyncState
 from orders.models import DeliveryStatus, PaymentStatus
 
 IS_OPEN = Q(delivery_status__lt=DeliveryStatus.CLOSED) | Q(delivery_status__gt=DeliveryStatus.CANCELLED)
 TO_COLLECT = IS_OPEN & Q(status=PaymentStatus.UNPAID, is_refund=False)
+PROBLEMS = Q(sync_state__in=(SyncState.FAILED, SyncState.CONFLICT)) | Q(
+    origin__sync_state__in=(SyncState.FAILED, SyncState.CONFLICT)
+)
 RISK = timedelta(minutes=30)
 
 

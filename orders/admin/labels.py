@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -104,3 +105,27 @@ def two_receipts(order: Order) -> dict[str, Any] | None:
     there = order.receipts.filter(kind=Receipt.Kind.SALE).count()
     is_due = order.status == PaymentStatus.PAID and order.delivery_status == DeliveryStatus.CLOSED
     return {"sum": formats.localize(order.prepayment_sum), "there": there, "missing": is_due and there < 2}
+
+
+def courier_field(order: Order) -> SafeString:
+    """The courier, to be changed in the row (`static/orders/desk.js`). It has no name, so that the list's form does not
+    send it.
+    """
+    return format_html(
+        '<input type="text" class="desk-courier" list="desk-couriers" autocomplete="off" data-url="{}" value="{}"'
+        ' placeholder="{}" aria-label="{}">',
+        reverse("admin:orders_order_courier", args=[order.pk]),
+        order.courier or "",
+        _("nobody"),
+        _("Courier of order %(number)s") % {"number": order},
+    )
+
+
+def change_to_bring(order: Any) -> str:
+    """What the courier must have ready when the client pays with the banknote that he named."""
+    if order.cash is None or order.status == PaymentStatus.PAID or order.cash <= order.payable:
+        return ""
+    return _("change from %(cash)s: %(change)s") % {
+        "cash": formats.localize(order.cash),
+        "change": formats.localize(order.cash - order.payable),
+    }

@@ -15,10 +15,11 @@ from unfold.views import ChangeList
 
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.base import MirroredAdmin
-from backoffice.sync.admin.labels import badge
+from backoffice.sync.admin.labels import badge, short
 from orders import details, duplicates, edits, timeline
 from orders.admin import labels, search
 from orders.admin.bulk import BulkActionsMixin
+from orders.admin.desk import DeskMixin
 from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, HoldFilter, PaymentFilter, WindowFilter
 from orders.admin.forms import OrderForm
 from orders.admin.inlines import JournalInline, LineInline, PaymentInline, ReceiptInline
@@ -43,26 +44,30 @@ class OrderChangeList(ChangeList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Order]:
         # Instead of what the form reads with its order.
         rows = super().get_queryset(request, exclude_parameters)
-        return rows.select_related(None).select_related("client", "courier", "source")
+        shown = [name for name in ("payment_type", "supplier") if name in self.list_display]
+        return rows.select_related(None).select_related("client", "courier", "source", *shown)
 
     def get_results(self, request: HttpRequest) -> None:
-        self.queryset = self.queryset.defer("remote_data", "sync_conflict", "description")
+        unseen = [] if "shown_description" in self.list_display else ["description"]
+        self.queryset = self.queryset.defer("remote_data", "sync_conflict", *unseen)
         super().get_results(request)
         rows = list(self.result_list)
         ids = [order.pk for order in rows]
         sums = Line.objects.filter(order__in=ids).order_by().values_list("order").annotate(Sum("discount_total"))
         discounts = dict(sums)
+        may_assign = self.model_admin.has_change_permission(request)
         with_receipt = details.with_all_receipts(rows)
         doubled = duplicates.among(rows)
         for order in rows:
             order.payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
             order.has_receipt = order.pk in with_receipt
             order.is_doubled = order.pk in doubled
+            order.may_assign = may_assign and not order.is_closed
         self.result_list = rows
 
 
 @admin.register(Order)
-class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
+class OrderAdmin(DeskMixin, BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
     form = OrderForm
     actions = (*BulkActionsMixin.BULK_ACTIONS, *MirroredAdmin.actions)  # type: ignore[assignment]  # more of them
     change_form_outer_before_template = "admin/orders/order/before.html"
@@ -71,10 +76,11 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
         "window",
         "shown_address",
         "shown_client",
-        "courier",
+        "shown_courier",
         "payment",
         "delivery",
     )
+    more_columns = ("shown_description", "is_agreed", "payment_type", "supplier", "created_at")
     list_filter = (
         DayFilter,
         ("delivery_time_from", WindowFilter),
@@ -163,11 +169,22 @@ class OrderAdmin(BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
         reached = order if order.phone or order.client is None else order.client
         return labels.stacked(order.client or written or "–", labels.phone_link(reached))
 
+    @admin.display(description=gettext_lazy("courier"), ordering="courier")
+    def shown_courier(self, order: Any) -> Any:
+        return labels.courier_field(order) if order.may_assign else order.courier or "–"
+
+    @admin.display(description=gettext_lazy("description"))
+    def shown_description(self, order: Order) -> str:
+        return short(order.description)
+
     @admin.display(description=gettext_lazy("payment"), ordering="status")
     def payment(self, order: Any) -> str:
-        """What is to be paid after the discounts and surcharges of the lines (T71), whether it is, and the receipt."""
+        """What is to be paid after the discounts and surcharges of the lines (T71), whether it is, the receipt, and the
+        change to bring.
+        """
         receipt = labels.receipt_badge(order, is_there=order.has_receipt)
-        return labels.stacked(formats.localize(order.payable), labels.payment_badge(order.status), receipt)
+        change = labels.change_to_bring(order)
+        return labels.stacked(formats.localize(order.payable), labels.payment_badge(order.status), receipt, change)
 
     @admin.display(description=gettext_lazy("delivery"), ordering="delivery_status")
     def delivery(self, order: Order) -> str:

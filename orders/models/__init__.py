@@ -8,6 +8,7 @@ from orders.models.merge import ClientMerge
 from orders.models.order import DeliveryStatus, Hold, Order, PaymentStatus, ReturnReason
 from orders.models.origin import Deed, Feed, Mapping, Origin, StatusRule
 from orders.models.payment import Payment, Refund, RefundGood, RefundPayment
+from orders.models.view import ListColumns, SavedView
 
 __all__ = [
     "CanceledItem",
@@ -22,6 +23,7 @@ __all__ = [
     "Line",
     "LineSpecificity",
     "LineWarehouse",
+    "ListColumns",
     "Mapping",
     "Order",
     "Origin",
@@ -31,6 +33,7 @@ __all__ = [
     "RefundGood",
     "RefundPayment",
     "ReturnReason",
+    "SavedView",
     "StatusChange",
     "StatusRule",
 ]
