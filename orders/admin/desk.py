@@ -15,6 +15,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import F
+from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -73,7 +74,7 @@ class DeskMixin(Base):
     more_columns: Sequence[str] = ()
 
     class Media:
-        js = ("orders/desk.js",)
+        js = (Script("orders/desk.js", defer=True),)  # it looks for what the page has below
         css = {"all": ("orders/desk.css",)}
 
     def get_urls(self) -> list[Any]:
@@ -177,7 +178,7 @@ class DeskMixin(Base):
                 ListColumns.objects.update_or_create(owner_id=request.user.pk, page=PAGE, defaults=columns)
             return HttpResponseRedirect(reverse(LIST))
         context = {**self.admin_site.each_context(request), "title": _("Columns of the list"), "form": form}
-        context |= {"opts": self.model._meta, "back": reverse(LIST), "media": self.media + form.media}
+        context |= {"opts": self.model._meta, "back": reverse(LIST)}
         return TemplateResponse(request, "admin/orders/order/columns.html", context)
 
     def _title_of(self, name: str) -> str:

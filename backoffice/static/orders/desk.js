@@ -66,8 +66,9 @@
         const after = rowsOf(page);
         const isSame = before.size === after.size && [...after.keys()].every((key) => before.has(key));
         say(isSame ? "" : status.dataset.new, !isSame);
+        const typed = document.activeElement?.closest(".desk-courier")?.closest("tr"); // somebody writes here
         for (const [key, row] of after) {
-            if (before.has(key) && !before.get(key).contains(document.activeElement)) {
+            if (before.has(key) && before.get(key) !== typed) {
                 renew(before.get(key), row);
             }
         }
@@ -157,7 +158,7 @@
         button.textContent = "▸";
         button.setAttribute("aria-label", `${card.getAttribute("aria-label")} ${link.textContent.trim()}`);
         button.addEventListener("click", () => open(link.getAttribute("href"), button));
-        link.after(button);
+        link.before(button);
     }
 
     async function open(address, button) {
