@@ -8,7 +8,7 @@ told so and stays as it is; an id that is there no more is left out of the answe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +20,8 @@ from backoffice.sync import history
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
 from couriers.models import Courier
-from orders import details
-from orders.models import DeliveryStatus, Hold, Order, ReturnReason
+from orders import details, undo
+from orders.models import DeliveryStatus, Hold, Order, PaymentStatus, ReturnReason
 
 LOCK_AT_ONCE = 500
 READ_AT_ONCE = 20  # orders that one web request may read: each takes two or three short requests to iRECA
@@ -35,6 +35,7 @@ class Outcome:
     order: Order
     done: bool
     text: str
+    change: int | None = None  # the bulk change that can be taken back (`undo.py`)
 
 
 Skip = Callable[[Order], str]
@@ -108,6 +109,38 @@ def set_agreed(ids: Collection[int], agreed: bool, user: Any = None) -> list[Out
     return _change(ids, {"is_agreed": agreed}, skip, done, user)
 
 
+def set_paid(ids: Collection[int], paid: bool, user: Any = None) -> list[Outcome]:
+    """Note that orders are paid, or are not: the payment status, not a payment."""
+    status = PaymentStatus.PAID if paid else PaymentStatus.UNPAID
+
+    def skip(order: Order) -> str:
+        if order.is_refund:
+            return _("is a return")
+        if order.status == status:
+            return _("is so already")
+        return _finished(order)
+
+    done = _("marked as paid") if paid else _("marked as not paid")
+    return _change(ids, {"status": status.value}, skip, done, user)
+
+
+def set_state(ids: Collection[int], status: DeliveryStatus, user: Any = None) -> list[Outcome]:
+    """Set how far open orders are. Cancelling asks for a reason and is `cancel`; ValueError for it here."""
+    if status == DeliveryStatus.CANCELLED:
+        raise ValueError("cancelling needs a reason")
+
+    def skip(order: Order) -> str:
+        if order.delivery_status == status:
+            return _("is so already")
+        if finished := _finished(order):
+            return finished
+        needs_courier = status in (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED) and not order.hold
+        return _("has no courier") if needs_courier and order.courier_id is None else ""
+
+    changes = {"delivery_status": status.value}
+    return _change(ids, changes, skip, _("state: %(state)s") % {"state": status.label}, user)
+
+
 def hand_over(ids: Collection[int], user: Any = None) -> list[Outcome]:
     """Let orders that wait here go to the couriers. What its client picks up goes there only by its own form."""
 
@@ -176,6 +209,9 @@ def _change(ids: Collection[int], changes: dict[str, Any], skip: Skip, done: str
             in_conflict = order.sync_state == SyncState.CONFLICT
             text = _("%(done)s; sent once its conflict is settled") % {"done": done} if in_conflict else done
             outcomes.append(Outcome(order, True, text))
+        if user is not None and eligible:
+            change = undo.remember(user, done, eligible, changes)
+            outcomes = [replace(outcome, change=change.pk if outcome.done else None) for outcome in outcomes]
         with history.by(user):
             Order.objects.filter(pk__in=[order.pk for order in eligible]).update(**changes)
     return outcomes

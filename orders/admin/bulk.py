@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -22,9 +23,14 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidg
 from backoffice.sync import clients
 from backoffice.sync.admin.references import KnownAutocompleteSelect
 from couriers.models import Courier
-from orders import actions
+from orders import actions, conditions, undo
 from orders.admin.forms import OrderForm
-from orders.models import Order, ReturnReason
+from orders.models import BulkChange, DeliveryStatus, Order, ReturnReason
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as Base
+else:
+    Base = object
 
 CONFIRM = "confirm"
 NAMED = 20  # orders that a page or a message names one by one
@@ -77,12 +83,32 @@ class AgreedForm(forms.Form):
     )
 
 
-class BulkActionsMixin:
+class StateForm(forms.Form):
+    state = forms.TypedChoiceField(
+        label=gettext_lazy("State"),
+        choices=[(status.value, status.label) for status in DeliveryStatus if status != DeliveryStatus.CANCELLED],
+        coerce=lambda value: DeliveryStatus(int(value)),
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("Cancelling asks for a reason: it is an action of its own."),
+    )
+
+
+class PaidForm(forms.Form):
+    paid = forms.TypedChoiceField(
+        label=gettext_lazy("Payment"),
+        choices=[("1", gettext_lazy("Paid")), ("0", gettext_lazy("Not paid"))],
+        coerce=lambda value: value == "1",
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("The payment status. Payments themselves come from the registers."),
+    )
+
+
+class BulkActionsMixin(Base):
     """The dispatcher's actions of the order list."""
 
     BULK_ACTIONS = (
         *("assign_courier", "hand_over", "cancel_orders", "move_window", "change_address", "set_agreed"),
-        "pull_receipts",
+        *("set_state", "set_paid", "pull_receipts"),
     )
 
     @action(description=gettext_lazy("Assign courier"), permissions=["change"])
@@ -145,6 +171,28 @@ class BulkActionsMixin:
             run=lambda ids, data: actions.set_agreed(ids, data["agreed"], request.user),
         )
 
+    @action(description=gettext_lazy("Set the state"), permissions=["change"])
+    def set_state(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return self._ask(
+            request,
+            queryset,
+            StateForm(request.POST if CONFIRM in request.POST else None),
+            title=_("How far the orders are"),
+            submit=_("Set the state"),
+            run=lambda ids, data: actions.set_state(ids, data["state"], request.user),
+        )
+
+    @action(description=gettext_lazy("Mark as paid or not"), permissions=["change"])
+    def set_paid(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return self._ask(
+            request,
+            queryset,
+            PaidForm(request.POST if CONFIRM in request.POST else None),
+            title=_("Paid or not"),
+            submit=_("Mark the orders"),
+            run=lambda ids, data: actions.set_paid(ids, data["paid"], request.user),
+        )
+
     @action(description=gettext_lazy("Hand over to the couriers"), permissions=["change"])
     def hand_over(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
         ids = list(queryset.order_by().values_list("pk", flat=True))
@@ -158,6 +206,36 @@ class BulkActionsMixin:
         client = clients.client() if len(ids) <= actions.READ_AT_ONCE else None
         tell_outcomes(request, actions.pull_receipts(ids, client))
         return HttpResponseRedirect(request.get_full_path())
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.undo_view)
+        return [path("undo/<int:change>/", view, name="orders_order_undo"), *super().get_urls()]
+
+    def undo_view(self, request: HttpRequest, change: int) -> HttpResponse:
+        """Take a bulk change of one's own back, once it is confirmed."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        found = BulkChange.objects.filter(pk=change, user_id=request.user.pk or 0).first()
+        if found is None:
+            raise Http404
+        back = reverse("admin:orders_order_changelist")
+        if request.method == "POST":
+            try:
+                told = [actions.Outcome(*outcome) for outcome in undo.undo(change, request.user)]
+            except undo.TooLate as why:
+                messages.error(request, str(why))
+            else:
+                tell_outcomes(request, told)
+            return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Take back: %(change)s") % {"change": found},
+            "too_late": undo.too_late(found),
+            "count": len(found.before),
+            "opts": self.model._meta,
+            "back": back,
+        }
+        return TemplateResponse(request, "admin/orders/order/undo.html", context)
 
     def _ask(
         self,
@@ -188,6 +266,7 @@ class BulkActionsMixin:
             "ids": ids,
             "named": Order.objects.filter(pk__in=ids[:NAMED]).only("number", "ireca_id").order_by("pk"),
             "more": max(0, len(ids) - NAMED),
+            "finished": Order.objects.filter(pk__in=ids).exclude(conditions.IS_OPEN).count(),
             "action": request.POST.get("action", ""),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
             "confirm": CONFIRM,
@@ -202,8 +281,10 @@ class BulkActionsMixin:
 def tell_outcomes(request: HttpRequest, outcomes: Iterable[actions.Outcome]) -> None:
     """One message for each thing that happened: how many orders, and the first of them by number."""
     groups: dict[tuple[bool, str], list[Order]] = defaultdict(list)
+    change = None
     for outcome in outcomes:
         groups[outcome.done, outcome.text].append(outcome.order)
+        change = outcome.change or change
     if not groups:
         messages.warning(request, _("None of the selected orders is there any more."))
     for (done, text), orders in sorted(groups.items(), key=lambda group: not group[0][0]):
@@ -215,5 +296,8 @@ def tell_outcomes(request: HttpRequest, outcomes: Iterable[actions.Outcome]) -> 
         )
         rest = len(orders) - NAMED
         more = _(" and %(count)s more") % {"count": rest} if rest > 0 else ""
+        if done and change is not None:
+            url = reverse("admin:orders_order_undo", args=[change])
+            more = format_html('{} <a class="underline font-semibold" href="{}">{}</a>', more, url, _("Undo…"))
         level = messages.SUCCESS if done else messages.WARNING
         messages.add_message(request, level, format_html("<b>{}: {}.</b> {}{}", count, text, links, more))

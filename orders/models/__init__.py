@@ -1,5 +1,6 @@
 """Orders and what belongs to them: clients, lines, payments, refunds, and what happened when."""
 
+from orders.models.bulk import BulkChange
 from orders.models.card import DiscountCard
 from orders.models.client import Client
 from orders.models.journal import JournalEntry, StatusChange
@@ -11,6 +12,7 @@ from orders.models.payment import Payment, Refund, RefundGood, RefundPayment
 from orders.models.view import ListColumns, SavedView
 
 __all__ = [
+    "BulkChange",
     "CanceledItem",
     "Client",
     "ClientMerge",

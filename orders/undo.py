@@ -1,0 +1,96 @@
+"""Taking back a change of many orders: each goes back to what it had, unless somebody changed it since.
+
+Nothing is taken back behind anybody's back: an order whose columns are not as the change left them stays as it is, and
+says so. What goes back leaves for iRECA like any other edit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backoffice.sync import history
+from backoffice.sync.enqueue import chunks
+from orders.models import BulkChange, Order
+
+FOR = timedelta(hours=12)  # a change of the last shift is no slip any more
+
+
+class TooLate(Exception):
+    """The change cannot be taken back; the text says why, in the active language."""
+
+
+def remember(user: Any, text: str, orders: Sequence[Order], changes: Mapping[str, Any]) -> BulkChange:
+    """Keep what these orders have in the columns that are about to change; in the change's transaction, before it."""
+    columns = [_column(name) for name in changes]
+    before = {str(order.pk): {column.attname: _text(column, order) for column in columns} for order in orders}
+    sample = Order(**changes)
+    after = {column.attname: _text(column, sample) for column in columns}
+    return BulkChange.objects.create(user=user, text=text[:300], before=before, after=after)
+
+
+def undo(change_id: int, user: Any) -> list[tuple[Order, bool, str]]:
+    """Take a change back. Returns for each order whether it went back, and what happened in words.
+
+    Raises TooLate where it was taken back already, or is too old.
+    """
+    with transaction.atomic():
+        found = BulkChange.objects.filter(pk=change_id)
+        change = (found.select_for_update() if connection.features.has_select_for_update else found).get()
+        if why := too_late(change):
+            raise TooLate(why)
+        outcomes, groups = _sorted(change)
+        with history.by(user, _("taken back")):
+            for values, ids in groups.items():
+                restored = {name: _column(name).to_python(text) for name, text in values}
+                for batch in chunks(ids):
+                    Order.objects.filter(pk__in=batch).update(**restored)
+        BulkChange.objects.filter(pk=change.pk).update(undone_at=timezone.now())
+    return outcomes
+
+
+def too_late(change: BulkChange) -> str:
+    """Why a change cannot be taken back any more; empty when it can."""
+    if change.undone_at is not None:
+        return _("This was taken back already.")
+    if change.made_at < timezone.now() - FOR:
+        return _("This is too old to be taken back.")
+    return ""
+
+
+def _sorted(
+    change: BulkChange,
+) -> tuple[list[tuple[Order, bool, str]], dict[tuple[tuple[str, Any], ...], list[int]]]:
+    """What happens to each order, and the keys of those that go back by the values that they get."""
+    outcomes: list[tuple[Order, bool, str]] = []
+    groups: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    columns = [_column(name) for name in change.after]
+    for order in _locked([int(key) for key in change.before]):
+        if any(_text(column, order) != change.after[column.attname] for column in columns):
+            outcomes.append((order, False, _("was changed since")))
+        else:
+            outcomes.append((order, True, _("is as it was")))
+            groups[tuple(sorted(change.before[str(order.pk)].items()))].append(order.pk)
+    return outcomes, groups
+
+
+def _locked(ids: Collection[int]) -> list[Order]:
+    """In the order in which every bulk change locks, so that two cannot lock each other out."""
+    orders = Order.objects.order_by("pk").defer("remote_data", "sync_conflict", "sync_error")
+    if connection.features.has_select_for_update:
+        orders = orders.select_for_update()
+    return [order for batch in chunks(sorted(ids)) for order in orders.filter(pk__in=batch)]
+
+
+def _column(name: str) -> Any:
+    return Order._meta.get_field(name)
+
+
+def _text(column: Any, order: Order) -> str | None:
+    return None if getattr(order, column.attname) is None else column.value_to_string(order)
