@@ -23,6 +23,7 @@ from orders.admin.desk import DeskMixin
 from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, HoldFilter, PaymentFilter, WindowFilter
 from orders.admin.forms import OrderForm
 from orders.admin.inlines import JournalInline, LineInline, PaymentInline, ReceiptInline
+from orders.admin.printing import PrintingMixin
 from orders.admin.returns import ReturnsMixin
 from orders.admin.timeline import TimelineMixin
 from orders.models import Line, Order
@@ -67,9 +68,9 @@ class OrderChangeList(ChangeList):
 
 
 @admin.register(Order)
-class OrderAdmin(DeskMixin, BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
+class OrderAdmin(DeskMixin, PrintingMixin, BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
     form = OrderForm
-    actions = (*BulkActionsMixin.BULK_ACTIONS, *MirroredAdmin.actions)  # type: ignore[assignment]  # more of them
+    actions = (*BulkActionsMixin.BULK_ACTIONS, *PrintingMixin.PRINT_ACTIONS, *MirroredAdmin.actions)  # type: ignore[assignment]  # more of them
     change_form_outer_before_template = "admin/orders/order/before.html"
     list_display = (
         "shown_number",

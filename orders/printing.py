@@ -1,0 +1,157 @@
+"""What is printed: route sheets by courier with an act of the cash, labels, the form that goes with an order.
+
+Only what the pages need is computed here; how they look is in `templates/print/`. Money is `Decimal` roubles. A QR code
+leads to the order in this back office; a barcode is its iRECA id, which the search of the list finds.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import cos, radians
+from typing import Any
+
+import barcode
+import segno
+from barcode.writer import SVGWriter
+from django.conf import settings
+from django.db.models import F, Sum
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.safestring import SafeString, mark_safe
+
+from couriers.models import Courier
+from orders.models import Line, Order, Payment, PaymentStatus
+
+CASH = 1  # the register's kind of payment (seed 002:2785)
+SKETCH = (640, 320)  # units of the sketch's own coordinates
+MARGIN = 24
+
+
+@dataclass
+class Stop:
+    """One order on paper. `number` is its place on the sheet."""
+
+    order: Order
+    lines: Sequence[Line]
+    payable: Decimal
+    cash_taken: Decimal
+    number: int = 0
+
+    @property
+    def is_paid(self) -> bool:
+        return self.order.status == PaymentStatus.PAID
+
+    @property
+    def due(self) -> Decimal:
+        """What the courier is to take."""
+        return Decimal(0) if self.is_paid else self.payable
+
+    @property
+    def change(self) -> Decimal:
+        """What he must have ready when the client pays with the banknote that he named."""
+        banknote = self.order.cash or Decimal(0)
+        return max(banknote - self.due, Decimal(0)) if self.due and banknote else Decimal(0)
+
+    @cached_property
+    def qr(self) -> SafeString:
+        url = settings.PUBLIC_URL + reverse("admin:orders_order_change", args=[self.order.pk])
+        return mark_safe(segno.make(url, error="m", micro=False).svg_inline(scale=2, border=2, light="#fff"))
+
+    @cached_property
+    def barcode(self) -> SafeString | str:
+        """Code 128; empty where the id has characters that it does not know."""
+        text = str(self.order.ireca_id or "")
+        if not text.isascii() or not text:
+            return ""
+        written = io.BytesIO()
+        options = {"write_text": False, "module_height": 9, "module_width": 0.3, "quiet_zone": 3}
+        barcode.Code128(text, writer=SVGWriter()).write(written, options)
+        svg = written.getvalue().decode()
+        return mark_safe(svg[svg.index("<svg") :])  # digits and letters of ours, drawn as rectangles
+
+
+@dataclass
+class Sheet:
+    """The orders of one courier in the order of their windows."""
+
+    courier: Courier | None
+    stops: list[Stop] = field(default_factory=list)
+
+    @property
+    def due(self) -> Decimal:
+        return sum((stop.due for stop in self.stops), Decimal(0))
+
+    @property
+    def change(self) -> Decimal:
+        return sum((stop.change for stop in self.stops), Decimal(0))
+
+    @property
+    def cash_taken(self) -> Decimal:
+        """Cash that the registers took for these orders so far."""
+        return sum((stop.cash_taken for stop in self.stops), Decimal(0))
+
+    @property
+    def paid_in_cash(self) -> list[Stop]:
+        return [stop for stop in self.stops if stop.cash_taken]
+
+    @cached_property
+    def sketch(self) -> list[tuple[int, int, int]]:
+        """Where the stops lie to each other: (number, x, y) in the sketch's coordinates, to scale, north above.
+
+        Stops without coordinates are left out.
+        """
+        places = [
+            (stop.number, float(stop.order.to_longitude), float(stop.order.to_latitude))
+            for stop in self.stops
+            if stop.order.to_latitude is not None and stop.order.to_longitude is not None
+        ]
+        if not places:
+            return []
+        west, east = min(x for _n, x, _y in places), max(x for _n, x, _y in places)
+        south, north = min(y for _n, _x, y in places), max(y for _n, _x, y in places)
+        # A degree of longitude is shorter than one of latitude: at 60° half as long.
+        squeeze = cos(radians((south + north) / 2))
+        width, height = SKETCH[0] - 2 * MARGIN, SKETCH[1] - 2 * MARGIN
+        scale = min(width / max((east - west) * squeeze, 1e-4), height / max(north - south, 1e-4))
+        left = (SKETCH[0] - (east - west) * squeeze * scale) / 2
+        top = (SKETCH[1] - (north - south) * scale) / 2
+        return [
+            (number, round(left + (x - west) * squeeze * scale), round(top + (north - y) * scale))
+            for number, x, y in places
+        ]
+
+
+def sheets(ids: Collection[int]) -> list[Sheet]:
+    """Route sheets of these orders, a sheet for each courier by name; last those that nobody has."""
+    found: dict[int | None, Sheet] = {}
+    for stop in stops(ids):
+        sheet = found.setdefault(stop.order.courier_id, Sheet(stop.order.courier))
+        sheet.stops.append(stop)
+        stop.number = len(sheet.stops)
+    return sorted(found.values(), key=lambda sheet: (sheet.courier is None, str(sheet.courier or "")))
+
+
+def stops(ids: Collection[int]) -> Iterator[Stop]:
+    """Orders for paper, by their windows. Four queries, however many they are."""
+    orders = (
+        Order.objects.filter(pk__in=ids)
+        .select_related("courier", "client", "payment_type", "source", "supplier")
+        .defer("remote_data", "sync_conflict")
+        .order_by(F("delivery_time_from").asc(nulls_last=True), "delivery_time_to", "pk")
+    )
+    lines: dict[int, list[Line]] = {}
+    for line in Line.objects.filter(order__in=ids).select_related("good", "tax").order_by("position", "id"):
+        lines.setdefault(line.order_id, []).append(line)
+    taken: dict[int, Any] = dict(
+        Payment.objects.filter(order__in=ids, payment_type__close_type=CASH)
+        .order_by()
+        .values_list("order")
+        .annotate(Sum("price"))
+    )
+    for order in orders:
+        own = lines.get(order.pk, [])
+        payable = order.amount_to_pay + sum((line.discount_total for line in own), Decimal(0))
+        yield Stop(order, own, payable, taken.get(order.pk) or Decimal(0))
