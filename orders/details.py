@@ -31,6 +31,7 @@ from orders.models import DeliveryStatus, Order, PaymentStatus, ReturnReason, St
 
 BATCH = 10  # a round of the worker must not keep the next push waiting for long
 LEASE = timedelta(minutes=2)
+SOON = timedelta(seconds=10)  # from a write of ours until the journal is sure to tell of it
 FEW = 50  # changed orders, of which the journal is read at once; after a bulk pull the scheduled rounds do
 # How long to wait before an order without its receipt is read again, by attempt.
 AGAIN = [timedelta(seconds=s) for s in (10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)]
@@ -44,6 +45,14 @@ def note(orders: Sequence[Order], now: datetime) -> None:
     paid = [order.pk for order in orders if order.status == PaymentStatus.PAID or order.is_returned]
     journal = [order.pk for order in orders] if len(orders) <= FEW else []
     Order._base_manager.filter(pk__in={*started, *paid, *journal}).update(details_due_at=now, details_attempts=0)
+
+
+def after_overwriting(ids: Collection[int], of: int) -> None:
+    """We may have put something back of these, in a batch of so many: the journal tells (see `traces.py`)."""
+    if of <= FEW:
+        at = timezone.now() + SOON
+        later = Q(details_due_at__isnull=True) | Q(details_due_at__gt=at)
+        Order._base_manager.filter(later, pk__in=ids).update(details_due_at=at)
 
 
 def request(ids: Collection[int]) -> int:

@@ -217,5 +217,8 @@ class OrderMirror(Mirror):
     def after_apply(self, rows: Sequence[Order], taken: dict[int, set[str]]) -> None:
         details.note(rows, timezone.now())
 
+    def after_overwriting(self, ids: Sequence[int], of: int) -> None:
+        details.after_overwriting(ids, of)
+
 
 COMMANDS["orders", refunds.COMMAND] = refunds.REFUND

@@ -20,13 +20,14 @@ from msgspec import UNSET
 
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import connection, pull, reconcile
+from backoffice.sync import connection, pull, reconcile, sent
 from backoffice.sync.apply import Applied, apply
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Keys, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Pull
 from couriers.models import Courier
+from orders import traces
 from orders.models import DeliveryStatus, JournalEntry, Order
 
 CLOSED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
@@ -122,6 +123,7 @@ def read_journal_of(
     An order that iRECA refuses to tell of (it was deleted there) has nothing new to tell. One at which iRECA fails is
     told to `on_error`, so that it holds up no other; without that it raises, as it does when iRECA is out.
     """
+    began = timezone.now()
     latest = dict(
         JournalEntry.objects.filter(order__in=orders)
         .order_by()
@@ -130,6 +132,7 @@ def read_journal_of(
         .values_list("order", "latest")
     )
     entries: list[tuple[Order, contract.JournalEntry]] = []
+    told = []
     for order in orders:
         try:
             entries += [(order, entry) for entry in client.journal(order.ireca_id, since or latest.get(order.pk))]
@@ -139,37 +142,43 @@ def read_journal_of(
             if on_error is None or connection.is_outage(error):
                 raise
             on_error([f"{order}: {error}"])
-    return keep_journal(entries)
+        else:
+            told.append(order.pk)
+    applied = keep_journal(entries)
+    mirror = registry.for_model(Order)
+    assert mirror is not None
+    sent.forget(mirror, told, began)
+    return applied
 
 
 def keep_journal(entries: Iterable[tuple[Order, contract.JournalEntry]]) -> Applied:
-    """Store entries; those that are there already stay as they are."""
+    """Store entries and see what our own writes took away; those that are there already stay as they are."""
     by_digest = {(order.pk, digest(entry)): entry for order, entry in entries}
     known = _stored(by_digest)
     fresh = {key: entry for key, entry in by_digest.items() if key not in known}
+    conflicts = 0
     if fresh:
         keys = Keys()
         for entry in fresh.values():
             keys.want(Courier, _said(entry.courier_id))
         with transaction.atomic():
             keys.resolve()
-            JournalEntry.objects.bulk_create(
-                (
-                    JournalEntry(
-                        order_id=order_id,
-                        digest=sum_,
-                        event=_said(entry.event) or "",
-                        source=_said(entry.source) or "",
-                        courier_id=keys.key(Courier, _said(entry.courier_id)),
-                        created_at=_said(entry.created_at),
-                        before=_said(entry.before_item),
-                        after=_said(entry.after_item),
-                    )
-                    for (order_id, sum_), entry in fresh.items()
-                ),
-                ignore_conflicts=True,
-            )
-    return Applied(created=len(fresh), unchanged=len(known))
+            rows = [
+                JournalEntry(
+                    order_id=order_id,
+                    digest=sum_,
+                    event=_said(entry.event) or "",
+                    source=_said(entry.source) or "",
+                    courier_id=keys.key(Courier, _said(entry.courier_id)),
+                    created_at=_said(entry.created_at),
+                    before=_said(entry.before_item),
+                    after=_said(entry.after_item),
+                )
+                for (order_id, sum_), entry in fresh.items()
+            ]
+            JournalEntry.objects.bulk_create(rows, ignore_conflicts=True)
+            conflicts = traces.follow(rows)
+    return Applied(created=len(fresh), unchanged=len(known), conflicts=conflicts)
 
 
 def _stored(wanted: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:

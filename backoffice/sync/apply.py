@@ -7,7 +7,7 @@ and takes part in it, or after it and is pushed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
-from backoffice.sync import bulk, enqueue
+from backoffice.sync import bulk, enqueue, sent
 from backoffice.sync.changes import rows_changed
 from backoffice.sync.merge import Merge, adds, three_way
 from backoffice.sync.mirror import Keys, Mirror, Parts
@@ -74,6 +74,7 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         # Rows that wait to be pushed are built whole to be merged; the others just take what is new.
         pending = _pending_rows(mirror, [row for key, row in existing.items() if key in news])
         unanswered = _unanswered(mirror, list(pending))
+        overwritten = _overwritten(mirror, pending.values())
 
         keys = Keys()
         for ireca_id in news:
@@ -85,25 +86,33 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         created: list[Any] = []
         updated: list[Any] = []
         taken_of: dict[int, set[str]] = {}
+        out_of_date: dict[int, set[str]] = {}
         changed: list[Any] = []
         now = timezone.now()
         for ireca_id, said in news.items():
             theirs, row = latest[ireca_id], existing.get(ireca_id)
             is_new = row is None
             row = bulk.new(mirror.model, ireca_id=ireca_id) if row is None else pending.get(row.pk, row)
-            merge = _merge(mirror, row, theirs, unanswered.get(row.pk)) if row.pk in pending else Merge(take=said)
+            merge = (
+                _merge(mirror, row, theirs, unanswered.get(row.pk), overwritten.get(row.pk, set()))
+                if row.pk in pending
+                else Merge(take=said)
+            )
             before = None if is_new else _columns_of(mirror, row, merge.take)
             for attr in merge.take:
                 mirror.by_attr[attr].write(row, getattr(theirs, attr), keys)
             _remember(mirror, row, theirs, merge, now, is_dirty=row.pk in pending)
+            if attrs := overwritten.get(row.pk, set()) - merge.overwritten:
+                out_of_date[row.pk] = {mirror.wire(attr) for attr in attrs}
             (created if is_new else updated).append(row)
             if not is_new and before != _columns_of(mirror, row, merge.take):
                 changed.append(row)
             taken_of[id(row)] = merge.take
-            result.conflicts += bool(merge.conflicts)
+            result.conflicts += bool(row.sync_conflict)
         columns = sorted({c for row in changed for a in taken_of[id(row)] for c in mirror.by_attr[a].columns()})
         bulk.insert(mirror.model, created)
         bulk.update(mirror.model, updated, [*columns, *SYNC_COLUMNS])
+        sent.settle(mirror, out_of_date)
         _keep_history(mirror, changed)
         _write_parts(mirror, [(row, latest[row.ireca_id], taken_of[id(row)]) for row in created + updated], keys)
         mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated})
@@ -162,16 +171,39 @@ def _unanswered(mirror: Mirror, ids: list[int]) -> dict[int, Any]:
     return {pk: contract.decode(mirror.struct, payload) for pk, payload in sent.items() if pk is not None}
 
 
-def _merge(mirror: Mirror, row: Any, theirs: Any, sent: Any | None) -> Merge:
-    base = mirror.base(row)
-    if sent is not None:
+def _overwritten(mirror: Mirror, rows: Iterable[Any]) -> dict[int, set[str]]:
+    """Attributes of these rows that a write of ours overwrote there, which a person is to decide on."""
+    ids = [row.pk for row in rows if row.sync_state == SyncState.CONFLICT]
+    if not ids or not mirror.is_shared:
+        return {}
+    found = sent.undecided(mirror, ids)
+    return {pk: {mirror.contested[name] for name in names} for pk, names in found.items()}
+
+
+def _merge(mirror: Mirror, row: Any, theirs: Any, unanswered: Any | None, overwritten: Set[str]) -> Merge:
+    base, ours = mirror.base(row), mirror.build(row)
+    if unanswered is not None:
         # Where the remote has what we sent, it agreed to it, though its answer was lost: that is the base.
         base = mirror.struct() if base is None else base
         for attr in mirror.by_attr:
-            said, there = getattr(sent, attr), mirror.said(theirs, attr)
+            said, there = getattr(unanswered, attr), mirror.said(theirs, attr)
             if said is not UNSET and there is not UNSET and not adds(there, said) and not adds(said, there):
                 setattr(base, attr, there)
-    return three_way(mirror, base, mirror.build(row), theirs)
+    merge = three_way(mirror, base, ours, theirs)
+    if overwritten:
+        lost = contract.decode(mirror.struct, {**row.sync_conflict, **mirror.identify(row.ireca_id)})
+        merge.overwritten = {
+            attr
+            for attr in overwritten - merge.conflicts
+            if adds(getattr(lost, attr), getattr(ours, attr)) and _is_ours(attr, base, ours, theirs)
+        }
+    return merge
+
+
+def _is_ours(attr: str, base: Any, ours: Any, theirs: Any) -> bool:
+    """Whether the remote still has what we put there."""
+    said = getattr(theirs, attr)
+    return said is UNSET or not adds(said, getattr(base, attr)) or not adds(said, getattr(ours, attr))
 
 
 def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, is_dirty: bool) -> None:
@@ -187,8 +219,10 @@ def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, 
         if name in old:
             agreed[name] = old[name]
     row.remote_data, row.synced_at, row.updated_at = agreed, now, now
-    row.sync_conflict = {mirror.wire(attr): said[mirror.wire(attr)] for attr in sorted(merge.conflicts)}
-    if merge.conflicts:
+    conflict = {mirror.wire(attr): said[mirror.wire(attr)] for attr in sorted(merge.conflicts)}
+    overwritten = {mirror.wire(attr) for attr in merge.overwritten}
+    row.sync_conflict = conflict | {name: row.sync_conflict[name] for name in sorted(overwritten)}
+    if row.sync_conflict:
         row.sync_state = SyncState.CONFLICT
     elif row.sync_state == SyncState.CONFLICT:
         row.sync_state = SyncState.PENDING
@@ -227,7 +261,8 @@ def resolve(mirror: Mirror, row: Any, choices: dict[str, str]) -> None:
     """Settle a conflict. `choices`: wire name of the attribute -> "ours" or "theirs".
 
     Ours differs then from what is agreed, and is pushed. Theirs is taken, and its agreement forgotten, since a request
-    that was in the air may have brought ours there meanwhile: what the remote has is looked at before it counts.
+    that was in the air may have brought ours there meanwhile: what the remote has is looked at before it counts. Of
+    what a write of ours overwrote that is known (it has ours), so the agreement stays, and theirs is pushed.
     """
     with transaction.atomic():
         _lock([row.pk], mirror)
@@ -245,8 +280,11 @@ def resolve(mirror: Mirror, row: Any, choices: dict[str, str]) -> None:
         for attr in chosen:
             mirror.by_attr[attr].want(mirror.model, getattr(theirs, attr), keys)
         keys.resolve()
-        agreed = {name: value for name, value in row.remote_data.items() if name not in settled}
-        row.remote_data = agreed | {name: row.sync_conflict[name] for name in settled if choices[name] == "ours"}
+        overwritten = sent.undecided(mirror, [row.pk]).get(row.pk, {})
+        open_ = settled - overwritten.keys()
+        agreed = {name: value for name, value in row.remote_data.items() if name not in open_}
+        row.remote_data = agreed | {name: row.sync_conflict[name] for name in open_ if choices[name] == "ours"}
+        sent.decided(mirror, row.pk, {name: row.sync_conflict[name] for name in settled})
         row.sync_conflict = {name: value for name, value in row.sync_conflict.items() if name not in settled}
         if not row.sync_conflict:
             row.sync_state = SyncState.PENDING

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Merge:
-    """`take`: attributes to copy from theirs. `conflicts`: attributes changed on both sides."""
+    """`take`: attributes to copy from theirs. `conflicts`: attributes changed on both sides. `overwritten`: attributes
+    of which theirs is ours by now, because a write of ours took it away.
+    """
 
     take: set[str] = field(default_factory=set)
     conflicts: set[str] = field(default_factory=set)
+    overwritten: set[str] = field(default_factory=set)
 
 
 def blank(value: Any) -> bool:

@@ -231,6 +231,13 @@ class Mirror:
             if type(spec) is Field and spec.owner is not Owner.THEIRS and spec.attr not in self.secrets
         )
 
+        # What both sides may change and a journal can tell, by wire name.
+        self.contested = {
+            self.wire(spec.attr): spec.attr
+            for spec in self.fields
+            if spec.owner is Owner.BOTH and not isinstance(spec, Parts)
+        }
+
     @property
     def key(self) -> str:
         """The contract's attribute that holds the id."""
@@ -332,6 +339,9 @@ class Mirror:
             )
         elif known:
             yield Request(known, lambda some: resource.replace([item.ours for item in some]), overwrites=self.is_shared)
+
+    def after_overwriting(self, ids: Sequence[int], of: int) -> None:
+        """What follows from a write that may have put something back: of these rows, in a batch of so many."""
 
     # wire -> rows
 

@@ -1,8 +1,9 @@
 """The rows that carry changes between our tables and the remotes.
 
-Push is the outbox, Callback the inbox, Pull one run of reading, Schedule when something is due, Exchange the log of
-HTTP, RemoteState what all workers know of a remote, Turn when something was asked last, Worker who is alive,
-DictionaryEntry the remote's names for its codes. What a mirrored row itself carries is in `mirrored.py`.
+Push is the outbox, Sent what an attempt told a remote, Callback the inbox, Pull one run of reading, Schedule when
+something is due, Exchange the log of HTTP, RemoteState what all workers know of a remote, Turn when something was asked
+last, Worker who is alive, DictionaryEntry the remote's names for its codes. What a mirrored row itself carries is in
+`mirrored.py`.
 """
 
 import uuid
@@ -228,6 +229,30 @@ class ExchangeSubject(models.Model):
         return self.subject
 
 
+class Sent(models.Model):
+    """What one attempt told a remote of an object that the other side may change too, written before it left.
+
+    `agreed` and `said` are by wire name, and hold just what the request carried (`agreed` is null for a creation).
+    With them the journal tells whether the request took something away; `taken` names that until a person has decided.
+    """
+
+    remote = models.CharField(_("remote"), max_length=20)
+    entity = models.CharField(_("entity"), max_length=40)
+    object_id = models.BigIntegerField(_("object"))
+    at = models.DateTimeField(_("sent"), default=timezone.now)
+    agreed = models.JSONField(_("agreed before"), null=True)
+    said = models.JSONField(_("told"), default=dict)
+    taken = models.JSONField(_("overwritten"), null=True)
+
+    class Meta:
+        verbose_name = _("sent attempt")
+        verbose_name_plural = _("sent attempts")
+        indexes = [models.Index(fields=["entity", "object_id"], name="sent_object")]
+
+    def __str__(self) -> str:
+        return titles.object_title(self.entity, str(self.object_id))
+
+
 class RemoteState(models.Model):
     """What all workers know of a remote: blocked until when and why, or paused by a person."""
 
@@ -245,6 +270,7 @@ class RemoteState(models.Model):
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     last_ok_at = models.DateTimeField(_("last success"), null=True, blank=True)
     last_error_at = models.DateTimeField(_("last failure"), null=True, blank=True)
+    our_source = models.TextField(_("our name in its journal"), blank=True, default="")  # learned, see sent.py
     paced_until = models.FloatField(default=0.0, editable=False)  # of the database's clock, see throttle.py
 
     class Meta:

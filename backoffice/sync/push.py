@@ -28,7 +28,7 @@ from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import commands, lease, outlets, pull
+from backoffice.sync import commands, lease, outlets, pull, sent
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
 from backoffice.sync.merge import differing
@@ -70,6 +70,7 @@ class Batch:
     def __init__(self, mirror: Mirror, client: Any, holder: str) -> None:
         self.mirror, self.client, self.holder = mirror, client, holder
         self.successes = self.failures = self.refusals = 0
+        self.stale = 0  # objects that had to be read again before they were sent
 
     def run(self) -> int:
         queryset = due(self.mirror.remote).filter(entity=self.mirror.entity).exclude(action=Push.Action.COMMAND)
@@ -100,6 +101,7 @@ class Batch:
                 (stale if request.overwrites or item.is_doubtful else sure).append(item)
             if sure:
                 self.send(request.of(sure))
+        self.stale = len(stale)
         for some, errors in slices(self.mirror, self.client, stale, self._renew):
             for request in self.mirror.requests(self._again(some, errors), self.client, fresh=True):
                 self.send(request)
@@ -160,7 +162,7 @@ class Batch:
         items = [item for item in request.items if item.push.pk in held]
         if not items:
             return
-        self._about_to_send(request, items)
+        said = self._about_to_send(request, items)
         try:
             request.send(items)
         except contract.ContractError as error:
@@ -174,8 +176,12 @@ class Batch:
         else:
             self.successes += 1
             remote_connection.worked(self.client.session.remote)
-            said = {item.row.pk: (item.row.remote_data, self._agreed(request, item)) for item in items}
-            self.record([item.push for item in items], said)
+            self.record(
+                [item.push for item in items],
+                {item.row.pk: (item.row.remote_data, said[item.push.pk]) for item in items},
+            )
+            if request.overwrites:
+                self.mirror.after_overwriting([item.row.pk for item in items], self.stale)
             if request.reread:
                 self._read_back(items)
 
@@ -196,6 +202,8 @@ class Batch:
 
     def _refused(self, request: Request, items: Sequence[Outgoing], error: Refused) -> None:
         self.refusals += 1
+        if request.creates:
+            sent.withdraw_creations(self.mirror, [item.row.pk for item in items])
         if len(items) == 1:
             if not (request.creates and self._exists(items[0])):
                 self._refuse(items[0].push, str(error))
@@ -357,13 +365,17 @@ class Batch:
             _lock(self._rows([push.object_id]).only("pk"))
             yield
 
-    def _about_to_send(self, request: Request, items: Sequence[Outgoing]) -> None:
+    def _about_to_send(self, request: Request, items: Sequence[Outgoing]) -> dict[int, dict[str, Any]]:
         """Note, before anything leaves, that it may have left and what it says: an answer may be lost, and then what we
-        find there is known for our own.
+        find there is known for our own. Returns what is said, by push.
         """
-        ids = [item.push.pk for item in items]
-        Push.objects.filter(pk__in=ids, lease_owner=self.holder).update(attempts=models.F("attempts") + 1)
-        write_payloads({item.push.pk: self._agreed(request, item) for item in items})
+        said = {item.push.pk: self._agreed(request, item) for item in items}
+        with transaction.atomic():
+            Push.objects.filter(pk__in=said, lease_owner=self.holder).update(attempts=models.F("attempts") + 1)
+            write_payloads(said)
+            told = [(item, said[item.push.pk]) for item in items]
+            sent.keep(self.mirror, told, timezone.now(), creates=request.creates)
+        return said
 
     def _renew(self, items: Sequence[Outgoing]) -> set[int]:
         return self._renew_ids([item.push.pk for item in items])

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from backoffice.sync import callbacks, clients, connection, lease, pull, push
 from backoffice.sync.connection import IRECA
-from backoffice.sync.models import AccessToken, Callback, Exchange, Pull, Push, Schedule, Worker
+from backoffice.sync.models import AccessToken, Callback, Exchange, Pull, Push, Schedule, Sent, Worker
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +160,7 @@ def _prune(name: str) -> None:
         Exchange.objects.filter(started_at__lt=before),
         Push.objects.filter(state=Push.State.DONE, done_at__lt=before),
         Callback.objects.filter(state=Callback.State.DONE, received_at__lt=before),
+        Sent.objects.filter(at__lt=before, taken__isnull=True),
         Pull.objects.filter(state__in=(Pull.State.DONE, Pull.State.FAILED), created_at__lt=before),
         Worker.objects.filter(beat_at__lt=before),
         *(rows for task in TASKS for rows in task.old(before)),

@@ -31,6 +31,8 @@ from backoffice.sync.dictionaries import label
 from backoffice.sync.merge import blank
 from backoffice.sync.mirror import Embedded, Field, Mirror, Parts, Reference
 from backoffice.sync.mirrored import Mirrored, SyncState
+from backoffice.sync.models import Sent
+from backoffice.sync.sent import undecided
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as Base
@@ -66,6 +68,7 @@ class FieldConflict:
     base: str
     ours: str
     theirs: str
+    note: str  # how it came to be, where that is not plain
 
     @property
     def token(self) -> str:
@@ -75,7 +78,12 @@ class FieldConflict:
 
 def field_conflicts(mirror: Mirror, row: Any) -> list[FieldConflict]:
     """What is in conflict on a row that `mirror.queryset()` gave."""
+    overwritten = undecided(mirror, [row.pk]).get(row.pk, {})
+    # Of what we overwrote both sides have ours by now; it is shown against what was agreed before.
+    earlier = {name: attempt.agreed[name] for name, attempt in overwritten.items() if attempt.agreed is not None}
     base, ours = mirror.base(row), mirror.build(row)
+    if earlier:
+        base = contract.decode(mirror.struct, {**row.remote_data, **earlier, **mirror.identify(row.ireca_id)})
     theirs = contract.decode(mirror.struct, {**row.sync_conflict, **mirror.identify(row.ireca_id)})
     found = []
     for spec in mirror.fields:
@@ -87,8 +95,15 @@ def field_conflicts(mirror: Mirror, row: Any) -> list[FieldConflict]:
                 sides = [_parts(mirror, spec, value) for value in sides]
             elif (kind := DICTIONARIES.get(name)) is not None:
                 sides = [f"{label(kind, code)} ({code})" if isinstance(code, int) else code for code in sides]
-            found.append(FieldConflict(name, _label(mirror, spec), *(readable(value) for value in sides)))
+            note = _note(overwritten[name]) if name in overwritten else ""
+            found.append(FieldConflict(name, _label(mirror, spec), *map(readable, sides), note))
     return found
+
+
+def _note(attempt: Sent) -> str:
+    return _("iRECA had this until ours, sent at %(time)s, overwrote it.") % {
+        "time": date_format(localtime(attempt.at), "SHORT_DATETIME_FORMAT")
+    }
 
 
 def readable(value: Any) -> str:

@@ -25,7 +25,10 @@ class RemoteStateAdmin(ViewOnlyAdmin):
     list_display = ("name", "state_badge", "blocked_until", "reason_short", "last_ok_at", "last_error_at")
     ordering = ("name",)
     change_form_outer_before_template = "admin/sync/remote.html"
-    fields = ("name", "state_badge", "blocked_until", "reason_text", "failures", "last_ok_at", "last_error_at")
+    fields = (
+        *("name", "state_badge", "blocked_until", "reason_text", "failures", "last_ok_at", "last_error_at"),
+        "our_source",
+    )
     readonly_fields = ("state_badge", "reason_text")
 
     def get_urls(self) -> list[Any]:
