@@ -74,6 +74,7 @@ class Storm:
         self.rng = random.Random(self.seed)
         self.couriers = list(Courier.objects.filter(ireca_id__in=COURIERS))
         self.worker: subprocess.Popen[bytes] | None = None
+        self.began = timezone.now()
         self.figures |= dict.fromkeys(("changed here", "changed there", "refunds asked for", "workers killed"), 0)
         self.figures["pushes held when a worker was killed"] = 0
 
@@ -135,16 +136,16 @@ class Storm:
         worker.drain(holder)
         for pk in self.paid:
             self.sandbox.deliver(self.ireca_ids[pk])
-        self.pull_orders()
+        self.read("orders")
         worker.drain(holder)
         call_command("register_callbacks", verbosity=0)  # only now: what is made above is no news
         self.sandbox.requests.clear()
 
-    def pull_orders(self) -> None:
+    def read(self, what: str, since: datetime | None = None) -> None:
         client: Any = clients.client()
-        done = pull.run(pull.request("orders"), client, lease.owner())
+        done = pull.run(pull.request(what, since=since), client, lease.owner())
         if done.state != Pull.State.DONE:
-            raise RuntimeError(f"the pull of orders ended as {done.state}: {done.error}")
+            raise RuntimeError(f"the pull of {what} ended as {done.state}: {done.error}")
 
     # the storm
 
@@ -309,6 +310,8 @@ class Storm:
             self.sandbox.callbacks.wait_idle(PATIENCE)
             pull.request("orders")
             self.wait(lambda: not self.waiting() and not is_reading(), "both sides are quiet")
+        # What our own writes took away is found in the journals.
+        self.read("journal", since=self.began)
 
     def settle_conflicts(self) -> None:
         """A dispatcher decides each, one way or the other."""

@@ -54,33 +54,41 @@ def changes(storm: Storm) -> Iterator[str]:
     A conflict is shown only where both sides did change the field.
 
     One hole is known (docs/decisions/005): iRECA has no conditional write, so what is changed there between our read
-    and our whole write is put back, and only its journal tells. That is counted, and must stay rare.
+    and our write is overwritten. That is counted, and must stay rare; its journal tells, so none is without a trace.
     """
     rows = Order.objects.in_bulk(list(storm.touched))
     mirror: Any = registry.for_model(Order)
     wire = {column: mirror.wire(spec.attr) for spec in mirror.fields for column in spec.columns()}
     unseen: Counter[str] = Counter()
     put_back: Counter[str] = Counter()
+    told = untold = 0
     for pk, columns in storm.touched.items():
         row = rows[pk]
         for column, touched in columns.items():
             value, is_shown = getattr(row, column), wire[column] in row.sync_conflict
             was_shown = is_shown or wire[column] in storm.settled.get(pk, ())
             allowed = [*touched.ours[-1:], *touched.theirs[-1:]]
-            if value not in allowed:
-                if not touched.ours and we_put_back(storm, row.ireca_id or "", wire[column], allowed[-1]):
-                    put_back[column] += 1
-                else:
-                    yield f"order {row}: {column} is {value}, though {allowed} was set last"
-            if is_shown and not (touched.ours and touched.theirs):
+            is_lost = is_taken = False
+            if touched.theirs and value != touched.theirs[-1]:
+                # What we have had was known to whoever wrote over it.
+                is_lost = not (touched.ours and row.history.filter(**{column: touched.theirs[-1]}).exists())
+                is_taken = is_lost and we_put_back(storm, row.ireca_id or "", wire[column], touched.theirs[-1])
+            if value not in allowed and not is_taken:
+                yield f"order {row}: {column} is {value}, though {allowed} was set last"
+            if is_shown and not (touched.theirs and (touched.ours or is_taken)):
                 yield f"order {row}: a conflict of {column}, which only one side has changed"
-            if touched.ours and touched.theirs and value != touched.theirs[-1] and not was_shown:
-                seen = row.history.filter(**{column: touched.theirs[-1]}).exists()
-                unseen[column] += not seen
-    for column, count in unseen.items():
+            put_back[column] += is_taken and not touched.ours
+            told += is_taken and was_shown
+            untold += is_taken and not was_shown
+            unseen[column] += is_lost and bool(touched.ours) and not was_shown
+    for column, count in (+unseen).items():
         storm.figures[f"overwritten unseen: {column}"] = count
-    for column, count in put_back.items():
+    for column, count in (+put_back).items():
         storm.figures[f"put back by us: {column}"] = count
+    storm.figures["overwritten by us and shown to a person"] = told
+    storm.figures["overwritten by us without a trace"] = untold
+    if untold:
+        yield f"{untold} changes that were made there were overwritten by us, and nobody was told"
     if put_back.total() > RARELY * storm.figures["changed there"]:
         yield f"{put_back.total()} changes that were made there were put back by our whole writes"
 

@@ -96,7 +96,8 @@ def field_conflicts(mirror: Mirror, row: Any) -> list[FieldConflict]:
             elif (kind := DICTIONARIES.get(name)) is not None:
                 sides = [f"{label(kind, code)} ({code})" if isinstance(code, int) else code for code in sides]
             note = _note(overwritten[name]) if name in overwritten else ""
-            found.append(FieldConflict(name, _label(mirror, spec), *map(readable, sides), note))
+            before, here, there = map(readable, sides)
+            found.append(FieldConflict(name, _label(mirror, spec), before, here, there, note))
     return found
 
 
