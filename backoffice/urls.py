@@ -36,6 +36,7 @@ urlpatterns = [
     path("api/v1/", include(api_v1)),
     path("api/", include("backoffice.partners.openapi.views")),
     path("callbacks/ireca/<str:secret>/<str:kind>", sync.ireca_callback, name="ireca-callback"),
+    path("callbacks/<str:remote>/<str:secret>/<str:kind>", sync.register_callback, name="register-callback"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
 ]

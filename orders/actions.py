@@ -21,6 +21,7 @@ from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
 from couriers.models import Courier
 from orders import details, undo
+from orders.bifit import statuses
 from orders.models import DeliveryStatus, Hold, Order, PaymentStatus, ReturnReason
 
 LOCK_AT_ONCE = 500
@@ -56,9 +57,17 @@ def assign(ids: Collection[int], courier: Courier, user: Any = None) -> list[Out
 
 
 def cancel(ids: Collection[int], reason: ReturnReason, user: Any = None) -> list[Outcome]:
-    """Cancel orders that are neither closed nor cancelled: delivery status 11 with its reason (seed 002:2757-2776)."""
+    """Cancel orders that are neither closed nor cancelled: delivery status 11 with its reason (seed 002:2757-2776).
+
+    What the register service would not let be cancelled any more (seed 000:76-77) is left, and told.
+    """
+    impossible = statuses.cannot_be_cancelled(ids)
+
+    def skip(order: Order) -> str:
+        return _finished(order) or impossible.get(order.pk, "")
+
     changes = {"delivery_status": DeliveryStatus.CANCELLED.value, "return_reason": reason}
-    return _change(ids, changes, _finished, _("cancelled: %(reason)s") % {"reason": reason}, user)
+    return _change(ids, changes, skip, _("cancelled: %(reason)s") % {"reason": reason}, user)
 
 
 def move_window(ids: Collection[int], start: datetime, end: datetime, user: Any = None) -> list[Outcome]:

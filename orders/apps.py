@@ -8,4 +8,8 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from backoffice.sync.changes import rows_changed
         from orders import mirror, readers, webhooks  # noqa: F401  registers what this app mirrors, reads and tells
+        from orders.bifit import callbacks, commands, outlet, reader, statuses  # noqa: F401  and does for registers
+
+        rows_changed.connect(statuses.heard, dispatch_uid="bifit-statuses")

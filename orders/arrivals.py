@@ -32,6 +32,7 @@ from backoffice.sync import history
 from backoffice.sync.apply import Applied
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
+from orders.actions import by_line
 from orders.models import DeliveryStatus, Feed, Hold, Line, Order, Origin
 from orders.phones import e164
 
@@ -109,14 +110,21 @@ def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived) -> No
             _create(feed, fresh)
         for arrival in fresh if whole.bad else ():
             with _told_to(result, arrival.key):
-                _create(feed, [arrival])
-                result.created += 1
+                # Another worker may have stored it in this moment.
+                if Origin.objects.filter(remote=feed.remote, key=arrival.key).exists():
+                    _count(_merge(feed, arrival), result)
+                else:
+                    _create(feed, [arrival])
+                    result.created += 1
         result.created += 0 if whole.bad else len(fresh)
     for arrival in changed:
         with _told_to(result, arrival.key):
-            origin = _merge(feed, arrival)
-            result.updated += 1
-            result.conflicts += origin.sync_state == SyncState.CONFLICT
+            _count(_merge(feed, arrival), result)
+
+
+def _count(origin: Origin, result: Arrived) -> None:
+    result.updated += 1
+    result.conflicts += origin.sync_state == SyncState.CONFLICT
 
 
 @contextmanager
@@ -127,6 +135,13 @@ def _told_to(result: Arrived, key: str) -> Iterator[None]:
             yield
     except (DatabaseError, ValidationError, ValueError, ArithmeticError) as error:
         result.bad.append(_("order %(key)s: %(why)s") % {"key": key, "why": f"{type(error).__name__}: {error}"})
+
+
+def adopt(feed: Feed, order: Order, arrival: Arrival) -> Origin:
+    """Note that an order of ours is at the service now, under `arrival.key`; what was told there is agreed."""
+    origin = Origin(order=order, remote=feed.remote, key=arrival.key)
+    _remember(origin, arrival, _agreed(arrival)).save()
+    return origin
 
 
 # new orders
@@ -202,18 +217,27 @@ def _merge(feed: Feed, arrival: Arrival) -> Origin:
     if (hold := _decide_way(feed, order, arrival, agreed)) is not None:
         taken["hold"] = hold
     taken |= _decide_outcome(feed, order, arrival, agreed, conflicts)
-    if taken:
-        for name, value in taken.items():
-            setattr(order, name, value)
-        order.save(update_fields=list(taken))
     origin = _remember(origin, arrival, agreed)
     origin.sync_conflict = conflicts
     if conflicts:
         origin.sync_state = SyncState.CONFLICT
     elif origin.sync_state == SyncState.CONFLICT:
         origin.sync_state = SyncState.CLEAN
+    # The origin first: who hears of the order's change compares it with what the service has.
     origin.save()
+    _take(order, taken)
     return origin
+
+
+def _take(order: Order, taken: Mapping[str, Any]) -> None:
+    """Write what was taken over. An address in one line takes the place of the exact one."""
+    if not taken:
+        return
+    if "to_line" in taken and not any(name in taken for name in Order.TO_PARTS):
+        taken = {**by_line(taken["to_line"]), **taken}
+    for name, value in taken.items():
+        setattr(order, name, value)
+    order.save(update_fields=list(taken))
 
 
 def _decide(name: str, ours: Any, theirs: Any, agreed: dict[str, Any], conflicts: dict[str, Any]) -> bool:
@@ -290,13 +314,12 @@ def resolve(origin: Origin, choices: Mapping[str, str]) -> None:
             if side == "theirs":
                 column: Any = Order._meta.get_field(name)
                 taken[name] = column.to_python(theirs)
-        if taken:
-            for name, value in taken.items():
-                setattr(order, name, value)
-            order.save(update_fields=list(taken))
+        if OUTCOME in taken:
+            taken |= _ended(Feed.of(current.remote), DeliveryStatus(taken[OUTCOME]))
         if not current.sync_conflict:
             current.sync_state = SyncState.CLEAN
         current.save(update_fields=["agreed", "sync_conflict", "sync_state"])
+        _take(order, taken)
 
 
 # what is remembered
@@ -329,8 +352,18 @@ def _digest_of(order: Order) -> str:
 
 
 def _digest(lines: Sequence[Mapping[str, Any]]) -> str:
-    whole = [{name: line.get(name) for name in LINE_COLUMNS} for line in lines]
+    """What lines say, as `_plainly` gives it. What is not said is the column's default; a good has its own title."""
+    unsaid = _plainly(Line, {name: _default(name) for name in LINE_COLUMNS})
+    whole = [{**unsaid, **{name: line[name] for name in LINE_COLUMNS if name in line}} for line in lines]
+    for line in whole:
+        if line["good_id"] is not None:
+            line["title"] = ""
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def _default(name: str) -> Any:
+    column: Any = Line._meta.get_field(name)
+    return column.get_default()
 
 
 def _settled(model: type[models.Model], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -241,12 +241,13 @@ def _interrupted(pull: Pull, error: RemoteError, remote: str) -> None:
     pull.attempts += 1
     is_outage = connection.is_outage(error)
     if isinstance(error, Refused) or (pull.attempts >= ATTEMPTS and not is_outage):
-        pull.state, pull.open_key, pull.error = Pull.State.FAILED, None, str(error)
+        pull.state, pull.open_key = Pull.State.FAILED, None
+        pull.error = "\n".join(filter(None, [pull.error, str(error)]))
         return
     if is_outage:
         connection.failed(remote, error)
     how = _("It will go on where it stopped.") if pull.cursor else _("It will start from the beginning.")
-    pull.state, pull.error = Pull.State.QUEUED, f"{error}\n{how}"
+    pull.state, pull.error = Pull.State.QUEUED, "\n".join(filter(None, [pull.error, str(error), how]))
     pull.due_at = timezone.now() + timedelta(seconds=connection.backoff(pull.attempts))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OTHERS = {
     "atolOnlineSettings": gettext_lazy("settings of ATOL Online"),
+    "bifit": gettext_lazy("orders of BIFIT Kassa"),
     "bankTerminalLogs": gettext_lazy("errors of bank terminals"),
     "correctionReceipts": gettext_lazy("correction receipts"),
     "dictionaries": gettext_lazy("dictionaries"),
@@ -24,6 +25,7 @@ OTHERS = {
     "journal": gettext_lazy("journals of orders"),
     "licenses": gettext_lazy("licences"),
     "locations": gettext_lazy("locations"),
+    "online_orders": gettext_lazy("orders at BIFIT Kassa"),
     "orderReceipts": gettext_lazy("missing receipts"),
     "pechka54Settings": gettext_lazy("settings of Pechka54"),
 }

@@ -11,6 +11,7 @@ from backoffice.secrets import matches
 from backoffice.sync import callbacks
 
 KINDS = ("orders", "licenses")
+REGISTER_KINDS = {("bifit", "orders"): "online_orders"}  # what a service posts -> the kind it is stored under
 
 
 @csrf_exempt
@@ -22,4 +23,15 @@ def ireca_callback(request: HttpRequest, secret: str, kind: str) -> HttpResponse
     if not matches(secret, settings.CALLBACK_SECRET) or kind not in KINDS:
         raise Http404
     callbacks.store("ireca", kind, request.body)
+    return HttpResponse(status=201)
+
+
+@csrf_exempt
+@require_POST
+def register_callback(request: HttpRequest, remote: str, secret: str, kind: str) -> HttpResponse:
+    """Store what a register service, or a script beside it, posts. A wrong secret sees no such page."""
+    stored = REGISTER_KINDS.get((remote, kind))
+    if not matches(secret, settings.CALLBACK_SECRET) or stored is None:
+        raise Http404
+    callbacks.store(remote, stored, request.body)
     return HttpResponse(status=201)

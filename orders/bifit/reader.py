@@ -1,0 +1,104 @@
+"""Reading online orders: by id, as BIFIT Kassa documents no list of them; without ids, those that are still open.
+
+An order that is not there, or that cannot be read, is told on the run and holds up no other. One at which the service
+fails is asked for again after all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backoffice.remotes.bifit.contract import OnlineOrder
+from backoffice.remotes.errors import ContractError, Refused, RemoteError
+from backoffice.sync import connection, pull
+from backoffice.sync.connection import BIFIT
+from backoffice.sync.enqueue import chunks
+from orders import arrivals
+from orders.bifit import mapping, statuses
+from orders.models import Feed, Origin
+
+EVERY = 300  # seconds between two looks at what is open
+ROUND = 500  # open orders that one scheduled run reads, those first that were read longest ago
+AT_ONCE = 50  # orders stored together
+
+
+def store(orders: Sequence[OnlineOrder]) -> arrivals.Arrived:
+    """Store what was read."""
+    feed = Feed.of(BIFIT)
+    return arrivals.apply(feed, mapping.arrivals(feed, orders))
+
+
+def take(orders: Sequence[OnlineOrder]) -> arrivals.Arrived:
+    """Store what was read, and open pushes for what BIFIT Kassa is still to be told of it."""
+    known = Origin.objects.filter(remote=BIFIT, key__in=[str(order.id) for order in orders])
+    before = dict(known.values_list("pk", "status"))
+    applied = store(orders)
+    statuses.settle(list(known.values_list("order", flat=True)), before)
+    return applied
+
+
+@pull.reader(BIFIT, remote=BIFIT, rank=5, every=EVERY, ids=True)
+def read(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
+    """`cursor["left"]` are the ids that are still to be read, `cursor["told"]` what was told of others."""
+    run = progress.pull
+    mapping.settle_payment_types(Feed.of(BIFIT))
+    if run.cursor is None:
+        run.cursor = {"left": list(params.get("ids") or _open()), "told": []}
+        run.total = len(run.cursor["left"])
+    left, told = list(run.cursor["left"]), list(run.cursor["told"])
+    run.error = "\n".join(told)  # counted when they were told
+    failed: list[str] = []
+    failure: RemoteError | None = None
+    for some in chunks(list(left), AT_ONCE):
+        found, texts, later, error = _read_some(client, some)
+        applied = take(found)
+        texts += applied.bad
+        # Read now as well, though nothing came of it: the next run begins with others.
+        Origin.objects.filter(remote=BIFIT, key__in=set(some) - set(later)).update(read_at=timezone.now())
+        progress.bad(texts)
+        told += texts
+        failed += later
+        left = left[len(some) :]
+        failure = error or failure
+        is_further = len(later) < len(some)
+        run.cursor = {"left": [*left, *failed], "told": told}
+        progress.add(applied, len(found), run.cursor if is_further else None)
+        if error is not None and connection.is_outage(error):
+            raise error
+    if failure is not None:
+        raise failure
+
+
+def _open() -> Iterable[str]:
+    """By their last read: those never read come first."""
+    rows = Origin.objects.filter(remote=BIFIT, is_open=True).order_by(F("read_at").asc(nulls_first=True), "pk")
+    return rows.values_list("key", flat=True)[:ROUND]
+
+
+def _read_some(client: Any, ids: Sequence[str]) -> tuple[list[OnlineOrder], list[str], list[str], RemoteError | None]:
+    """Read some orders: what was found, what a person has to be told, which are still to be read, and why."""
+    found: list[OnlineOrder] = []
+    told: list[str] = []
+    later: list[str] = []
+    failure: RemoteError | None = None
+    for index, id_ in enumerate(ids):
+        try:
+            order = client.order(id_)
+        except (Refused, ContractError) as error:
+            told.append(_("order %(key)s: %(why)s") % {"key": id_, "why": error})
+        except RemoteError as error:
+            failure = error
+            if connection.is_outage(error):
+                return found, told, [*later, *ids[index:]], error
+            later.append(id_)
+        else:
+            if order is None:
+                told.append(_("order %(key)s: BIFIT Kassa has none with this id") % {"key": id_})
+            else:
+                found.append(order)
+    return found, told, later, failure
