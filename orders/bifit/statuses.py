@@ -181,9 +181,10 @@ def _open(origins: Iterable[Origin]) -> None:
 
 
 def _origins(ids: Collection[int]) -> Iterator[Origin]:
-    fields = ("delivery_status", "courier", "hold")
+    fields = (
+        *("remote", "key", "status", "agreed", "sync_state", "sync_conflict", "order"),
+        *("order__delivery_status", "order__courier", "order__hold"),
+    )
     for some in enqueue.chunks(sorted(ids)):
         rows: QuerySet[Origin] = Origin.objects.filter(remote=BIFIT, order__in=some).select_related("order")
-        yield from rows.only(
-            *("remote", "key", "status", "agreed", "sync_state", "sync_conflict", "order"), *(f"order__{name}" for name in fields)
-        )
+        yield from rows.only(*fields)

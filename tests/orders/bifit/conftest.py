@@ -14,7 +14,7 @@ from tests.orders.bifit import steps
 
 
 @pytest.fixture
-def bifit(sandbox: Sandbox, settings: Any, transactional_db: None) -> Bifit:
+def bifit(sandbox: Sandbox, settings: Any, db: None) -> Bifit:
     """BIFIT Kassa alone, switched on and with the sample order only."""
     steps.switch_on(sandbox.bifit, settings)
     worker.start()

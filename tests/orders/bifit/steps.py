@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from backoffice.remotes.bifit.contract import OnlineOrder
 from backoffice.remotes.sandbox.bifit import Bifit
 from backoffice.sync import clients, connection, lease, pull
 from backoffice.sync.connection import BIFIT
@@ -45,7 +46,21 @@ def status(bifit: Bifit, id_: str) -> str:
 
 def writes(bifit: Bifit) -> list[str]:
     """The changes of status that arrived, in their order."""
-    return [request.body["currentStatusType"] for request in bifit.requests if request.method == "PUT"]
+    return [request["body"]["currentStatusType"] for request in bifit.requests if request["method"] == "PUT"]
+
+
+def reads(bifit: Bifit) -> list[str]:
+    """The ids that were asked for, in their order."""
+    return [request["path"].rpartition("/")[2] for request in bifit.requests if request["method"] == "GET"]
+
+
+def fetched(id_: str) -> OnlineOrder:
+    """An order as the client reads it."""
+    client = clients.client(BIFIT)
+    assert client is not None
+    found = client.order(id_)
+    assert found is not None
+    return found  # type: ignore[no-any-return]
 
 
 def tells() -> Any:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -189,9 +190,7 @@ def test_without_ids_all_that_is_open_is_read_the_oldest_first(bifit: Bifit, mon
     bifit.requests.clear()
     run = steps.read()
     assert run.state == "done"
-    assert [request.path.rpartition("/")[2] for request in bifit.requests if request.method == "GET"] == [
-        *(ids[2], ids[0], ids[3])
-    ]
+    assert steps.reads(bifit) == [ids[2], ids[0], ids[3]]
     assert next(iter(reader._open())) == ids[1]
 
 
@@ -243,28 +242,22 @@ def test_a_sum_that_no_column_holds_harms_no_other_order(bifit: Bifit) -> None:
     assert sorted(Order.objects.values_list("amount_to_pay", flat=True)) == [100, 200]
 
 
-def test_new_orders_are_stored_in_as_many_statements_for_many_as_for_few(bifit: Bifit, queries: Any) -> None:
-    def store(count: int) -> int:
-        client = reader.clients_client() if hasattr(reader, "clients_client") else None
-        assert client is None
-        fresh = [reader_order(bifit, number) for number in (bifit.add(clientId=None)["id"] for _ in range(count))]
-        return len(queries_of(queries, fresh))
+@pytest.mark.parametrize("is_known", [False, True])
+def test_many_orders_take_as_many_statements_as_a_few(
+    bifit: Bifit, is_known: bool, django_assert_max_num_queries: Any
+) -> None:
+    def statements(count: int) -> int:
+        read = [steps.fetched(str(bifit.add(clientId=7)["id"])) for _ in range(count)]
+        if is_known:
+            reader.take(read)
+            read = [msgspec.structs.replace(order, comment="changed") for order in read]
+            Order.objects.update(delivery_status=10)  # what is over is merged without a write of the order
+        with django_assert_max_num_queries(10_000) as captured:
+            assert not reader.take(read).bad
+        return len(captured.captured_queries)
 
-    store(3)
-    assert store(40) == store(4)
-
-
-def reader_order(bifit: Bifit, id_: int) -> Any:
-    from backoffice.sync import clients
-
-    client = clients.client("bifit")
-    assert client is not None
-    return client.order(str(id_))
-
-
-def queries_of(queries: Any, orders: list[Any]) -> list[str]:
-    def act() -> None:
-        Order.objects.filter(external_id__in=[order.id for order in orders]).delete()
-        reader.take(orders)
-
-    return [sql for sql in queries(act) if "DELETE" not in sql]
+    statements(1)  # the source, the client
+    if is_known:
+        assert statements(20) - statements(10) <= 10 * 5  # merged one by one, each under its lock
+    else:
+        assert statements(60) - statements(5) <= 10  # SQLite takes so many values at once
