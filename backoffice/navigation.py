@@ -26,6 +26,12 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
         [
             (_("Orders"), "orders.order", "local_shipping"),
             (_("Clients"), "orders.client", "person"),
+            (_("At register services"), "orders.origin", "point_of_sale"),
+            (
+                _("Fetch from BIFIT Kassa"),
+                Page("admin:orders_origin_fetch", ("orders.add_order", "sync.change_pull")),
+                "add_shopping_cart",
+            ),
             (_("Reasons of cancellation"), "orders.returnreason", "undo"),
         ],
     ),
@@ -91,6 +97,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
             (_("Users"), "auth.user", "manage_accounts"),
             (_("Groups"), "auth.group", "groups"),
             (_("Sources"), "partners.source", "storefront"),
+            (_("Register services"), "orders.feed", "point_of_sale"),
             (_("Webhooks"), "partners.webhook", "webhook"),
             (_("Deliveries"), "partners.delivery", "outbox"),
         ],

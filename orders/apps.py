@@ -10,6 +10,6 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from backoffice.sync.changes import rows_changed
         from orders import mirror, readers, webhooks  # noqa: F401  registers what this app mirrors, reads and tells
-        from orders.bifit import callbacks, commands, outlet, reader, statuses  # noqa: F401  and does for registers
+        from orders.bifit import callbacks, commands, outlet, pages, reader, statuses  # noqa: F401  and does for registers
 
         rows_changed.connect(statuses.heard, dispatch_uid="bifit-statuses")

@@ -4,6 +4,6 @@
 `checks` are for what a person types, `labels` for how things look.
 """
 
-from orders.admin import client, line, order
+from orders.admin import client, line, order, origin
 
-__all__ = ["client", "line", "order"]
+__all__ = ["client", "line", "order", "origin"]

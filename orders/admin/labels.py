@@ -13,8 +13,10 @@ from django.utils.translation import gettext as _
 
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.labels import badge, link
+from backoffice.sync.connection import TITLES
+from backoffice.sync.mirrored import SyncState
 from fiscal.models import Receipt
-from orders.models import DeliveryStatus, Order, PaymentStatus
+from orders.models import DeliveryStatus, Order, Origin, PaymentStatus
 
 DELIVERY_COLOURS: dict[int | None, str] = {
     DeliveryStatus.NEW: "",
@@ -50,6 +52,14 @@ def with_duplicate_badge(order: Order) -> SafeString:
     """The number and, in the same line, that the order may be there twice: a narrow screen shows but two lines."""
     title = _("The same phone, sum and delivery window from another source.")
     return format_html("{} {}", order, badge(_("Duplicate?"), "warning", title))
+
+
+def register_badge(origin: Origin) -> str:
+    """What keeps an order and its register service apart."""
+    is_refused = origin.sync_state == SyncState.FAILED
+    text = _("%(service)s: not told") if is_refused else _("%(service)s: conflict")
+    service = TITLES.get(origin.remote, origin.remote)
+    return badge(text % {"service": service}, "danger" if is_refused else "warning", origin.sync_error[:300])
 
 
 def window(start: datetime | None, end: datetime | None) -> str:

@@ -16,6 +16,7 @@ from unfold.views import ChangeList
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.base import MirroredAdmin
 from backoffice.sync.admin.labels import badge, short
+from backoffice.sync.mirrored import SyncState
 from orders import details, duplicates, edits, timeline
 from orders.admin import labels, search
 from orders.admin.bulk import BulkActionsMixin
@@ -24,9 +25,10 @@ from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, Hol
 from orders.admin.forms import OrderForm
 from orders.admin.inlines import JournalInline, LineInline, PaymentInline, ReceiptInline
 from orders.admin.printing import PrintingMixin
+from orders.admin.registers import RegistersMixin
 from orders.admin.returns import ReturnsMixin
 from orders.admin.timeline import TimelineMixin
-from orders.models import Line, Order
+from orders.models import Line, Order, Origin
 
 ADDRESS = ("city", "street", "home", "apartment", "postindex", "latitude", "longitude", "is_use_google_geo")
 
@@ -59,7 +61,10 @@ class OrderChangeList(ChangeList):
         may_assign = self.model_admin.has_change_permission(request)
         with_receipt = details.with_all_receipts(rows)
         doubled = duplicates.among(rows)
+        troubled = Origin.objects.filter(order__in=ids, sync_state__in=(SyncState.FAILED, SyncState.CONFLICT))
+        troubles = {origin.order_id: origin for origin in troubled.defer("data", "agreed", "sync_conflict")}
         for order in rows:
+            order.trouble = troubles.get(order.pk)
             order.payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
             order.has_receipt = order.pk in with_receipt
             order.is_doubled = order.pk in doubled
@@ -68,9 +73,16 @@ class OrderChangeList(ChangeList):
 
 
 @admin.register(Order)
-class OrderAdmin(DeskMixin, PrintingMixin, BulkActionsMixin, ReturnsMixin, TimelineMixin, MirroredAdmin):
+class OrderAdmin(
+    DeskMixin, PrintingMixin, BulkActionsMixin, ReturnsMixin, RegistersMixin, TimelineMixin, MirroredAdmin
+):
     form = OrderForm
-    actions = (*BulkActionsMixin.BULK_ACTIONS, *PrintingMixin.PRINT_ACTIONS, *MirroredAdmin.actions)  # type: ignore[assignment]  # more of them
+    actions = (  # type: ignore[assignment]  # more of them
+        *BulkActionsMixin.BULK_ACTIONS,
+        "create_at_bifit",
+        *PrintingMixin.PRINT_ACTIONS,
+        *MirroredAdmin.actions,
+    )
     change_form_outer_before_template = "admin/orders/order/before.html"
     list_display = (
         "shown_number",
@@ -188,9 +200,10 @@ class OrderAdmin(DeskMixin, PrintingMixin, BulkActionsMixin, ReturnsMixin, Timel
         return labels.stacked(formats.localize(order.payable), labels.payment_badge(order.status), receipt, change)
 
     @admin.display(description=gettext_lazy("delivery"), ordering="delivery_status")
-    def delivery(self, order: Order) -> str:
+    def delivery(self, order: Any) -> str:
         held = badge(order.get_hold_display(), "warning") if order.hold and not order.is_closed else ""
-        return labels.stacked(labels.delivery_badge(order.delivery_status), held)
+        trouble = labels.register_badge(order.trouble) if order.trouble is not None else ""
+        return labels.stacked(labels.delivery_badge(order.delivery_status), held, trouble)
 
     def history_value(self, name: str, value: Any) -> Any:
         if name in timeline.CODES:
@@ -229,6 +242,7 @@ class OrderAdmin(DeskMixin, PrintingMixin, BulkActionsMixin, ReturnsMixin, Timel
             context["timeline"] = self.timeline_of(obj)
             context["line_edits"] = edits.of_order(obj)
             context["returns"] = self.returns_of(request, obj)
+            context["register"] = self.register_of(request, obj)
             context["prepayment"] = labels.two_receipts(obj)
             context["duplicates"] = duplicates.of(obj)
         return super().render_change_form(request, context, add, change, form_url, obj)

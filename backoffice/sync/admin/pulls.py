@@ -51,6 +51,7 @@ class PullAdmin(ViewOnlyAdmin):
     list_filter = ("state",)
     list_select_related = ("requested_by",)
     list_before_template = "admin/sync/pulls.html"
+    change_form_outer_before_template = "admin/sync/pull_moving.html"
     ordering = ("-id",)
     fields = (
         "what_text",
