@@ -49,7 +49,7 @@ def test_an_order_is_created_once_and_followed_up(bifit: Bifit, order: Order, bi
     assert there["deliveryTime"] == int(order.delivery_time_from.timestamp() * 1000)  # type: ignore[union-attr]
     posted = next(request for request in bifit.requests if request["method"] == "POST" and "orders" in request["path"])
     assert posted["body"]["items"] == [
-        {"name": f"Good {number}", "quantity": 2.0, "price": 50.0, "total": 45.0} for number in range(2)
+        {"name": f"Good {number}", "quantity": 2.0, "price": 50.0, "total": 95.0} for number in range(2)
     ]
     origin = steps.origin(order)
     assert (origin.key, origin.status, origin.sync_state) == (str(there["id"]), "ACCEPTED", "clean")
@@ -110,13 +110,16 @@ def test_what_cannot_be_created_says_why(bifit: Bifit, order: Order) -> None:
 def test_a_refusal_is_told_and_may_be_tried_again(
     bifit: Bifit, sandbox: Sandbox, order: Order, bifit_settle: Callable[[], None]
 ) -> None:
-    sandbox.poison("online_orders", "N-1")
+    sandbox.state.poison["online_orders", "N-1"] = "Заказ не принят"
     commands.create([order.pk])
     bifit_settle()
     push = commands.creation(order)
     assert push is not None
-    assert push.state == "refused"
+    assert (push.state, push.error) == ("refused", "Заказ не принят")
+    sandbox.state.poison.clear()
     assert commands.create([order.pk])[0].done
+    bifit_settle()
+    assert steps.origin(order).status == "ACCEPTED"
     assert Push.objects.filter(action="command").count() == 1
 
 

@@ -270,7 +270,7 @@ def test_the_settings_of_a_service(bifit: Bifit, admin_client: Browser, settings
     shown = admin_client.get(f"/admin/orders/feed/{feed.pk}/change/").content.decode()
     for text in (
         *("Assigned to a courier → DISTRIBUTED – by default", "Delivered → FINISHED", "BIFIT_STATUS_PATH"),
-        *("protected/online_orders/{id}", "assumed, not documented", "Its orders go at once."),
+        *("protected/online_orders/{id}", "Assumed, not documented", "Its orders go at once."),
     ):
         assert text in shown, text
     settings.BIFIT_PASSWORD = ""
