@@ -101,16 +101,30 @@ def prepare(given: Mapping[str, str], base: Path = BASE_DIR) -> Demo:
         "IRECA_TOKEN": secret("IRECA_TOKEN"),
         "CALLBACK_SECRET": secret("CALLBACK_SECRET"),
         "DEMO_TOKEN": secret("DEMO_TOKEN"),
+        "BIFIT_PASSWORD": secret("BIFIT_PASSWORD"),
     }
     sandbox_port = _sandbox_port(values["IRECA_URL"])
     if sandbox_port is not None:
         # The sandbox has no cabinet, so what partners create through the API is created through iRECA's API as well.
         values["IRECA_MODE"] = given.get("IRECA_MODE") or "api"
+        values |= _registers(given, values["IRECA_URL"])
     if sandbox_port is None and not given.get("IRECA_URL"):
         raise Failure(f"Port {port + 1}, for the sandbox, is taken by another program. Try: PORT={port + 10} make run")
     env_file.touch(mode=0o600)
     env_file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()))
     return Demo(port, home, values, sandbox_port)
+
+
+def _registers(given: Mapping[str, str], ireca_url: str) -> dict[str, str]:
+    """The register services of the sandbox, on the server that emulates iRECA."""
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(ireca_url))
+    demo = {
+        "BIFIT_URL": f"{origin}/cashdesk-api/v1",
+        "BIFIT_USERNAME": "79775553322",
+        "BIFIT_ORGANIZATION_ID": "demo-organization",
+        "BIFIT_TRADE_OBJECT_ID": "demo-shop",
+    }
+    return {name: given.get(name) or value for name, value in demo.items()}
 
 
 def read_env_file(path: Path) -> dict[str, str]:

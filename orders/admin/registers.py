@@ -70,8 +70,8 @@ def differences(origin: Origin) -> list[Difference]:
             continue
         column: Any = Order._meta.get_field(name)
         ours = getattr(origin.order, name)
-        texts = (_text(column, value) for value in (sides.get("base"), ours, sides.get("theirs")))
-        found.append(Difference(name, capfirst(str(column.verbose_name)), *texts))
+        base, ours, theirs = (_text(column, value) for value in (sides.get("base"), ours, sides.get("theirs")))
+        found.append(Difference(name, capfirst(str(column.verbose_name)), base, ours, theirs))
     return found
 
 

@@ -136,6 +136,7 @@ def _exists(client: Any, push: Push) -> bool | None:
 def _done(push: Push) -> None:
     """The order is there. Where its id is known, it gets its origin and is read; else the order's page asks for it."""
     id_ = (push.payload or {}).get("answered", {}).get("id")
+    assert push.object_id is not None  # nor without its object
     order = Order.objects.filter(pk=push.object_id).first()
     if id_ and order is not None:
         _adopt(order, id_, _said(push))

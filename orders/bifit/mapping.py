@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from msgspec import UNSET
 
@@ -22,15 +23,14 @@ from backoffice.sync.enqueue import chunks
 from couriers.models import Courier
 from fiscal.models import PaymentType
 from orders.arrivals import Arrival, Way
-from orders.models import Client, DeliveryStatus, Feed, Hold, Line, Order, PaymentStatus
+from orders.bifit.statuses import ENDS
+from orders.models import Client, Feed, Hold, Line, Order, PaymentStatus
 from orders.phones import e164
 
-WAYS = {DeliveryType.COURIER: Way.COURIER, DeliveryType.SELF: Way.PICKUP}  # 70-72: SERVICE is "not used"
-OUTCOMES = {
-    Status.REFUSED: DeliveryStatus.CANCELLED,
-    Status.DELETED: DeliveryStatus.CANCELLED,
-    Status.FINISHED: DeliveryStatus.CLOSED,
-}
+WAYS: dict[str, Way] = {
+    DeliveryType.COURIER: Way.COURIER,
+    DeliveryType.SELF: Way.PICKUP,
+}  # 70-72: SERVICE is "not used"
 # How a payment type of the register closes a receipt (seed 002:2778-2790, T67).
 CASH, CARD, PREPAID = 1, 2, 3
 
@@ -79,7 +79,7 @@ def arrival(feed: Feed, order: OnlineOrder, people: People) -> Arrival:
         columns=columns,
         way=WAYS.get(delivery, Way.UNKNOWN),
         lines=_lines(feed, amount),
-        outcome=OUTCOMES.get(status),
+        outcome=ENDS.get(status),
         status=status,
         status_at=_said(order.current_status_time),
         delivery=delivery,
@@ -137,7 +137,8 @@ def _known(feed: Feed, ids: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for some in chunks(ids):
         rows = Client.objects.filter(source=feed.source, external_id__in=some)
-        found |= dict(rows.values_list("external_id", "pk"))
+        # Of one that was merged into another, the other.
+        found |= dict(rows.values_list("external_id", Coalesce("merged_into", "pk")))
     return found
 
 

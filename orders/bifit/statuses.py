@@ -40,10 +40,12 @@ DEFAULTS: Mapping[str, str] = {
 }
 OUTCOMES = (Deed.CLOSED, Deed.CANCELLED, Deed.CANCELLED_NEW)
 # How far a status is on its way; what is final is past all.
-STEPS = {Status.NEW: 0, Status.ACCEPTED: 1, Status.DISTRIBUTED: 2, Status.ISSUED: 3} | dict.fromkeys(FINAL, 9)
+STEPS: dict[str, int] = {Status.NEW: 0, Status.ACCEPTED: 1, Status.DISTRIBUTED: 2, Status.ISSUED: 3} | dict.fromkeys(
+    FINAL, 9
+)
 DEED_STEPS = {Deed.ASSIGNED: 2, Deed.TAKEN: 3, Deed.DELIVERED: 4}
-# What `Origin.agreed` says of a status that is final.
-ENDS = {
+# What a final status there is here.
+ENDS: dict[str, DeliveryStatus] = {
     Status.REFUSED: DeliveryStatus.CANCELLED,
     Status.DELETED: DeliveryStatus.CANCELLED,
     Status.FINISHED: DeliveryStatus.CLOSED,
@@ -87,7 +89,7 @@ def target(order: Order, origin: Origin, told: Mapping[str, str], current: str |
     if done is None or not wanted or wanted == current:
         return NOTHING
     if current in ENDS:
-        is_agreed = origin.agreed.get("delivery_status") == ENDS[Status(current)].value
+        is_agreed = origin.agreed.get("delivery_status") == ENDS[current].value
         if is_agreed or "delivery_status" in origin.sync_conflict:
             return NOTHING  # or a person decides first
     if done in OUTCOMES:
@@ -101,7 +103,7 @@ def target(order: Order, origin: Origin, told: Mapping[str, str], current: str |
 def _step(status: str, told: Mapping[str, str]) -> int | None:
     """How far a status is: by the document, or by the deed that an owner has it stand for; None for an unknown one."""
     if status in STEPS:
-        return STEPS[Status(status)]
+        return STEPS[status]
     return next((step for done, step in DEED_STEPS.items() if told[done] == status), None)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from backoffice.remotes.bifit import contract
 from backoffice.remotes.bifit.contract import DeliveryType, Status, TaxSystem
 
-STATUSES = {
+STATUSES: dict[str, Any] = {
     Status.NEW: pgettext_lazy("BIFIT", "NEW"),
     Status.ACCEPTED: pgettext_lazy("BIFIT", "ACCEPTED"),
     Status.DISTRIBUTED: pgettext_lazy("BIFIT", "DISTRIBUTED"),
@@ -17,7 +19,7 @@ STATUSES = {
     Status.DELETED: pgettext_lazy("BIFIT", "DELETED"),
     Status.FINISHED: pgettext_lazy("BIFIT", "FINISHED"),
 }
-TAX_SYSTEMS = {
+TAX_SYSTEMS: dict[str, Any] = {
     TaxSystem.COMMON: _("general taxation"),
     TaxSystem.SIMPLIFIED: _("simplified taxation, 6 % of income"),
     TaxSystem.SIMPLIFIED_WITH_EXPENSE: _("simplified taxation, 15 % of income less expenses"),
@@ -25,7 +27,7 @@ TAX_SYSTEMS = {
     TaxSystem.COMMON_AGRICULTURAL: _("agricultural tax"),
     TaxSystem.PATENT: _("patent taxation"),
 }
-DELIVERIES = {
+DELIVERIES: dict[str, Any] = {
     DeliveryType.COURIER: _("by courier"),
     DeliveryType.SELF: _("picked up by the client"),
     DeliveryType.SERVICE: _("delivery service (not used, the document says)"),

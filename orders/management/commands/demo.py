@@ -12,6 +12,7 @@ from django.utils import timezone
 from backoffice.partners.curl import curl
 from backoffice.sync import connection
 from orders import demo
+from orders.bifit import demo as bifit_demo
 
 
 class Command(BaseCommand):
@@ -31,6 +32,8 @@ class Command(BaseCommand):
                 call_command("register_callbacks", stdout=io.StringIO())
         created = demo.load_day(timezone.localtime())
         self.stdout.write(f"{created} orders for today were added.")
+        if connection.is_on(connection.BIFIT):
+            self.stdout.write(f"{bifit_demo.load_day(timezone.localtime())} orders were added at BIFIT Kassa.")
         self.stdout.write("Sign in as (name / password):")
         for person in demo.PEOPLE:
             self.stdout.write(f"  {person.name} / {person.password}")

@@ -144,6 +144,13 @@ def test_clients_are_known_by_their_id_there_and_made_once(bifit: Bifit) -> None
     assert (order.client, order.client_firstname) == (None, "Nobody's")
 
 
+def test_orders_of_a_merged_client_go_to_whom_he_was_merged_into(bifit: Bifit) -> None:
+    _id, order = steps.born(bifit, clientId=7)
+    survivor = builders.client()
+    Client.objects.filter(pk=order.client_id).update(merged_into=survivor)
+    assert steps.born(bifit, clientId=7)[1].client == survivor
+
+
 def test_one_good_stands_for_the_order_where_the_feed_has_one(bifit: Bifit) -> None:
     good = builders.with_lines(builders.order(1), 1).lines.get().good
     Feed.of("bifit")
