@@ -27,10 +27,10 @@ from orders.bifit.statuses import ENDS
 from orders.models import Client, Feed, Hold, Line, Order, PaymentStatus
 from orders.phones import e164
 
-WAYS: dict[str, Way] = {
+WAYS: dict[str, Way] = {  # 70-72: SERVICE is "not used", so that it is none of these
     DeliveryType.COURIER: Way.COURIER,
     DeliveryType.SELF: Way.PICKUP,
-}  # 70-72: SERVICE is "not used"
+}
 # How a payment type of the register closes a receipt (seed 002:2778-2790, T67).
 CASH, CARD, PREPAID = 1, 2, 3
 

@@ -40,9 +40,13 @@ DEFAULTS: Mapping[str, str] = {
 }
 OUTCOMES = (Deed.CLOSED, Deed.CANCELLED, Deed.CANCELLED_NEW)
 # How far a status is on its way; what is final is past all.
-STEPS: dict[str, int] = {Status.NEW: 0, Status.ACCEPTED: 1, Status.DISTRIBUTED: 2, Status.ISSUED: 3} | dict.fromkeys(
-    FINAL, 9
-)
+STEPS: dict[str, int] = {
+    Status.NEW: 0,
+    Status.ACCEPTED: 1,
+    Status.DISTRIBUTED: 2,
+    Status.ISSUED: 3,
+    **dict.fromkeys(FINAL, 9),
+}
 DEED_STEPS = {Deed.ASSIGNED: 2, Deed.TAKEN: 3, Deed.DELIVERED: 4}
 # What a final status there is here.
 ENDS: dict[str, DeliveryStatus] = {
