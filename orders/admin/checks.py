@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from stdnum.ru import inn
 
 from orders import marking
-from orders.models import Client, DeliveryStatus, Line, Order
+from orders.models import Client, DeliveryStatus, Hold, Line, Order
 from orders.phones import e164
 
 KOPECK = Decimal("0.01")
@@ -51,7 +51,7 @@ def of_order(order: Order) -> Iterator[Problem]:
     exact = ("to_city", "to_street", "to_home")
     if order.has_only_line:
         yield Problem("to_street", _("The address is known in one line only, iRECA has told no parts of it."), exact)
-    for name in () if order.has_only_line else exact:
+    for name in () if order.has_only_line or order.hold == Hold.PICKUP else exact:
         if not getattr(order, name):
             yield Problem(name, _("Without it the courier does not know where to go."))
     pickup = ("from_city", "from_street", "from_home")

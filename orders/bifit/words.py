@@ -28,7 +28,7 @@ TAX_SYSTEMS: dict[str, Any] = {
     TaxSystem.PATENT: _("patent taxation"),
 }
 DELIVERIES: dict[str, Any] = {
-    DeliveryType.COURIER: _("by courier"),
+    DeliveryType.COURIER: _("delivered by a courier"),
     DeliveryType.SELF: _("picked up by the client"),
     DeliveryType.SERVICE: _("delivery service (not used, the document says)"),
 }
