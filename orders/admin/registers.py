@@ -140,7 +140,9 @@ class RegistersMixin(Base):
             "origin": origin,
             "service": TITLES.get(origin.remote, origin.remote),
             "status": register.status(origin.status),
-            "facts": [(label, value) for label, value in self._facts(register, origin) if value not in (None, "")],
+            "facts": [
+                (label, value) for label, value in self._register_facts(register, origin) if value not in (None, "")
+            ],
             "conflict": ", ".join(each.label for each in differences(origin)),
             "unavailable": unavailable(origin.remote) if is_behind else "",
             "why_not_cancel": why_not_cancel if origin.sync_state != SyncState.FAILED else "",
@@ -153,7 +155,7 @@ class RegistersMixin(Base):
             },
         }
 
-    def _facts(self, register: registers.Register, origin: Origin) -> Iterable[tuple[Any, Any]]:
+    def _register_facts(self, register: registers.Register, origin: Origin) -> Iterable[tuple[Any, Any]]:
         yield _("state since"), readable(origin.status_at) if origin.status_at else ""
         yield _("way of delivery"), register.delivery(origin.delivery)
         yield _("tax system"), register.tax_system(origin.tax_system)

@@ -15,6 +15,7 @@ from backoffice.sync import enqueue
 from backoffice.sync.mirrored import Mirrored
 
 _numbers = count(1)
+CHOSEN = ("remote", "deed")  # columns whose choices are all the rows that there can be
 
 
 def make(model: type[models.Model], depth: int = 0, **given: Any) -> Any:
@@ -35,7 +36,17 @@ def make(model: type[models.Model], depth: int = 0, **given: Any) -> Any:
     if issubclass(model, Mirrored):
         values |= {"remote_data": {"title": "agreed"}, **given}
     with enqueue.untracked():
-        return model._base_manager.create(**values)
+        return _only(model, values) or model._base_manager.create(**values)
+
+
+def _only(model: type[models.Model], values: dict[str, Any]) -> Any:
+    """The row that is there already, of a model that has but one for each choice (a service, a deed)."""
+    keys = [(column.name,) for column in model._meta.concrete_fields if column.unique]
+    keys += [tuple(item.fields) for item in model._meta.constraints if isinstance(item, models.UniqueConstraint)]
+    for key in keys:
+        if any(getattr(model._meta.get_field(name), "choices", None) for name in key) and key[-1] in CHOSEN:
+            return model._base_manager.filter(**{name: values[name] for name in key}).first()
+    return None
 
 
 def _value(column: models.Field, number: int) -> Any:

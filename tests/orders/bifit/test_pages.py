@@ -46,7 +46,15 @@ def test_the_order_shows_what_bifit_has(bifit: Bifit, dispatcher: Browser) -> No
     )
     shown = html(dispatcher, order)
     for text in (
-        *("At BIFIT Kassa, order", "DISTRIBUTED", "patent taxation", "delivered by a courier", "350", "7.5", "79775553322"),
+        *(
+            "At BIFIT Kassa, order",
+            "DISTRIBUTED",
+            "patent taxation",
+            "delivered by a courier",
+            "350",
+            "7.5",
+            "79775553322",
+        ),
         *("Read now", "All that it told", "Responsible person", "Cost of delivery"),
     ):
         assert text in shown, text
