@@ -26,6 +26,8 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
         [
             (_("Orders"), "orders.order", "local_shipping"),
             (_("Clients"), "orders.client", "person"),
+            (_("Discount cards"), "orders.discountcard", "loyalty"),
+            (_("Mappings"), "orders.mapping", "conversion_path"),
             (_("At register services"), "orders.origin", "point_of_sale"),
             (
                 _("Fetch from BIFIT Kassa"),

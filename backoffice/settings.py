@@ -85,6 +85,7 @@ VIRTPOS_RATE = env.float("VIRTPOS_RATE", default=10.0)  # requests a second of a
 VIRTPOS_FORMAT = env.str("VIRTPOS_FORMAT", default="xml")
 VIRTPOS_WRITE_METHOD = env.str("VIRTPOS_WRITE_METHOD", default="GET")  # the document's examples write so
 VIRTPOS_TIME_ZONE = env.str("VIRTPOS_TIME_ZONE", default="")  # of its times; empty: ours
+VIRTPOS_DAYS = env.int("VIRTPOS_DAYS", default=7)  # scheduled runs ask for orders so old; 0: for all, every time
 VIRTPOS_CUSTOMERS_PATH = env.str("VIRTPOS_CUSTOMERS_PATH", default="customer")
 VIRTPOS_CARDS_PATH = env.str("VIRTPOS_CARDS_PATH", default="customer")  # before /updateCard, /insertCard, /deleteCard
 

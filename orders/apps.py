@@ -11,5 +11,7 @@ class OrdersConfig(AppConfig):
         from backoffice.sync.changes import rows_changed
         from orders import mirror, readers, webhooks  # noqa: F401  registers what this app mirrors, reads and tells
         from orders.bifit import callbacks, commands, outlet, pages, reader, statuses  # noqa: F401  and does for registers
+        from orders.virtpos import cards, enrolment  # noqa: F401  likewise
+        from orders.virtpos import pages as _pages  # noqa: F401  and its reader
 
         rows_changed.connect(statuses.heard, dispatch_uid="bifit-statuses")

@@ -55,7 +55,8 @@ class Arrival:
     """An order as its service tells it, in our terms.
 
     `columns` are of Order: what the service says and both may change. `lines` are columns of Line, None where the
-    service tells none. `outcome` is what became of it there: CANCELLED, CLOSED, or None while it goes on.
+    service tells none. `outcome` is what became of it there: CANCELLED, CLOSED, or None while it goes on. `kin` is what
+    an order keeps in common with its former self where its `key` may change.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Arrival:
     status_at: datetime | None = None
     delivery: str = ""
     tax_system: str = ""
+    kin: str = ""
 
 
 @dataclass
@@ -78,17 +80,20 @@ class Arrived(Applied):
     bad: list[str] = field(default_factory=list)
 
 
-def apply(feed: Feed, arrivals: Iterable[Arrival]) -> Arrived:
-    """Store what a service says. Idempotent; HTTP is over by now."""
+def apply(feed: Feed, arrivals: Iterable[Arrival], *, again: bool = False) -> Arrived:
+    """Store what a service says. Idempotent; HTTP is over by now.
+
+    What was read before just so is passed over, unless it may mean something else by now (`again`).
+    """
     result = Arrived()
     with history.by(reason=str(feed)):
         # Of two states of one order in one answer the later one counts.
         for some in chunks({arrival.key: arrival for arrival in arrivals}.values(), SLICE):
-            _apply_slice(feed, some, result)
+            _apply_slice(feed, some, result, again=again)
     return result
 
 
-def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived) -> None:
+def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, *, again: bool) -> None:
     keys = [arrival.key for arrival in arrivals]
     known = {row.key: row for row in Origin.objects.filter(remote=feed.remote, key__in=keys)}
     # Made here and sent there: its origin comes with the first look at it.
@@ -98,7 +103,7 @@ def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived) -> No
         origin = known.get(arrival.key)
         if origin is None and arrival.key not in ours:
             fresh.append(arrival)
-        elif origin is None or origin.data != arrival.data or origin.sync_conflict:
+        elif again or origin is None or origin.data != arrival.data or origin.sync_conflict:
             changed.append(arrival)
         else:
             quiet.append(origin.pk)
@@ -210,9 +215,9 @@ def _merge(feed: Feed, arrival: Arrival) -> Origin:
         taken = {
             name: value
             for name, value in _settled(Order, arrival.columns).items()
-            if _decide(name, _plain(Order, name, getattr(order, name)), theirs[name], agreed, conflicts)
+            if decide(name, _plain(Order, name, getattr(order, name)), theirs[name], agreed, conflicts)
         }
-        if arrival.lines is not None and _decide(LINES, _digest_of(order), theirs[LINES], agreed, conflicts):
+        if arrival.lines is not None and decide(LINES, _digest_of(order), theirs[LINES], agreed, conflicts):
             _write_lines(order, arrival.lines)
     if (hold := _decide_way(feed, order, arrival, agreed)) is not None:
         taken["hold"] = hold
@@ -240,7 +245,7 @@ def _take(order: Order, taken: Mapping[str, Any]) -> None:
     order.save(update_fields=list(taken))
 
 
-def _decide(name: str, ours: Any, theirs: Any, agreed: dict[str, Any], conflicts: dict[str, Any]) -> bool:
+def decide(name: str, ours: Any, theirs: Any, agreed: dict[str, Any], conflicts: dict[str, Any]) -> bool:
     """Three ways for one column: whether theirs is taken. `agreed` and `conflicts` are brought up to date."""
     base = agreed.get(name, UNSET)
     if theirs == ours:
@@ -329,7 +334,7 @@ def _remember(origin: Origin, arrival: Arrival, agreed: dict[str, Any]) -> Origi
     origin.data, origin.agreed, origin.read_at = dict(arrival.data), agreed, timezone.now()
     origin.status, origin.status_at = arrival.status, arrival.status_at
     origin.delivery, origin.tax_system = arrival.delivery, arrival.tax_system
-    origin.is_open = arrival.outcome is None
+    origin.is_open, origin.kin = arrival.outcome is None, arrival.kin
     return origin
 
 

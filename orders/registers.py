@@ -1,6 +1,6 @@
 """What pages say of an order at a register service, and do with it, by service.
 
-Each service has its own words and its own ways; `orders/bifit` registers its own here, so that the pages know none of
+Each service has its own words and its own ways; `orders/bifit` and `orders/virtpos` register theirs here, so that the pages know none of
 them.
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from backoffice.sync.connection import VIRTPOS
 from orders.models import Deed, Origin
 
 
@@ -42,14 +41,7 @@ class Register:
     assumed: Sequence[str] = ()  # settings for what its document leaves open
 
 
-REGISTERS: dict[str, Register] = {
-    VIRTPOS: Register(
-        assumed=(
-            *("VIRTPOS_FORMAT", "VIRTPOS_WRITE_METHOD", "VIRTPOS_TIME_ZONE"),
-            *("VIRTPOS_CUSTOMERS_PATH", "VIRTPOS_CARDS_PATH"),
-        )
-    )
-}
+REGISTERS: dict[str, Register] = {}
 
 
 def of(remote: str) -> Register:

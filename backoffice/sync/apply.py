@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -34,7 +34,7 @@ class Applied:
     conflicts: int = 0
     rows: list[Any] = field(default_factory=list)
 
-    def __iadd__(self, other: Applied) -> Applied:
+    def __iadd__(self, other: Applied) -> Self:
         self.created += other.created
         self.updated += other.updated
         self.unchanged += other.unchanged

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from django.db import models
 from django.utils import timezone
 
 from backoffice.remotes.http import RemoteError, Unknown
 from backoffice.sync.connection import IRECA, is_outage
-from backoffice.sync.mirrored import Mirrored
 from backoffice.sync.models import Push
 
 WAIT = timedelta(seconds=30)  # a push that waits is looked at again; it is woken when what it waits for goes through
@@ -35,10 +35,11 @@ def due(remote: str) -> Any:
     return Push.objects.filter(remote=remote, state__in=DUE_STATES, due_at__lte=timezone.now()).order_by("due_at", "id")
 
 
-def named(target: Mirrored) -> str:
+def named(target: models.Model) -> str:
     """What a push waits for, and where it is known, why that is not there yet."""
     whom = f"{target._meta.verbose_name} {target}"
-    return f"{whom}: {target.sync_error}" if target.sync_error else whom
+    why = getattr(target, "sync_error", "")
+    return f"{whom}: {why}" if why else whom
 
 
 def make_due(remote: str = IRECA, entities: Iterable[str] | None = None, **where: Any) -> int:

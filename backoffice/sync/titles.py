@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from backoffice.sync.mirror import Mirror
 
 OTHERS = {
+    "cards": gettext_lazy("discount cards"),
+    "customers": gettext_lazy("customers of VirtPos"),
+    "virtpos": gettext_lazy("orders of VirtPos"),
+    "virtpos-customers": gettext_lazy("customers of VirtPos, read"),
     "atolOnlineSettings": gettext_lazy("settings of ATOL Online"),
     "bifit": gettext_lazy("orders of BIFIT Kassa"),
     "bankTerminalLogs": gettext_lazy("errors of bank terminals"),

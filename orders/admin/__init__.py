@@ -1,9 +1,9 @@
 """The admin of orders and clients.
 
 `order` is the main page: `bulk` has its actions, `inlines` its tabs, `search` and `filters` its list. `forms` and
-`checks` are for what a person types, `labels` for how things look.
+`checks` are for what a person types, `labels` for how things look. `card`, `mapping` and `virtpos` are for VirtPos.
 """
 
-from orders.admin import client, line, order, origin
+from orders.admin import card, client, line, mapping, order, origin
 
-__all__ = ["client", "line", "order", "origin"]
+__all__ = ["card", "client", "line", "mapping", "order", "origin"]

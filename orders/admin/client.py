@@ -18,6 +18,7 @@ from backoffice.sync.admin.labels import link
 from orders.admin import labels, search
 from orders.admin.forms import ClientForm
 from orders.admin.merge import MergeMixin, MergingFilter
+from orders.admin.virtpos import VirtposMixin
 from orders.models import Client, Order, ReturnReason
 
 
@@ -37,9 +38,9 @@ class ClientChangeList(ChangeList):
 
 
 @admin.register(Client)
-class ClientAdmin(MergeMixin, MirroredAdmin):
+class ClientAdmin(MergeMixin, VirtposMixin, MirroredAdmin):
     form = ClientForm
-    actions = ("merge_clients", *MirroredAdmin.actions)  # type: ignore[assignment]  # one more of them
+    actions = ("merge_clients", "send_to_virtpos", *MirroredAdmin.actions)  # type: ignore[assignment]  # one more of them
     change_form_outer_before_template = "admin/orders/client/before.html"
     list_display = ("name", "title", "shown_phone", "address", "orders_count", "source")
     list_display_links = ("name",)
@@ -102,6 +103,7 @@ class ClientAdmin(MergeMixin, MirroredAdmin):
     ) -> HttpResponse:
         if obj is not None:
             context["merging"] = self.merging_of(request, obj)
+            context["virtpos"] = self.virtpos_of(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.display(description=gettext_lazy("name"), ordering="lastname")

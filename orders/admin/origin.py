@@ -63,8 +63,9 @@ class StateFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         from orders.bifit import words
+        from orders.virtpos import pages
 
-        return [(str(code), label) for code, label in words.STATUSES.items()]
+        return [(str(code), label) for code, label in (*words.STATUSES.items(), *pages.STATUSES.items())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         return queryset.filter(status=self.value()) if self.value() else queryset
@@ -176,14 +177,14 @@ class FeedAdmin(BigTableMixin, ModelAdmin, SavesColumnsMixin):
     list_display = ("shown_service", "shown_state", "source", "payment_type", "paid_type", "good")
     list_display_links = ("shown_service",)
     list_select_related = ("source", "payment_type", "paid_type", "good")
-    autocomplete_fields = ("payment_type", "paid_type", "good", "delivery_good", "return_reason")
+    autocomplete_fields = ("payment_type", "paid_type", "good", "delivery_good", "good_tax", "return_reason")
     change_form_before_template = "admin/sync/row_state.html"
     fields = (
         ("shown_service", "shown_state"),
         "shown_source",
         ("payment_type", "paid_type"),
         ("good", "delivery_good"),
-        "return_reason",
+        ("return_reason", "good_tax"),
         ("window_minutes", "client_group"),
         "shown_rules",
         "shown_assumed",

@@ -3,6 +3,7 @@
 from orders.models.bulk import BulkChange
 from orders.models.card import DiscountCard
 from orders.models.client import Client
+from orders.models.customer import Customer
 from orders.models.journal import JournalEntry, StatusChange
 from orders.models.line import CanceledItem, Line, LineSpecificity, LineWarehouse
 from orders.models.merge import ClientMerge
@@ -16,6 +17,7 @@ __all__ = [
     "CanceledItem",
     "Client",
     "ClientMerge",
+    "Customer",
     "Deed",
     "DeliveryStatus",
     "DiscountCard",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -69,3 +72,9 @@ class DiscountCard(models.Model):
 
     def __str__(self) -> str:
         return self.uid
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.external_id:
+            # Before anything is sent: by it a card is found whose creation was never answered.
+            self.external_id = uuid.uuid4().hex
+        super().save(*args, **kwargs)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 from backoffice.partners.models import Source
 from backoffice.sync import columns
@@ -47,6 +48,11 @@ class Feed(models.Model):
         default=120,
         help_text=_("The service tells a moment; the delivery window begins then and lasts so long."),
     )
+    good_tax = columns.reference(
+        "fiscal.Tax",
+        _("tax rate of new goods"),
+        help_text=_("VirtPos tells none, and iRECA requires one of a good. Without it, new goods wait for a person."),
+    )
     client_group = columns.text(
         _("group of clients"),
         help_text=_("VirtPos puts clients that we send into this group; made if need be."),
@@ -76,6 +82,8 @@ class Origin(models.Model):
     order = models.OneToOneField("orders.Order", models.CASCADE, related_name="origin", verbose_name=_("order"))
     remote = models.CharField(_("service"), max_length=20, choices=SERVICES)
     key = models.CharField(_("id there"), max_length=191)
+    # What an order of VirtPos keeps where its key changes (orders/virtpos/succession.py).
+    kin = models.CharField(max_length=191, blank=True, default="", editable=False)
     data = models.JSONField(_("as it was read last"), default=dict)
     # What was agreed, by our column (`lines` as a digest): values as JSON has them.
     agreed = models.JSONField(default=dict, editable=False)
@@ -96,6 +104,7 @@ class Origin(models.Model):
         constraints = [models.UniqueConstraint(fields=["remote", "key"], name="origin_key")]
         indexes = [
             models.Index(fields=["remote", "read_at"], name="origin_open", condition=models.Q(is_open=True)),
+            models.Index(fields=["remote", "kin"], name="origin_kin", condition=~models.Q(kin="")),
             models.Index(fields=["sync_state"], name="origin_trouble", condition=~models.Q(sync_state="clean")),
         ]
 
@@ -160,6 +169,8 @@ class Mapping(models.Model):
     payment_type = columns.reference("fiscal.PaymentType", _("payment type"))
     seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
 
+    history = HistoricalRecords(excluded_fields=["title", "seen_at"])
+
     TARGETS = {Kind.GOOD: "good", Kind.WAREHOUSE: "warehouse", Kind.DELIVERY: "delivery", Kind.PAYMENT: "payment_type"}
 
     class Meta:
@@ -167,6 +178,14 @@ class Mapping(models.Model):
         verbose_name_plural = _("mappings")
         ordering = ["source", "kind", "title", "id"]
         constraints = [models.UniqueConstraint(fields=["source", "kind", "external_id"], name="mapping_once")]
+
+    # Rows that mean nothing here yet.
+    WAITING = (
+        models.Q(kind="good", good=None)
+        | models.Q(kind="warehouse", warehouse=None)
+        | models.Q(kind="delivery", delivery="")
+        | models.Q(kind="payment", payment_type=None)
+    )
 
     def __str__(self) -> str:
         return f"{self.title or self.external_id}"

@@ -1,0 +1,227 @@
+"""Telling VirtPos of our clients by `customer/update` (seed 001:68-98).
+
+A change of one whom it knows is an outlet: only what changed is sent, by his id, and may be sent again at any time.
+Adding one is a command, for twice would make two: after a lost answer his phone, e-mail and name are looked for in
+VirtPos's list; where they cannot tell, a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backoffice.remotes.errors import BadRow, ContractError, Refused
+from backoffice.remotes.virtpos import contract
+from backoffice.sync import enqueue
+from backoffice.sync.changes import rows_changed
+from backoffice.sync.commands import COMMANDS, Command
+from backoffice.sync.connection import VIRTPOS
+from backoffice.sync.mirrored import SyncState
+from backoffice.sync.models import Push
+from backoffice.sync.outlets import OUTLETS, Outlet
+from orders.models import Client, Customer, Feed
+from orders.virtpos.customers import differing, held_by, is_same, listed, locked, may_be_same, spelled, write
+
+ENTITY, ADD = "customers", "add"
+
+
+# changes of whom VirtPos knows
+
+
+def heard(sender: Any, ids: Collection[int], **_kwargs: Any) -> None:
+    """Clients changed, whoever changed them: open a push for each of whom VirtPos has to hear something."""
+    for some in enqueue.chunks(ids):
+        note(Customer.objects.filter(client__in=some).exclude(key=""))
+
+
+def note(rows: Any) -> None:
+    stale = [row for row in rows.select_related("client") if differing(row)]
+    if stale:
+        enqueue.open_pushes(VIRTPOS, ENTITY, [(row.client_id, row.key) for row in stale])
+        state = Customer.objects.filter(pk__in=[row.pk for row in stale]).exclude(sync_state=SyncState.CONFLICT)
+        state.update(sync_state=SyncState.PENDING)
+
+
+def _tell(client: Any, client_id: int) -> dict[str, Any]:
+    row = Customer.objects.select_related("client").filter(client_id=client_id).exclude(key="").first()
+    said = differing(row) if row is not None else {}
+    if row is not None and said:
+        client.update_customer(spelled(said), id=row.key)
+    return said
+
+
+def _told(client_id: int, said: dict[str, Any]) -> None:
+    row = locked(Customer.objects.filter(client_id=client_id).select_related("client")).first()
+    if row is None:
+        return
+    row.agreed = {**row.agreed, **said}
+    row.sync_error = ""
+    if row.sync_state != SyncState.CONFLICT:
+        row.sync_state = SyncState.PENDING if differing(row) else SyncState.CLEAN
+    row.save(update_fields=["agreed", "sync_state", "sync_error"])
+
+
+def _refused(client_id: int, text: str) -> None:
+    _show(client_id, SyncState.FAILED, text)
+
+
+OUTLETS[VIRTPOS, ENTITY] = Outlet(_tell, _told, _refused)
+
+
+# a person decides
+
+
+def resolve(row_id: int, side: str) -> None:
+    """Settle all that was changed on both sides: "ours" goes to VirtPos, "theirs" comes here."""
+    with transaction.atomic():
+        row = locked(Customer.objects.filter(pk=row_id).select_related("client")).get()
+        theirs = {name: values["theirs"] for name, values in row.sync_conflict.items()}
+        row.agreed, row.sync_conflict, row.sync_state = {**row.agreed, **theirs}, {}, SyncState.CLEAN
+        row.save(update_fields=["agreed", "sync_conflict", "sync_state"])
+        if side == "theirs":
+            write(row.client, theirs)
+        else:
+            note(Customer.objects.filter(pk=row.pk))
+
+
+# new ones
+
+
+def enrol(clients: Collection[Client]) -> list[Client]:
+    """Let VirtPos add these clients. Those whom it knows, or is being told of, are passed over. Returns the others."""
+    group = Feed.of(VIRTPOS).client_group
+    added = []
+    for client in clients:
+        with transaction.atomic():
+            row, is_new = Customer.objects.get_or_create(
+                client=client, defaults={"sync_state": SyncState.PENDING, "agreed": {}}
+            )
+            if not is_new:
+                row = locked(Customer.objects.filter(pk=row.pk)).get()
+                if row.key or row.sync_state != SyncState.FAILED:
+                    continue
+                supersede(ENTITY, client.pk)
+                Customer.objects.filter(pk=row.pk).update(sync_state=SyncState.PENDING, sync_error="")
+            payload = {"held": held_by(client), "group": group}
+            enqueue.command(VIRTPOS, ENTITY, ADD, payload, object_id=client.pk, remote_id=f"new-{client.pk}")
+            added.append(client)
+    return added
+
+
+def supersede(entity: str, object_id: int) -> None:
+    """Close refused commands of an object: a new one takes their place, and they must not be sent after it."""
+    refused = Push.objects.filter(
+        remote=VIRTPOS, entity=entity, object_id=object_id, action=Push.Action.COMMAND, state=Push.State.REFUSED
+    )
+    refused.update(state=Push.State.DONE, done_at=timezone.now())
+
+
+def _add(client: Any, push: Push) -> None:
+    client_id, payload = _said(push)
+    try:
+        said = {column: value for column, value in payload["held"].items() if value}
+        saved = client.update_customer(spelled(said), create=True, group_name=payload["group"] or None)
+    except (Refused, ContractError) as error:
+        _show(client_id, SyncState.FAILED, str(error))
+        raise
+    if saved.id is not None:
+        _bind(client_id, saved.id)
+
+
+def _said(push: Push) -> tuple[int, dict[str, Any]]:
+    assert push.object_id is not None  # a command always has its object
+    assert push.payload is not None  # and what it says
+    return push.object_id, push.payload
+
+
+def _bind(client_id: int, key: str) -> None:
+    """Remember the id that VirtPos gave, before anything else can go wrong. ContractError where it is another's."""
+    try:
+        with transaction.atomic():
+            Customer.objects.filter(client_id=client_id, key="").update(key=key)
+    except IntegrityError:
+        other = Customer.objects.select_related("client").get(key=key)
+        text = _("VirtPos knows this client as %(key)s, who is %(other)s here already: merge the two.")
+        text %= {"key": key, "other": other}
+        _show(client_id, SyncState.FAILED, text)
+        raise ContractError("", text) from None
+
+
+def _is_there(client: Any, push: Push) -> bool | None:
+    """Whether VirtPos has added the client: told by an id, else by its list, as far as that can tell."""
+    client_id, payload = _said(push)
+    held = payload["held"]
+    if Customer.objects.filter(client_id=client_id).exclude(key="").exists():
+        return True
+    bad: list[BadRow] = []
+    client.on_bad_row = bad.append
+    try:
+        told = list(listed(client))
+    except Refused:
+        _cannot_tell(client_id)
+        return None
+    alike = _strangers([customer for customer in told if may_be_same(customer, held)])
+    same = [customer for customer in alike if is_same(customer, held)]
+    if len(same) == 1 and same[0].id:
+        _bind(client_id, same[0].id)
+        return True
+    if alike or bad or not told or not (held["phone"] or held["email"]):
+        _cannot_tell(client_id)
+        return None
+    return False
+
+
+def _strangers(customers: Collection[contract.Customer]) -> list[contract.Customer]:
+    """Those whom no client of ours is."""
+    known = set(Customer.objects.filter(key__in=[one.id for one in customers]).values_list("key", flat=True))
+    return [customer for customer in customers if customer.id not in known]
+
+
+def _cannot_tell(client_id: int) -> None:
+    text = _(
+        "VirtPos's answer was lost, and its list cannot tell whether it has added the client: decide under Pushes."
+    )
+    _show(client_id, SyncState.PENDING, text)
+
+
+def _added(push: Push) -> None:
+    """VirtPos has him: what was sent is agreed; what was changed here since follows, and so does what waited."""
+    client_id, payload = _said(push)
+    row = locked(Customer.objects.filter(client_id=client_id).select_related("client")).first()
+    if row is None:
+        return
+    row.agreed = {**payload["held"], **row.agreed}
+    row.sync_state, row.sync_error = SyncState.CLEAN, ""
+    if not row.key:
+        row.sync_error = _("VirtPos told no id of this client; it is found when the customers are read next.")
+    row.save(update_fields=["agreed", "sync_state", "sync_error"])
+    _take_number(row)
+    note(Customer.objects.filter(pk=row.pk).exclude(key=""))
+    wake()
+
+
+def _take_number(row: Customer) -> None:
+    """A client of nobody else's becomes one of VirtPos's, with its number."""
+    source, client = Feed.of(VIRTPOS).source, row.client
+    if not row.key or client.external_id or client.source_id not in (None, source.pk):
+        return
+    if not Client.objects.filter(source=source, external_id=row.key).exists():
+        Client.objects.filter(pk=client.pk).update(source=source, external_id=row.key)
+
+
+def wake() -> None:
+    """Whoever waited for something that VirtPos knows now may go."""
+    Push.objects.filter(remote=VIRTPOS, state=Push.State.WAITING).update(due_at=timezone.now())
+
+
+def _show(client_id: int, state: SyncState, text: str) -> None:
+    rows = Customer.objects.filter(client_id=client_id).exclude(sync_state=SyncState.CONFLICT)
+    rows.update(sync_state=state, sync_error=text)
+
+
+COMMANDS[ENTITY, ADD] = Command(send=_add, exists=_is_there, done=_added)
+rows_changed.connect(heard, sender=Client, dispatch_uid="virtpos-customers")

@@ -1,0 +1,103 @@
+"""Orders and customers, read from VirtPos.
+
+Scheduled runs ask for the orders of the last days, and as far back as the oldest one that is open here: what became of
+it is told by no one else. All of an answer is read before anything is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Min
+from django.db.models.fields.json import KT
+
+from backoffice.remotes.errors import BadRow, ContractError
+from backoffice.remotes.virtpos.contract import Order, key
+from backoffice.sync import pull
+from backoffice.sync.connection import VIRTPOS
+from backoffice.sync.enqueue import chunks
+from orders import arrivals
+from orders.arrivals import Arrival, Way
+from orders.models import DeliveryStatus, Feed, Origin
+from orders.virtpos import customers, succession
+from orders.virtpos.arriving import arrival
+from orders.virtpos.clock import today, zone
+from orders.virtpos.mapping import Targets
+
+FURTHEST = timedelta(days=90)  # an order that was forgotten open must not make every run a long one
+OVER = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
+
+
+@pull.reader("virtpos-customers", remote=VIRTPOS, rank=10, every=3600)
+def read_customers(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
+    """All customers, page by page; there is no documented way to ask for those that changed."""
+    feed = Feed.of(VIRTPOS)
+    for some in chunks(customers.listed(client), customers.SLICE):
+        applied = customers.apply(feed, some)
+        progress.bad(applied.bad)
+        progress.add(applied, len(some))
+
+
+@pull.reader("virtpos", remote=VIRTPOS, rank=11, every=300, since=True)
+def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
+    feed = Feed.of(VIRTPOS)
+    with _bad_rows(client) as bad:
+        orders = list(client.orders(since=_since(params)))
+    progress.pull.total = len(orders) + len(bad)
+    customers.ensure(client, feed, {o.customer_id for o in orders if o.customer_id}, progress.bad)
+    settled = succession.settle(feed, orders, bad)
+    progress.bad(settled.said)
+    for some in chunks(orders, arrivals.SLICE):
+        applied = arrivals.apply(feed, arriving(feed, some, settled.doubtful, progress.bad))
+        progress.bad(applied.bad)
+        progress.add(applied, len(some))
+
+
+def arriving(feed: Feed, orders: list[Order], doubtful: set[str], on_error: Any) -> Iterator[Arrival]:
+    """Orders in our terms, with a fixed number of queries. One that cannot be delivered is told and left out."""
+    targets = Targets(feed, orders)
+    owners = customers.owners({order.customer_id for order in orders if order.customer_id})
+    for order in orders:
+        try:
+            one = arrival(feed, order, targets, owners.get(order.customer_id or ""))
+        except ContractError as error:
+            on_error([f"{key(order)}: {error}"])
+            continue
+        yield replace(one, way=Way.UNKNOWN) if one.key in doubtful else one
+
+
+def _since(params: dict[str, Any]) -> date | None:
+    """The day of VirtPos's calendar from which on orders are asked for; None: all."""
+    if "since" in params:
+        return pull.parse_since(params["since"]).astimezone(zone()).date()
+    if not settings.VIRTPOS_DAYS:
+        return None
+    now = today()
+    since = now - timedelta(days=settings.VIRTPOS_DAYS)
+    still_open = Origin.objects.filter(remote=VIRTPOS, is_open=True).exclude(order__delivery_status__in=OVER)
+    oldest = still_open.aggregate(oldest=Min(KT("data__created_date")))["oldest"]
+    if oldest:
+        since = min(since, max(datetime.fromisoformat(oldest).date(), now - FURTHEST))
+    return since
+
+
+@contextmanager
+def _bad_rows(client: Any) -> Iterator[list[BadRow]]:
+    """What cannot be read, told as ever and kept beside."""
+    kept: list[BadRow] = []
+    tell = client.on_bad_row
+
+    def keep(row: BadRow) -> None:
+        kept.append(row)
+        tell(row)
+
+    client.on_bad_row = keep
+    try:
+        yield kept
+    finally:
+        client.on_bad_row = tell
