@@ -123,6 +123,8 @@ def _registers(given: Mapping[str, str], ireca_url: str) -> dict[str, str]:
         "BIFIT_USERNAME": "79775553322",
         "BIFIT_ORGANIZATION_ID": "demo-organization",
         "BIFIT_TRADE_OBJECT_ID": "demo-shop",
+        "VIRTPOS_URL": f"{origin}/api",
+        "VIRTPOS_API_KEY": "MySecret",
     }
     return {name: given.get(name) or value for name, value in demo.items()}
 

@@ -1,7 +1,7 @@
 """What pages say of an order at a register service, and do with it, by service.
 
-Each service has its own words and its own ways; `orders/bifit` and `orders/virtpos` register theirs here, so that the pages know none of
-them.
+Each service has its own words and its own ways; `orders/bifit` and `orders/virtpos` register theirs here, so that the
+pages know none of them.
 """
 
 from __future__ import annotations
