@@ -40,7 +40,7 @@ TAG = re.compile(r"<[^>]+>")
 
 # Latin words that a Russian page keeps: names of systems and formats, of keys, of the other language.
 KEPT = {"API", "iRECA", "HTTP", "HTTPS", "RRN", "JSON", "URL", "English", "Ctrl", "esc"}
-KEPT |= {"BIFIT", "Kassa", "VirtPos"}
+KEPT |= {"BIFIT", "Kassa", "VirtPos", "EAN"}
 KEPT |= {"Control", "Command", "Mac", "Single", "Sing", "LDAP", "manage", "worker"}
 
 # Django keeps the names of permissions in the database, in English, and shows them where groups are edited.
@@ -58,7 +58,9 @@ INTERNAL = {
     "orders.JournalEntry.digest",
     "orders.Line.mark_key",
     "orders.Order.details_attempts",
+    "orders.Customer.agreed",
     "orders.Origin.agreed",
+    "orders.Origin.kin",
     "orders.Order.details_due_at",
     "orders.Order.refund_key",
     "partners.Delivery.change",
