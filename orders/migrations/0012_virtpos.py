@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0004_sync_state_held"),
         ("fiscal", "0007_sync_state_held"),
-        ("orders", "0010_saved_views"),
+        ("orders", "0011_bulk_changes"),
         ("partners", "0005_waits_for_dispatcher"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
