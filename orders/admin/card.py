@@ -133,7 +133,8 @@ class DiscountCardAdmin(EditableAdmin):
                     ("activate_date", "block_date"),
                     ("type_id", "type_name"),
                     ("barcode", "uid_ean13"),
-                    ("card_id", "external_id", "replaces"),
+                    ("card_id", "replaces"),
+                    "external_id",
                     "row_state",
                 ]
             },
@@ -208,7 +209,7 @@ class DiscountCardAdmin(EditableAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fieldsets = super().get_fieldsets(request, obj)
-        hidden = {"is_there"} if obj is not None else {"row_state", ("card_id", "external_id", "replaces")}
+        hidden = {"is_there"} if obj is not None else {"row_state", ("card_id", "replaces"), "external_id"}
         return [
             (title, {**options, "fields": [name for name in options["fields"] if name not in hidden]})
             for title, options in fieldsets
