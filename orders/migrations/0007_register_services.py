@@ -251,7 +251,7 @@ class Migration(migrations.Migration):
                     "delivery",
                     models.CharField(
                         blank=True,
-                        choices=[("courier", "by courier"), ("pickup", "picked up by the client")],
+                        choices=[("courier", "courier delivery"), ("pickup", "picked up by the client")],
                         default="",
                         max_length=20,
                         verbose_name="way of delivery",

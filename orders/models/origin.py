@@ -156,7 +156,7 @@ class Mapping(models.Model):
         PAYMENT = "payment", _("payment type")
 
     class Delivery(models.TextChoices):
-        COURIER = "courier", _("by courier")
+        COURIER = "courier", _("courier delivery")
         PICKUP = "pickup", _("picked up by the client")
 
     source = models.ForeignKey(Source, models.CASCADE, related_name="mappings", verbose_name=_("source"))

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from backoffice.sync.models import Push
 from orders import actions, undo
-from orders.models import BulkChange, DeliveryStatus, Order, PaymentStatus
+from orders.models import BulkChange, DeliveryStatus, Order, Origin, PaymentStatus
 from tests.orders import builders
 from tests.orders.pages import LIST, choose, confirm
 from tests.orders.test_actions import texts
@@ -89,6 +89,16 @@ def test_it_is_taken_back_once_and_not_after_the_shift(user: User) -> None:
     BulkChange.objects.update(undone_at=None, made_at=timezone.now() - undo.FOR - timedelta(minutes=1))
     with pytest.raises(undo.TooLate, match="too old"):
         undo.undo(change.pk, user)
+
+
+def test_what_is_over_at_its_register_service_is_not_opened_here_alone(user: User) -> None:
+    row, other = builders.order(1), builders.order(2)
+    actions.cancel([row.pk, other.pk], builders.reason(), user)
+    Origin.objects.create(order=row, remote="bifit", key="1", status="REFUSED", is_open=False)
+    told = {order.number: text for order, _went, text in undo.undo(BulkChange.objects.get().pk, user)}
+    assert told == {"N-1": "is over at its register service", "N-2": "is as it was"}
+    row.refresh_from_db()
+    assert row.delivery_status == DeliveryStatus.CANCELLED
 
 
 def test_the_way_of_a_dispatcher(dispatcher: Browser) -> None:
