@@ -69,6 +69,8 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
     (
         _("Fiscal documents"),
         [
+            (_("Fiscal control"), Page("fiscal-control", ("fiscal.view_receipt", "orders.view_order")), "fact_check"),
+            (_("Shifts"), Page("fiscal-shifts", ("fiscal.view_receipt", "orders.view_order")), "schedule"),
             (_("Receipts"), "fiscal.receipt", "receipt_long"),
             (_("Correction receipts"), "fiscal.correctionreceipt", "receipt"),
             (_("Payment types"), "fiscal.paymenttype", "payments"),

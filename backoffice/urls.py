@@ -31,6 +31,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("backoffice/favicon.svg"))),
     # before the admin, which answers every address below its own
     path("admin/sync/health/", include("backoffice.sync.admin.health")),
+    path("admin/fiscal/", include("orders.admin.fiscal")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include(api_v1)),

@@ -88,6 +88,7 @@ class Receipt(FiscalDocument):
         indexes = [
             models.Index(fields=["-date_time_receipt", "-id"], name="receipt_time"),
             models.Index(fields=["fn", "fd_number"], name="receipt_fd"),
+            models.Index(fields=["fn", "shift_number"], name="receipt_shift"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["order", "kind", "fn", "fd_number", "fiscal_sign"], name="receipt_once")

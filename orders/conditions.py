@@ -1,8 +1,4 @@
-"""What orders are called late, at risk, of a day: the same for lists, figures and reports.
-
-Open is written as two ranges, so that an index on the status serves it; "not in" would visit every order there ever
-was.
-"""
+"""What orders are called late, at risk, of a day: the same for lists, figures and reports."""
 
 from __future__ import annotations
 
@@ -12,9 +8,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from backoffice.sync.mirrored import SyncState
-from orders.models import DeliveryStatus, PaymentStatus
+from orders.models import PaymentStatus
+from orders.models.order import IS_OPEN
 
-IS_OPEN = Q(delivery_status__lt=DeliveryStatus.CLOSED) | Q(delivery_status__gt=DeliveryStatus.CANCELLED)
 TO_COLLECT = IS_OPEN & Q(status=PaymentStatus.UNPAID, is_refund=False)
 PROBLEMS = Q(sync_state__in=(SyncState.FAILED, SyncState.CONFLICT)) | Q(
     origin__sync_state__in=(SyncState.FAILED, SyncState.CONFLICT)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -25,12 +25,10 @@ from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from couriers.map import Whereabouts, whereabouts
 from couriers.models import License, LicenseUsage
-from fiscal.models import Receipt
+from fiscal import shifts
 from orders import conditions, details
 from orders.models import DeliveryStatus, Line, Order, Origin, Payment, PaymentStatus
 
-SHIFT_WARNS, SHIFT_ENDS = timedelta(hours=20), timedelta(hours=23)  # a register prints nothing after 24 hours
-SHIFT_SEEN = timedelta(hours=30)  # a shift without a receipt for so long is over
 RECEIPTS_OF = timedelta(days=14)  # how far back a missing receipt is looked for; older ones are read again for ever
 MANY = 10_000  # orders of one day, and missing receipts: beyond it nobody reads figures
 
@@ -74,34 +72,6 @@ class CourierDay:
     url: str
 
 
-@dataclass(frozen=True)
-class Shift:
-    """A shift of a register, as far as its receipts tell: iRECA tells neither its beginning nor its end."""
-
-    fn: str
-    number: str
-    receipts: int
-    since: datetime
-    last: datetime
-    now: datetime
-
-    @property
-    def age(self) -> timedelta:
-        return self.now - self.since
-
-    @property
-    def hours(self) -> float:
-        return self.age.total_seconds() / 3600
-
-    @property
-    def kind(self) -> str:
-        return "danger" if self.age >= SHIFT_ENDS else "warning" if self.age >= SHIFT_WARNS else ""
-
-    @property
-    def url(self) -> str:
-        return _list("fiscal_receipt", q=self.fn)
-
-
 @dataclass
 class Today:
     """The orders of today."""
@@ -126,7 +96,7 @@ def start_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             context["couriers"] = couriers(rows, now)
     if may("fiscal.view_receipt"):
         context["receipts"] = missing_receipts(now) if may("orders.view_order") else []
-        context["shifts"] = shifts(now)
+        context["shifts"] = shifts.at_work(now)
     if may("couriers.view_license"):
         context["licences"] = licences()
     if may("sync.view_push"):
@@ -271,23 +241,6 @@ def missing_receipts(now: datetime) -> list[Figure]:
     )
     url = _orders(attention="no_receipt")
     return [Figure(label, count, url, kind if count else "") for label, count, kind in counts]
-
-
-def shifts(now: datetime) -> list[Shift]:
-    """Shifts of which a receipt was printed within SHIFT_SEEN, the oldest first; of each register the last one."""
-    seen = (
-        Receipt.objects.filter(date_time_receipt__gte=now - SHIFT_SEEN)
-        .exclude(fn="")
-        .order_by()
-        .values("fn", "shift_number")
-        .annotate(receipts=Count("pk"), since=Min("date_time_receipt"), last=Max("date_time_receipt"))
-    )
-    latest: dict[str, Shift] = {}
-    for row in seen:
-        shift = Shift(row["fn"], row["shift_number"], row["receipts"], row["since"], row["last"], now)
-        if shift.fn not in latest or latest[shift.fn].last < shift.last:
-            latest[shift.fn] = shift
-    return sorted(latest.values(), key=lambda shift: shift.since)
 
 
 def licences() -> Figure:

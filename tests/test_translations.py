@@ -17,6 +17,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.encoding import force_str
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -31,7 +32,8 @@ from backoffice.sync.models import Push
 from backoffice.sync.pull import readers
 from catalog.models import Good
 from couriers.models import Courier
-from fiscal.models import Tax
+from fiscal.corrections import Fault, Ffd
+from fiscal.models import Receipt, Tax
 from orders.models import Client, Order
 
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
@@ -315,8 +317,17 @@ def addresses(db: None) -> list[str]:
     good = Good.objects.create(title="Пицца")
     order = Order.objects.create(number="17", courier=courier, client=client)
     order.lines.create(good=good, title="Пицца", price=100, total=100)
+    receipt = Receipt.objects.create(order=order, kind="sale", fn="9999", date_time_receipt=timezone.now())
     rows: list[models.Model] = [courier, client, good, order, Tax.objects.create(title="НДС"), *Push.objects.all()]
     found = [reverse("admin:index"), reverse("admin:password_change")]
+    found += [reverse(f"fiscal-{page}") for page in ("control", "numbers", "shifts")]
+    found += [reverse("fiscal-receipt", args=[receipt.pk]), reverse("fiscal-receipt-print", args=[receipt.pk])]
+    for page in ("fiscal-correction", "fiscal-correction-print"):
+        found += [
+            reverse(page, args=[order.pk], query={"fault": fault, "ffd": ffd, "receipt": receipt.pk})
+            for fault in Fault
+            for ffd in Ffd
+        ]
     for model in admin.site._registry:
         found += [reverse(admin_urlname(model._meta, SafeString(page))) for page in ("changelist", "add")]
     for row in rows:

@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.filters import parse_day
 from backoffice.sync.mirrored import SyncState
-from orders import conditions, details, duplicates
+from orders import conditions, details, duplicates, fiscal_control
 from orders.models import DeliveryStatus, Hold, Line, PaymentStatus
 
 
@@ -120,6 +120,34 @@ class AttentionFilter(DropdownFilter):
         }
         condition = found.get(self.value() or "")
         return queryset.filter(condition) if condition is not None else queryset
+
+
+class FiscalFilter(DropdownFilter):
+    """The queues of the page Fiscal control; of one age where FiscalAgeFilter says so."""
+
+    title, parameter_name = _("fiscal control"), "fiscal"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(queue.name, queue.title) for queue in fiscal_control.QUEUES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        queue = fiscal_control.BY_NAME.get(self.value() or "")
+        if queue is None:
+            return queryset
+        age = fiscal_control.AGE_BY_NAME.get(request.GET.get(FiscalAgeFilter.parameter_name, ""))
+        return queue.orders(queryset, timezone.now(), age)
+
+
+class FiscalAgeFilter(DropdownFilter):
+    """How long an order has been in its queue. Each queue ages in its own way, so FiscalFilter does the work."""
+
+    title, parameter_name = _("fiscal control: age"), "fiscal_age"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(age.name, age.title) for age in fiscal_control.AGES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset
 
 
 class WindowFilter(RangeDateFilter):

@@ -142,7 +142,13 @@ class ReceiptInline(ViewOnlyInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:
         # What the sum in the QR is made of.
-        parts = ("order__receipts", "order__payments", "order__refund__payments")
+        parts = (
+            "order__receipts",
+            "order__payments",
+            "order__lines",
+            "order__refund__payments",
+            "order__refund__goods",
+        )
         return super().get_queryset(request).prefetch_related(*parts)
 
     @admin.display(description=gettext_lazy("receipt"))

@@ -21,7 +21,16 @@ from orders import details, duplicates, edits, timeline
 from orders.admin import labels, search
 from orders.admin.bulk import BulkActionsMixin
 from orders.admin.desk import DeskMixin
-from orders.admin.filters import AttentionFilter, DayFilter, DeliveryFilter, HoldFilter, PaymentFilter, WindowFilter
+from orders.admin.filters import (
+    AttentionFilter,
+    DayFilter,
+    DeliveryFilter,
+    FiscalAgeFilter,
+    FiscalFilter,
+    HoldFilter,
+    PaymentFilter,
+    WindowFilter,
+)
 from orders.admin.forms import OrderForm
 from orders.admin.inlines import JournalInline, LineInline, PaymentInline, ReceiptInline
 from orders.admin.printing import PrintingMixin
@@ -102,6 +111,8 @@ class OrderAdmin(
         HoldFilter,
         ("courier", AutocompleteSelectFilter),
         AttentionFilter,
+        FiscalFilter,
+        FiscalAgeFilter,
         ("is_agreed", BooleanRadioFilter),
         ("source", RelatedDropdownFilter),
     )

@@ -1,0 +1,45 @@
+"""What the fiscal pages share: who may see them, and a page of the admin or a sheet for the printer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+VIEW = ("fiscal.view_receipt", "orders.view_order")
+NO_LEGAL_ADVICE = _("What is said here holds as a rule; it is no legal advice.")
+
+Parameters = ParamSpec("Parameters")
+View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+
+
+def fiscal_page(view: View[Parameters]) -> View[Parameters]:
+    """A page for who may see both receipts and orders; others are asked to log in, or refused."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        if not request.user.has_perms(VIEW):
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return require_safe(admin.site.admin_view(guarded))
+
+
+def page(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    """A page in the admin's frame."""
+    context = {**admin.site.each_context(request), "title": title, **context}
+    return TemplateResponse(request, f"admin/fiscal/control/{template}", context)
+
+
+def sheet(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    """A page for the printer, without the admin's frame."""
+    context = {"title": title, "printed_at": timezone.now(), **context}
+    return TemplateResponse(request, f"admin/fiscal/control/{template}", context)

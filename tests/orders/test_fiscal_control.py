@@ -1,0 +1,261 @@
+"""The queues of fiscal control: each order is where plain reckoning puts it, each figure equals its list, the cost does
+not grow, and nobody else sees them.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from backoffice.sync.enqueue import untracked
+from fiscal.models import Receipt, RegistrarError
+from orders import fiscal_control
+from orders.fiscal_control import AGES, OLDER, QUEUES, UNKNOWN
+from orders.models import DeliveryStatus, Order, Payment, PaymentStatus, Refund, RefundGood, RefundPayment
+from tests.orders import builders
+
+pytestmark = pytest.mark.django_db
+
+CONTROL = "/admin/fiscal/control/"
+OPEN = {DeliveryStatus.NEW, DeliveryStatus.PREPARED, DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED, 8, 12}
+
+
+def receipt(order: Order, kind: str, at: datetime | None, number: int) -> Receipt:
+    return Receipt.objects.create(
+        order=order,
+        kind=kind,
+        fn="9999",
+        shift_number="1",
+        fd_number=str(number),
+        fiscal_sign="1",
+        date_time_receipt=at,
+    )
+
+
+def random_orders(count: int, seed: int) -> None:
+    chance = random.Random(seed)
+    now = timezone.now()
+    number = 0
+
+    def money(value: Decimal, rarely: float = 0.2) -> Decimal:
+        return value + Decimal(chance.choice([-1, 1, 100])) / 100 if chance.random() < rarely else value
+
+    with untracked():
+        for nth in range(1, count + 1):
+            ended = now - timedelta(
+                minutes=chance.choice([-100, 20, 300, 3_000, 20_000, 60_000]) + chance.randint(0, 9)
+            )
+            row = builders.order(
+                nth,
+                delivery_status=chance.choice([*DeliveryStatus.values, 8, 12, 10, 10, 10, 10]),
+                status=chance.choice([0, 1, 1]),
+                is_refund=chance.random() < 0.2,
+                prepayment_sum=Decimal(chance.choice([0, 0, 30])),
+                amount_to_pay=Decimal(chance.randint(5_000, 100_000)) / 100,
+                delivery_time_to=None if chance.random() < 0.05 else ended,
+            )
+            builders.with_lines(row, 1)
+            row.lines.update(discount_total=Decimal(chance.randint(-500, 0)) / 100)
+            payable = row.amount_to_pay + row.lines.get().discount_total
+            for kind in ("sale", "sale", "sale", "return", "return"):
+                if chance.random() < 0.35:
+                    number += 1
+                    at = ended + timedelta(minutes=chance.randint(-9, 9)) if chance.random() < 0.95 else None
+                    receipt(row, kind, at, number)
+            if chance.random() < 0.8:
+                whole = payable - (row.prepayment_sum if chance.random() < 0.3 else 0)
+                part = Decimal(chance.randint(1, 40))
+                for price in (part, money(whole - part)):
+                    Payment.objects.create(order=row, price=price)
+            if chance.random() < 0.4:
+                refund = Refund.objects.create(order=row)
+                back = Decimal(chance.randint(100, 9_000)) / 100
+                for _each in range(chance.choice([0, 1, 2])):
+                    RefundPayment.objects.create(refund=refund, sum=back)
+                    RefundGood.objects.create(refund=refund, sum=money(back))
+
+
+def placed(now: datetime) -> dict[str, dict[str, set[int]]]:
+    """The same in plain Python: keys of orders by queue and age."""
+    found: dict[str, dict[str, set[int]]] = {queue.name: {age.name: set() for age in AGES} for queue in QUEUES}
+
+    def put(queue: str, order: Order, since: datetime | None) -> None:
+        past = (now - since).total_seconds() / 3600 if since is not None else None
+        if past is None:
+            age = "unknown"
+        else:
+            age = "hour" if past < 1 else "day" if past < 24 else "week" if past < 168 else "month"
+            age = "older" if past >= 31 * 24 else age
+        found[queue][age].add(order.pk)
+
+    for order in Order.objects.prefetch_related("receipts", "payments", "lines", "refund__payments", "refund__goods"):
+        receipts = list(order.receipts.all())
+        sales = [each for each in receipts if each.kind == "sale"]
+        returns = [each for each in receipts if each.kind == "return"]
+        paid, closed = order.status == PaymentStatus.PAID, order.delivery_status == DeliveryStatus.CLOSED
+        ended = order.delivery_time_to
+        due = 2 if order.prepayment_sum and not order.is_refund else 1
+        if paid and closed and len(returns if order.is_refund else sales) < due:
+            put("no_receipt", order, ended)
+        if paid and order.delivery_status in OPEN and (ended is None or now - ended >= timedelta(days=1)):
+            put("paid_open", order, ended)
+        if closed and order.status == PaymentStatus.UNPAID:
+            put("closed_unpaid", order, ended)
+        if len(sales) > due or len(returns) > 1:
+            times = [each.date_time_receipt for each in receipts if each.date_time_receipt]
+            put("doubled", order, max(times, default=None))
+        sums = [each.price for each in order.payments.all()]
+        payable = order.amount_to_pay + sum(line.discount_total for line in order.lines.all())
+        if paid and closed and sums and sum(sums) not in (payable, payable - order.prepayment_sum):
+            put("payments_differ", order, ended)
+        if paid and closed and receipts and not sums:
+            put("no_payments", order, ended)
+        if (refund := getattr(order, "refund", None)) is not None and refund.payments.all():
+            back = sum(each.sum for each in refund.payments.all())
+            if back != sum(each.sum for each in refund.goods.all()) or (sums and back > sum(sums)):
+                put("returns_differ", order, ended)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_order_is_where_plain_reckoning_puts_it(admin_client: Browser, seed: int) -> None:
+    random_orders(70, seed)
+    now = timezone.now()
+    expected = placed(now)
+    for queue in QUEUES:
+        counts = fiscal_control.counts(queue, now, all_years=True)
+        for age in AGES:
+            assert {row.pk for row in queue.orders(Order.objects.all(), now, age)} == expected[queue.name][age.name]
+            assert counts.get(age, 0) == len(expected[queue.name][age.name]), (queue.name, age.name)
+        together = set().union(*expected[queue.name].values())
+        assert {row.pk for row in queue.orders(Order.objects.all(), now)} == together
+        recent = fiscal_control.counts(queue, now)
+        assert (OLDER in recent, UNKNOWN in recent) == (not queue.is_costly, not queue.is_costly)
+        assert recent == {age: count for age, count in counts.items() if age in recent}
+    assert all(sum(map(len, ages.values())) for ages in expected.values()), "the data must fill each queue"
+
+
+@pytest.mark.parametrize("all_", ["", "?all=1"])
+def test_each_figure_equals_the_list_behind_it(admin_client: Browser, all_: str) -> None:
+    random_orders(60, 7)
+    seen = 0
+    for row in admin_client.get(CONTROL + all_).context["queues"]:
+        for figure in row["figures"]:
+            page = admin_client.get(figure.url)
+            assert page.context["cl"].queryset.count() == figure.value, figure
+            seen += figure.value
+        assert admin_client.get(row["url"]).status_code == 200
+    assert seen > 30
+
+
+def test_a_second_receipt_is_right_with_a_prepayment() -> None:
+    now = timezone.now()
+    queue = fiscal_control.BY_NAME["doubled"]
+    row = builders.order(1, prepayment_sum=30)
+    receipt(row, "sale", now, 1)
+    receipt(row, "sale", now, 2)
+    assert not queue.orders(Order.objects.all(), now).exists()
+    receipt(row, "sale", now, 3)
+    assert queue.orders(Order.objects.all(), now).get() == row
+
+
+def test_numbers_not_seen_equal_their_list(admin_client: Browser) -> None:
+    row = builders.order(1)
+    now = timezone.now()
+    for number in (1, 3, 4, 9):
+        receipt(row, "sale", now - timedelta(hours=20 - number), number)
+    page = admin_client.get(CONTROL)
+    (register,) = page.context["registers"]
+    assert (register["register"].gaps, register["register"].unseen) == (2, 5)
+    listed = admin_client.get(register["url"], headers={"accept-language": "en"})
+    assert listed.context["gaps"].paginator.count == 2
+    assert "Gaps: 2, numbers not seen: 5" in listed.text
+    assert "5–8" in listed.text
+
+
+def test_errors_equal_their_lists(admin_client: Browser) -> None:
+    courier = builders.courier()
+    now = timezone.now()
+    for nth, (serial, who, days) in enumerate(
+        [("A", courier, 0), ("A", None, 1), ("", courier, 1), ("B", None, 2), ("A", courier, 40)]
+    ):
+        RegistrarError.objects.create(
+            ireca_id=str(nth), serial_number=serial, courier=who, command_executed_at=now - timedelta(days=days)
+        )
+    groups = admin_client.get(CONTROL).context["errors"]
+    assert [[figure.value for figure in group["figures"]] for group in groups] == [[2, 1, 1], [2, 2], [], []]
+    for group in groups:
+        assert admin_client.get(group["all"]).status_code == 200
+        for figure in group["figures"]:
+            assert admin_client.get(figure.url).context["cl"].queryset.count() == figure.value, figure
+
+
+def test_the_cost_does_not_grow(admin_client: Browser) -> None:
+    random_orders(5, 1)
+    admin_client.get(CONTROL)
+    with CaptureQueriesContext(connection) as few:
+        admin_client.get(CONTROL)
+    with untracked():
+        for nth in range(100, 140):
+            row = builders.order(nth, courier=builders.courier(f"More {nth}", f"m{nth}"), **builders.CLOSED)
+            receipt(row, "sale", timezone.now(), nth * 3)
+            RegistrarError.objects.create(
+                ireca_id=str(nth), serial_number=str(nth), courier=row.courier, command_executed_at=timezone.now()
+            )
+    with CaptureQueriesContext(connection) as many:
+        admin_client.get(CONTROL)
+    assert len(many) == len(few) + 1  # the names of couriers, who had no errors before
+    assert len(many) < 35
+
+
+PAGES = [
+    ("fiscal-control", False, ""),
+    ("fiscal-numbers", False, ""),
+    ("fiscal-shifts", False, ""),
+    ("fiscal-shift", False, "?fn=9999&shift=1"),
+    ("fiscal-receipt", True, ""),
+    ("fiscal-receipt-print", True, ""),
+    ("fiscal-correction", False, ""),
+    ("fiscal-correction-print", False, "?fault=no_receipt&ffd=1.2"),
+]
+
+
+@pytest.mark.parametrize(("name", "is_of_receipt", "query"), PAGES)
+def test_who_may_see_what(client: Browser, name: str, is_of_receipt: bool, query: str) -> None:
+    order = builders.order(1)
+    paper = receipt(order, "sale", timezone.now(), 1)
+    own = paper.pk if is_of_receipt else order.pk
+    url = reverse(name, args=[own] if "receipt" in name or "correction" in name else []) + query
+    assert client.get(url).status_code == 302  # to the login
+    half = User.objects.create_user("half", password="x", is_staff=True)
+    half.user_permissions.add(Permission.objects.get(codename="view_receipt", content_type__app_label="fiscal"))
+    client.force_login(half)
+    assert client.get(url).status_code == 403
+    whole = User.objects.create_user("accountant", password="x", is_staff=True)
+    whole.groups.add(Group.objects.get(name="Accountants"))
+    client.force_login(whole)
+    assert client.get(url).status_code == 200
+    assert client.post(url).status_code == 405
+
+
+def test_errors_are_for_who_may_see_them(client: Browser) -> None:
+    user = User.objects.create_user("clerk", password="x", is_staff=True)
+    for app, codename in (("fiscal", "view_receipt"), ("orders", "view_order")):
+        user.user_permissions.add(Permission.objects.get(codename=codename, content_type__app_label=app))
+    client.force_login(user)
+    page = client.get(CONTROL)
+    assert page.context["errors"] == []
+    assert CONTROL in page.text  # the entry of the sidebar
+
+
+def test_the_sidebar_hides_what_one_may_not_see(stranger: Browser) -> None:
+    assert CONTROL not in stranger.get("/admin/").text
