@@ -85,13 +85,16 @@ def _sorted(
             outcomes.append((order, False, _("is over at its register service")))
         else:
             outcomes.append((order, True, _("is as it was")))
-            groups[tuple(sorted(change.before[str(order.pk)].items()))].append(order.pk)
+            values = dict(change.before[str(order.pk)])
+            if order.remote_data is not None:
+                values.pop("hold", None)  # iRECA knows it by now: it is there, whoever has it
+            groups[tuple(sorted(values.items()))].append(order.pk)
     return outcomes, groups
 
 
 def _locked(ids: Collection[int]) -> list[Order]:
     """In the order in which every bulk change locks, so that two cannot lock each other out."""
-    orders = Order.objects.order_by("pk").defer("remote_data", "sync_conflict", "sync_error")
+    orders = Order.objects.order_by("pk").defer("sync_conflict", "sync_error")
     if connection.features.has_select_for_update:
         orders = orders.select_for_update()
     return [order for batch in chunks(sorted(ids)) for order in orders.filter(pk__in=batch)]

@@ -59,7 +59,8 @@ def run_due(client: Any, holder: str, entities: set[str] | None = None) -> int:
     pushes = lease.claim(queryset, holder, AT_ONCE)
     for index, push in enumerate(pushes):
         try:
-            _run(client, push, holder)
+            with outbox.guarded(push, holder):
+                _run(client, push, holder)
         except outbox.Outage as outage:
             rest = [later.pk for later in pushes[index:]]
             Push.objects.filter(pk__in=rest, lease_owner=holder).update(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from django.db import models
+from django.db.models import F
 from django.utils import timezone
 
 from backoffice.remotes.http import RemoteError, Unknown
-from backoffice.sync.connection import IRECA, is_outage
+from backoffice.sync import lease
+from backoffice.sync.connection import IRECA, backoff, is_outage
 from backoffice.sync.models import Push
+
+log = logging.getLogger(__name__)
 
 WAIT = timedelta(seconds=30)  # a push that waits is looked at again; it is woken when what it waits for goes through
 DUE_STATES = (Push.State.QUEUED, Push.State.WAITING)
@@ -29,6 +35,24 @@ def stop_at_outage(error: RemoteError) -> None:
     """Raise Outage for what concerns the remote as a whole. A plain 500 concerns the object that was asked for."""
     if is_outage(error) or isinstance(error, Unknown):
         raise Outage(error) from error
+
+
+@contextmanager
+def guarded(push: Push, holder: str) -> Iterator[None]:
+    """A bug, or a database that stumbles, at one push holds up no other: it is told in the log and tried later."""
+    try:
+        yield
+    except Outage:
+        raise
+    except Exception as error:
+        log.exception("%s failed", push)
+        delay = timedelta(seconds=backoff(push.attempts))
+        Push.objects.filter(pk=push.pk, lease_owner=holder).update(
+            error=f"{type(error).__name__}: {error}"[:2000],
+            attempts=F("attempts") + 1,
+            due_at=timezone.now() + delay,
+            **lease.RELEASED,
+        )
 
 
 def due(remote: str) -> Any:

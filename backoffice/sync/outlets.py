@@ -51,7 +51,8 @@ def run_due(client: Any, holder: str, entities: set[str] | None = None) -> int:
     pushes = lease.claim(due, holder, AT_ONCE)
     for index, push in enumerate(pushes):
         try:
-            _run(client, push, holder)
+            with outbox.guarded(push, holder):
+                _run(client, push, holder)
         except outbox.Outage as outage:
             rest = [later.pk for later in pushes[index:]]
             Push.objects.filter(pk__in=rest, lease_owner=holder).update(
@@ -91,6 +92,8 @@ def _record(push: Push, holder: str, state: Push.State, error: str, result: Any 
         # The object before its push, as an edit does, so that neither waits for the other.
         if state == Push.State.DONE:
             outlet.told(push.object_id, result)
+        elif Push.objects.filter(pk=push.pk, lease_owner=holder, change=push.change).exists():
+            outlet.refused(push.object_id, error)
         mine = Push.objects.filter(pk=push.pk, lease_owner=holder)
         if database.features.has_select_for_update:
             mine = mine.select_for_update()
@@ -98,10 +101,9 @@ def _record(push: Push, holder: str, state: Push.State, error: str, result: Any 
         if current is None:
             return
         if current.change != push.change:
-            mine.update(**lease.RELEASED)
+            mine.update(**lease.RELEASED)  # it changed meanwhile: told once more, which says how that ended
             return
         if state == Push.State.DONE:
             mine.update(state=state, open_key=None, error="", done_at=timezone.now(), **lease.RELEASED)
         else:
-            outlet.refused(push.object_id, error)
             mine.update(state=state, error=error, **lease.RELEASED)

@@ -20,13 +20,13 @@ from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
-from backoffice.remotes.http import Refused, RemoteError
+from backoffice.remotes.http import Refused, RemoteError, Retry
 from backoffice.sync import connection, lease
 from backoffice.sync.apply import Applied, apply
 from backoffice.sync.connection import IRECA
@@ -214,6 +214,9 @@ def run(pull: Pull, client: Any, holder: str, show: Callable[[Pull], None] | Non
         return pull
     except RemoteError as error:
         _interrupted(pull, error, client.session.remote)
+    except OperationalError as error:
+        # The database stumbled (a deadlock, a restart): nothing is wrong with what was read.
+        _interrupted(pull, Retry(f"{type(error).__name__}: {error}", down=False), client.session.remote)
     except Exception as error:
         # A bug of ours: the run is over and says so, and the log has the trace.
         log.exception("pull of %s failed", pull.what)

@@ -110,10 +110,13 @@ class Batch:
         """What is to be sent of these, as the rows are now. What says nothing new is done."""
         rows = {row.pk: row for row in self.mirror.queryset().filter(pk__in=[push.object_id for push in pushes])}
         items, quiet = [], []
+        held = self.mirror.model.held(rows)
         for push in pushes:
             row = rows.get(push.object_id)
             if row is None:
                 quiet.append(push)  # deleted since; its deletion is a push of its own
+            elif row.pk in held:
+                self._hold(push)  # it was let go, and taken back before it left
             elif (item := self._guarded(push, row)) is not None:
                 if item.changed:
                     items.append(item)
@@ -327,6 +330,15 @@ class Batch:
                 )
             else:
                 self._let_go([push.pk])  # it was edited meanwhile, and the edit is tried
+
+    def _hold(self, push: Push) -> None:
+        """It stays here: nothing is to be sent until it is let go, which opens a push of its own."""
+        with self._row_first(push):
+            mine = Push.objects.filter(pk=push.pk, lease_owner=self.holder, change=push.change)
+            if mine.update(state=Push.State.DONE, open_key=None, done_at=timezone.now(), **lease.RELEASED):
+                self._rows([push.object_id]).update(sync_state=SyncState.HELD, sync_error="")
+            else:
+                self._let_go([push.pk])
 
     def _later(self, push: Push, text: str, delay: float | None = None) -> None:
         delay = remote_connection.backoff(push.attempts) if delay is None else delay

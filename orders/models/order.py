@@ -203,7 +203,9 @@ class Order(Mirrored):
 
     @classmethod
     def held(cls, ids: Collection[int]) -> set[int]:
-        return set(cls._base_manager.filter(pk__in=ids, hold__gt="").values_list("pk", flat=True))
+        # What iRECA knows can be cancelled, but not held back.
+        rows = cls._base_manager.filter(pk__in=ids, hold__gt="", remote_data__isnull=True)
+        return set(rows.values_list("pk", flat=True))
 
     @property
     def is_closed(self) -> bool:

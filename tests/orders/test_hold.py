@@ -20,8 +20,16 @@ from tests.orders.test_actions import texts
 pytestmark = pytest.mark.django_db
 
 
+def waiting(nth: int, hold: Hold = Hold.WAITS, **values: object) -> Order:
+    """An order that only we know."""
+    row = builders.order(nth, hold=hold, **values)
+    Order._base_manager.filter(pk=row.pk).update(remote_data=None, sync_state="held")
+    row.refresh_from_db()
+    return row
+
+
 def test_an_order_that_waits_opens_no_push_and_says_so() -> None:
-    row = builders.order(1, hold=Hold.WAITS)
+    row = waiting(1)
     row.save()
     row.refresh_from_db()
     assert row.sync_state == "held"
@@ -45,10 +53,10 @@ def test_held_and_free_orders_of_one_batch_are_told_apart() -> None:
 
 def test_handing_over_sends_it() -> None:
     rows = [
-        builders.order(1, hold=Hold.WAITS),
-        builders.order(2, hold=Hold.PICKUP),
+        waiting(1),
+        waiting(2, Hold.PICKUP),
         builders.order(3),
-        builders.order(4, hold=Hold.WAITS, **builders.CANCELLED),
+        waiting(4, **builders.CANCELLED),
     ]
     assert texts(actions.hand_over([row.pk for row in rows])) == {
         "N-1": "handed over to the couriers",
@@ -63,7 +71,7 @@ def test_handing_over_sends_it() -> None:
 
 def test_a_courier_hands_it_over_but_not_what_is_picked_up() -> None:
     courier = builders.courier()
-    waits, pickup = builders.order(1, hold=Hold.WAITS, courier=courier), builders.order(2, hold=Hold.PICKUP)
+    waits, pickup = waiting(1, courier=courier), waiting(2, Hold.PICKUP)
     told = texts(actions.assign([waits.pk, pickup.pk], courier))
     assert told == {"N-1": "assigned to Ivanov", "N-2": "NOT is picked up by the client"}
     waits.refresh_from_db()
@@ -71,7 +79,7 @@ def test_a_courier_hands_it_over_but_not_what_is_picked_up() -> None:
 
 
 def test_the_action_of_the_list(dispatcher: Browser) -> None:
-    row = builders.order(1, hold=Hold.WAITS)
+    row = waiting(1)
     listed = dispatcher.get(LIST, {"hold": "any"})
     assert [order.pk for order in listed.context["cl"].result_list] == [row.pk]
     assert "waits for a dispatcher" in listed.content.decode()
@@ -83,7 +91,7 @@ def test_the_action_of_the_list(dispatcher: Browser) -> None:
 
 
 def test_it_is_not_offered_to_those_who_only_look(manager: Browser) -> None:
-    row = builders.order(1, hold=Hold.WAITS)
+    row = waiting(1)
     manager.post(LIST, {"action": "hand_over", "_selected_action": [row.pk]}, follow=True)
     row.refresh_from_db()
     assert row.hold == Hold.WAITS
@@ -122,3 +130,25 @@ def test_nothing_of_it_reaches_ireca_until_then(ireca: Sandbox) -> None:
     held.refresh_from_db()
     assert ireca.order(held.ireca_id) is not None
     assert (held.sync_state, held.sync_error) == ("clean", "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_held_again_before_it_left_stays(ireca: Sandbox) -> None:
+    row = Order.objects.create(hold=Hold.WAITS)
+    actions.hand_over([row.pk])
+    assert Push.objects.filter(object_id=row.pk, entity="orders", state="queued").exists()
+    Order.objects.filter(pk=row.pk).update(hold=Hold.WAITS)
+    worker.drain(lease.owner())
+    row.refresh_from_db()
+    assert (row.sync_state, row.remote_data) == ("held", None)
+    assert ireca.order(row.ireca_id) is None
+    assert not Push.objects.filter(state__in=Push.OPEN).exists()
+
+
+def test_what_ireca_knows_cannot_be_held_back() -> None:
+    row = builders.order(1, hold=Hold.WAITS)
+    row.description = "ring twice"
+    row.save()
+    row.refresh_from_db()
+    assert row.sync_state == "pending"
+    assert Push.objects.get().object_id == row.pk

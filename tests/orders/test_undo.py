@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from backoffice.sync.models import Push
 from orders import actions, undo
-from orders.models import BulkChange, DeliveryStatus, Order, Origin, PaymentStatus
+from orders.models import BulkChange, DeliveryStatus, Hold, Order, Origin, PaymentStatus
 from tests.orders import builders
 from tests.orders.pages import LIST, choose, confirm
 from tests.orders.test_actions import texts
@@ -99,6 +99,18 @@ def test_what_is_over_at_its_register_service_is_not_opened_here_alone(user: Use
     assert told == {"N-1": "is over at its register service", "N-2": "is as it was"}
     row.refresh_from_db()
     assert row.delivery_status == DeliveryStatus.CANCELLED
+
+
+def test_undoing_an_assignment_that_was_sent_takes_the_courier_off_and_holds_nothing_back(user: User) -> None:
+    row = builders.order(1, hold=Hold.WAITS)
+    Order._base_manager.filter(pk=row.pk).update(remote_data=None, sync_state="held")
+    actions.assign([row.pk], builders.courier(), user)
+    Order._base_manager.filter(pk=row.pk).update(remote_data={"orderId": "1"}, sync_state="clean")  # it was sent
+    Push.objects.all().delete()
+    undo.undo(BulkChange.objects.get().pk, user)
+    row.refresh_from_db()
+    assert (row.courier, row.hold, row.sync_state) == (None, "", "pending")
+    assert Push.objects.get().object_id == row.pk
 
 
 def test_the_way_of_a_dispatcher(dispatcher: Browser) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import connection, enqueue, lease, pull
+from backoffice.sync import clients, connection, enqueue, lease, pull, worker
 from backoffice.sync.models import Pull, RemoteState, Schedule
 from catalog.models import Good
 from orders.models import Order
@@ -256,3 +257,18 @@ def test_the_command(many: Sandbox) -> None:
     with pytest.raises(CommandError, match="not everything was read"):
         call_command("pull", "orders", stdout=output, stderr=errors)
     assert "paused" in errors.getvalue()
+
+
+def test_a_database_that_stumbles_postpones_a_run(many: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_args: Any, **_kwargs: Any) -> None:
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(pull, "apply", stumble)
+    run = pull.run(claimed("goods"), clients.client(), lease.owner())
+    assert (run.state, run.attempts) == ("queued", 1)
+    assert "deadlock detected" in run.error
+    monkeypatch.undo()
+    Pull.objects.update(due_at=timezone.now())
+    worker.drain(lease.owner())
+    run.refresh_from_db()
+    assert run.state == "done"
