@@ -9,7 +9,8 @@ from then on. Commands of a card are carried out one after the other. What makes
   the card of somebody else who has the same number, where an insertion is refused and a person is told;
 - `updateCard` says how the card is, and may be repeated. It is found by `card_id`, if VirtPos has told one, then by
   `uid`, which never changes once VirtPos knows the card, then by `external_id`;
-- after a lost answer to `deleteCard` the card is looked for likewise; what is not found is deleted.
+- after a lost answer to `deleteCard` the card is looked for likewise; what is not found is deleted. A card that VirtPos
+  refused to insert is not deleted there either: whoever bears its number is somebody else's.
 
 That a look-up which changes nothing is refused only where nothing is found is an assumption.
 """
@@ -211,8 +212,15 @@ def _update(client: Any, push: Push) -> None:
 
 
 def _delete(client: Any, push: Push) -> None:
-    with _shown(push):
-        client.delete_card(**_one_key(_card_of(push)))
+    card = _card_of(push)
+    if _is_there(card):
+        with _shown(push):
+            client.delete_card(**_one_key(card))
+
+
+def _is_there(card: DiscountCard) -> bool:
+    """Whether VirtPos has it. Commands go in order, so its insertion is decided by the time it is to be deleted."""
+    return card.is_known or bool(card.card_id)
 
 
 def _one_key(card: DiscountCard) -> dict[str, Any]:
@@ -238,8 +246,11 @@ def _was_updated(client: Any, push: Push) -> bool:
 
 
 def _was_deleted(client: Any, push: Push) -> bool:
+    card = _card_of(push)
+    if not _is_there(card):
+        return True
     try:
-        client.update_card(Card(**_one_key(_card_of(push))))
+        client.update_card(Card(**_one_key(card)))
     except Refused:
         return True
     return False
@@ -254,6 +265,8 @@ def _know(card: DiscountCard, card_id: str | None) -> None:
 
 
 def _done(push: Push) -> None:
+    if push.command == DELETE:
+        supersede(ENTITY, _id_of(push))  # an insertion that was refused must not be tried again
     later = Push.objects.filter(
         remote=VIRTPOS, entity=ENTITY, object_id=push.object_id, action=Push.Action.COMMAND, state__in=Push.OPEN
     ).exclude(pk=push.pk)

@@ -122,6 +122,8 @@ def supersede(entity: str, object_id: int) -> None:
 
 def _add(client: Any, push: Push) -> None:
     client_id, payload = _said(push)
+    if _is_known(client_id):
+        return  # he was found in VirtPos's list before this went, and again would make two
     try:
         said = {column: value for column, value in payload["held"].items() if value}
         saved = client.update_customer(spelled(said), create=True, group_name=payload["group"] or None)
@@ -136,6 +138,10 @@ def _said(push: Push) -> tuple[int, dict[str, Any]]:
     assert push.object_id is not None  # a command always has its object
     assert push.payload is not None  # and what it says
     return push.object_id, push.payload
+
+
+def _is_known(client_id: int) -> bool:
+    return Customer.objects.filter(client_id=client_id).exclude(key="").exists()
 
 
 def _bind(client_id: int, key: str) -> None:
@@ -155,7 +161,7 @@ def _is_there(client: Any, push: Push) -> bool | None:
     """Whether VirtPos has added the client: told by an id, else by its list, as far as that can tell."""
     client_id, payload = _said(push)
     held = payload["held"]
-    if Customer.objects.filter(client_id=client_id).exclude(key="").exists():
+    if _is_known(client_id):
         return True
     bad: list[BadRow] = []
     client.on_bad_row = bad.append
@@ -194,8 +200,11 @@ def _added(push: Push) -> None:
     row = locked(Customer.objects.filter(client_id=client_id).select_related("client")).first()
     if row is None:
         return
-    row.agreed = {**payload["held"], **row.agreed}
-    row.sync_state, row.sync_error = SyncState.CLEAN, ""
+    if row.read_at is None:  # else the list has told how he is there, which may be otherwise
+        row.agreed = {**payload["held"], **row.agreed}
+    row.sync_error = ""
+    if row.sync_state != SyncState.CONFLICT:
+        row.sync_state = SyncState.CLEAN
     if not row.key:
         row.sync_error = _("VirtPos told no id of this client; it is found when the customers are read next.")
     row.save(update_fields=["agreed", "sync_state", "sync_error"])

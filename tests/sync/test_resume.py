@@ -247,7 +247,7 @@ def test_the_command(many: Sandbox) -> None:
     call_command("pull", "orders", "journal", "--since", "2020-01-01", stdout=output)
     assert "orders: done: 3 read" in output.getvalue()
     assert "journal: done: 3 read" in output.getvalue()
-    with pytest.raises(CommandError, match="--since is for orders, journal, not for goods"):
+    with pytest.raises(CommandError, match="--since is for orders, journal, virtpos, not for goods"):
         call_command("pull", "goods", "--since", "2020-01-01")
     with pytest.raises(CommandError, match="neither a date"):
         call_command("pull", "orders", "--since", "yesterday")

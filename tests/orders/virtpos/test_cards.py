@@ -152,6 +152,22 @@ def test_a_card_of_the_register_is_not_overwritten(virtpos: Virtpos, feed: Feed,
     assert there(virtpos)["type_name"] == "Золото"
 
 
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_the_card_of_a_stranger_is_not_deleted(virtpos: Virtpos, feed: Feed, tell: Do, attempts: int) -> None:
+    first = new(feed)
+    tell()
+    DiscountCard.objects.filter(pk=first.pk).delete()  # one that only the register knows
+    other = new(feed)
+    cards.delete(other)
+    Push.objects.filter(command="deleteCard").update(attempts=attempts)
+    settled(tell)
+    other.refresh_from_db()
+    assert there(virtpos)["external_id"] == first.external_id
+    assert (other.sync_state, other.is_known) == ("clean", False)
+    assert commands()[1:] == [("insertCard", "done"), ("deleteCard", "done")]  # nothing is left to be tried again
+    assert [request["path"].rpartition("/")[2] for request in virtpos.requests] == ["insertCard"] * 2
+
+
 def test_a_card_that_the_register_has_can_be_taken_over(virtpos: Virtpos, feed: Feed, tell: Do) -> None:
     first = new(feed)
     tell()

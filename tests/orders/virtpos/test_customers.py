@@ -191,6 +191,23 @@ def test_a_lost_answer_adds_nobody_twice(virtpos: Virtpos, sandbox: Sandbox, fee
     assert len(virtpos.customers) == 2
 
 
+def test_one_whom_the_list_tells_before_he_is_sent_is_not_added(
+    virtpos: Virtpos, feed: Feed, read: Read, tell: Do
+) -> None:
+    client = Client.objects.create(firstname="Анна", phone="+79160000001")
+    enrol([client])
+    virtpos.add_customer(id="50", fname="Анна", phone="+79160000001", email="anna@example.com")
+    pulled(read)
+    client.refresh_from_db()
+    client.description = "VIP"
+    client.save()
+    settled(tell)
+    row = Customer.objects.get(client=client)
+    assert (len(virtpos.customers), row.key, row.sync_state, row.sync_error) == (2, "50", "clean", "")
+    assert (there(virtpos, "50")["custom_information"], there(virtpos, "50")["email"]) == ("VIP", "anna@example.com")
+    assert Push.objects.get(command="add").state == "done"
+
+
 def test_what_never_arrived_is_sent_again(virtpos: Virtpos, sandbox: Sandbox, feed: Feed, tell: Do) -> None:
     client = Client.objects.create(firstname="Анна", phone="+79160000001")
     sandbox.faults.set("reset_before", times=1, path_contains="customer/update")
