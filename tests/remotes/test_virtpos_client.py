@@ -218,6 +218,41 @@ def test_a_wrong_key_is_nobodys_fault_but_the_settings(call: Call, reply: Reply)
         call(client)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ключевой клиент: менять может только менеджер",
+        "Не найден ключ карты",
+        "Неверный ключ карты",
+        "Value of api key field is too long",
+        "no such customer at /api?apikey=1",
+    ],
+)
+@pytest.mark.parametrize("call", WRITES.values(), ids=WRITES)
+def test_a_refusal_that_speaks_of_some_key_pauses_nothing(call: Call, text: str) -> None:
+    with served(answer(body={"success": 0, "info": text})) as (client, _, _log), pytest.raises(Refused):
+        call(client)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Неверный ключ",
+        "Не указан ключ API!",
+        "Неверный API-ключ",
+        "Неправильный ключ доступа к API",
+        "Invalid api-key.",
+        "Missing API key",
+        "API key is not valid",
+        "Bad apikey",
+        "api_key?",
+    ],
+)
+def test_spellings_of_a_wrong_key(text: str) -> None:
+    with served(answer(body={"success": 0, "info": text})) as (client, _, _log), pytest.raises(Config):
+        client.delete_card(uid="1")
+
+
 UNREADABLE = {
     "a page": answer(body="<html><body>Вход</body></html>"),
     "a page with a doctype": answer(body="<!DOCTYPE html><html><body>502</body></html>"),

@@ -284,6 +284,29 @@ def test_customers_of_a_list() -> None:
     assert [(row.entity, row.path, row.message) for row in bad] == [("Customer", "customers[1].id", "missing")]
 
 
+def test_what_is_kept_can_be_stored() -> None:
+    body = b'{"success": 1, "orders": [{"guid": "a", "no\\u0000te": "x\\u0000y", "items": [{"image": ["\\ud800"]}]}],'
+    body += b'"customers": [{"id": 1, "fname": "\\u0000"}]}'
+    answer = read_answer(body)
+    bad: list[BadRow] = []
+    (customer,) = customers(answer, bad.append)
+
+    assert customer.raw == {"id": 1, "fname": "\ufffd"}
+    assert orders(read_answer(body.replace(b'"image"', b'"unknown"')), bad.append)[0].raw == {
+        "guid": "a",
+        "no\ufffdte": "x\ufffdy",
+        "items": [{"unknown": ["?"]}],
+    }
+    assert not bad
+
+
+@pytest.mark.parametrize("told", ["0000-00-00 00:00:00", "0001-01-01 00:00:00", "1970-01-01", "9999-12-31 23:59:59"])
+def test_a_date_that_no_register_has_seen_is_none(told: str) -> None:
+    (order,) = orders(read_answer(xml(f"<orders>{order_xml('a', created_date=told)}</orders>")), print)
+    assert order.created_date is None
+    assert order.created_at(ZoneInfo("Europe/Moscow")) is None
+
+
 # One bad order
 
 

@@ -4,8 +4,8 @@ Everything travels in the query string, the key and what is written too (12, 74)
 must never repeat a request by itself. `session_arguments` has what it takes.
 
 A refusal comes with HTTP 200, success=0 and its text in `info` (21). A wrong key is documented nowhere. 401 and 403 are
-Config by their status; success=0 is Config when the text speaks of a key (`key_words`), else Refused, for nothing else
-tells it from a refusal of the content.
+Config by their status; success=0 is Config when the text says that the key is wrong or missing (`key_words`), else
+Refused, for nothing else tells it from a refusal of the content.
 """
 
 import re
@@ -24,7 +24,16 @@ from .tree import MAX_BYTES, gather
 T = TypeVar("T")
 
 _KEPT_BAD_ROWS = 1000
-_KEY_WORDS = re.compile(r"api[ _-]?key|\bключ", re.IGNORECASE)
+# A key that is wrong or missing, in so many words: a card or a client may be refused for a key of its own, and Config
+# pauses all of VirtPos. Without its kind, the Russian word must not be followed by what the key belongs to.
+_KEY_WORDS = re.compile(
+    r"\bapi_?key\b(?!\s*=)"
+    r"|\b(?:wrong|invalid|incorrect|bad|missing|unknown|expired|no) api[ -]key\b"
+    r"|\bapi[ -]key (?:is |was |has )?(?:wrong|invalid|incorrect|missing|unknown|expired|not |required)"
+    r"|\b(?:неверн\w+|неправильн\w+|недействительн\w+|не указан|не передан|отсутствует) (?:api[ -]?)?ключ\b"
+    r"(?: (?:api|доступа|авторизации)\b|(?! \w))",
+    re.IGNORECASE,
+)
 _RESERVED = frozenset({"apikey", "format", "id", "create_if_not_exist", "group_name", "group_id"})
 
 

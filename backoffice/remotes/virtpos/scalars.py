@@ -12,6 +12,7 @@ _PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+),([0-9]+)")
 _ENGLISH = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")  # 1,234.50
 _GERMAN = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+")  # 1.234,50
+_YEARS = range(1990, 2200)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
 
 
@@ -70,7 +71,11 @@ def read_integer(value: Any) -> int | None:
 
 
 def read_local(value: Any) -> datetime | None:
-    """A date and time as the register's clock shows them, without a time zone; None for none (42)."""
+    """A date and time as the register's clock shows them, without a time zone; None for none (42).
+
+    None also for a year that no register has seen: 0001-01-01, 1970-01-01 and 9999-12-31 are what programs write for a
+    date that they do not have.
+    """
     text = read_text(value).strip()
     if not text or text.startswith("0000-00-00"):
         return None
@@ -80,4 +85,4 @@ def read_local(value: Any) -> datetime | None:
         moment = None
     if moment is None or moment.tzinfo is not None:
         raise ValueError(f"expected a date and time without a time zone, got {excerpt(value)}")
-    return moment
+    return moment if moment.year in _YEARS else None

@@ -15,6 +15,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, XMLParser
 
 from backoffice.remotes.errors import ContractError
+from backoffice.remotes.values import storable_text
 
 MAX_BYTES = 32 * 2**20
 MAX_DEPTH = 16
@@ -78,10 +79,13 @@ def parse(body: bytes) -> Fields:
 
 
 def plain(value: Any) -> Any:
-    """A value of the tree as JSON builtins, to be kept: numbers as text, a repeated name as a list."""
+    """A value of the tree as JSON builtins, to be kept: numbers as text, a repeated name as a list, and text that any
+    database can hold."""
+    if isinstance(value, str):
+        return storable_text(value)
     if isinstance(value, Fields):
         kept: dict[str, Any] = {}
-        for name, inner in value:
+        for name, inner in ((storable_text(name), inner) for name, inner in value):
             known = kept.get(name)
             if name not in kept:
                 kept[name] = plain(inner)
