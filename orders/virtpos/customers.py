@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from msgspec import UNSET
@@ -108,6 +109,7 @@ def _alone(feed: Feed, customer: contract.Customer, result: Arrived) -> None:
 def _apply_slice(feed: Feed, customers: Sequence[contract.Customer]) -> Arrived:
     result = Arrived()
     told = {customer.id or "": customer for customer in customers}
+    lock_clients(Q(customer__key__in=told) | Q(customer__key="") | Q(source=feed.source, external_id__in=told))
     rows = {row.key: row for row in locked(Customer.objects.filter(key__in=told).select_related("client"))}
     quiet = [key for key, row in rows.items() if row.data == told[key].raw and not row.sync_conflict]
     Customer.objects.filter(pk__in=[rows[key].pk for key in quiet]).update(read_at=timezone.now())
@@ -261,6 +263,12 @@ def _make_by_id(feed: Feed, keys: Sequence[str]) -> None:
 
 def _stand_in(key: str) -> str:
     return f"VirtPos {key}"
+
+
+def lock_clients(which: Q) -> None:
+    """Lock clients before their rows of Customer, as an edit of a client does: the other way round the two would wait
+    for each other."""
+    list(locked(Client.objects.filter(which).order_by("pk")).values_list("pk", flat=True))
 
 
 def locked(rows: Any) -> Any:

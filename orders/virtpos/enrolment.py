@@ -11,10 +11,11 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backoffice.remotes.errors import BadRow, ContractError, Refused
+from backoffice.remotes.errors import ContractError, Refused
 from backoffice.remotes.virtpos import contract
 from backoffice.sync import enqueue
 from backoffice.sync.changes import rows_changed
@@ -24,7 +25,18 @@ from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.outlets import OUTLETS, Outlet
 from orders.models import Client, Customer, Feed
-from orders.virtpos.customers import differing, held_by, is_same, listed, locked, may_be_same, spelled, write
+from orders.virtpos.badrows import keeping_bad_rows
+from orders.virtpos.customers import (
+    differing,
+    held_by,
+    is_same,
+    listed,
+    lock_clients,
+    locked,
+    may_be_same,
+    spelled,
+    write,
+)
 
 ENTITY, ADD = "customers", "add"
 
@@ -41,9 +53,10 @@ def heard(sender: Any, ids: Collection[int], **_kwargs: Any) -> None:
 def note(rows: Any) -> None:
     stale = [row for row in rows.select_related("client") if differing(row)]
     if stale:
-        enqueue.open_pushes(VIRTPOS, ENTITY, [(row.client_id, row.key) for row in stale])
+        # The rows before their pushes, and those in order: a worker locks them so, and so do other edits.
         state = Customer.objects.filter(pk__in=[row.pk for row in stale]).exclude(sync_state=SyncState.CONFLICT)
         state.update(sync_state=SyncState.PENDING)
+        enqueue.open_pushes(VIRTPOS, ENTITY, sorted((row.client_id, row.key) for row in stale))
 
 
 def _tell(client: Any, client_id: int) -> dict[str, Any]:
@@ -78,6 +91,7 @@ OUTLETS[VIRTPOS, ENTITY] = Outlet(_tell, _told, _refused)
 def resolve(row_id: int, side: str) -> None:
     """Settle all that was changed on both sides: "ours" goes to VirtPos, "theirs" comes here."""
     with transaction.atomic():
+        lock_clients(Q(customer=row_id))
         row = locked(Customer.objects.filter(pk=row_id).select_related("client")).get()
         theirs = {name: values["theirs"] for name, values in row.sync_conflict.items()}
         row.agreed, row.sync_conflict, row.sync_state = {**row.agreed, **theirs}, {}, SyncState.CLEAN
@@ -163,10 +177,9 @@ def _is_there(client: Any, push: Push) -> bool | None:
     held = payload["held"]
     if _is_known(client_id):
         return True
-    bad: list[BadRow] = []
-    client.on_bad_row = bad.append
     try:
-        told = list(listed(client))
+        with keeping_bad_rows(client) as bad:
+            told = list(listed(client))
     except Refused:
         _cannot_tell(client_id)
         return None
@@ -197,6 +210,7 @@ def _cannot_tell(client_id: int) -> None:
 def _added(push: Push) -> None:
     """VirtPos has him: what was sent is agreed; what was changed here since follows, and so does what waited."""
     client_id, payload = _said(push)
+    lock_clients(Q(pk=client_id))
     row = locked(Customer.objects.filter(client_id=client_id).select_related("client")).first()
     if row is None:
         return

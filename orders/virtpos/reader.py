@@ -7,17 +7,16 @@ it is told by no one else. All of an answer is read before anything is stored.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Min
 from django.db.models.fields.json import KT
 
-from backoffice.remotes.errors import BadRow, ContractError
+from backoffice.remotes.errors import ContractError
 from backoffice.remotes.virtpos.contract import Order, key
+from backoffice.remotes.virtpos.scalars import read_local
 from backoffice.sync import pull
 from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.enqueue import chunks
@@ -26,6 +25,7 @@ from orders.arrivals import Arrival, Way
 from orders.models import DeliveryStatus, Feed, Origin
 from orders.virtpos import customers, succession
 from orders.virtpos.arriving import arrival
+from orders.virtpos.badrows import keeping_bad_rows
 from orders.virtpos.clock import today, zone
 from orders.virtpos.mapping import Targets
 
@@ -46,7 +46,7 @@ def read_customers(client: Any, progress: pull.Progress, params: dict[str, Any])
 @pull.reader("virtpos", remote=VIRTPOS, rank=11, every=300, since=True)
 def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     feed = Feed.of(VIRTPOS)
-    with _bad_rows(client) as bad:
+    with keeping_bad_rows(client) as bad:
         orders = list(client.orders(since=_since(params)))
     progress.pull.total = len(orders) + len(bad)
     customers.ensure(client, feed, {o.customer_id for o in orders if o.customer_id}, progress.bad)
@@ -65,7 +65,7 @@ def arriving(feed: Feed, orders: list[Order], doubtful: set[str], on_error: Any)
     for order in orders:
         try:
             one = arrival(feed, order, targets, owners.get(order.customer_id or ""))
-        except ContractError as error:
+        except (ContractError, ValueError, ArithmeticError) as error:
             on_error([f"{key(order)}: {error}"])
             continue
         yield replace(one, way=Way.UNKNOWN) if one.key in doubtful else one
@@ -80,24 +80,16 @@ def _since(params: dict[str, Any]) -> date | None:
     now = today()
     since = now - timedelta(days=settings.VIRTPOS_DAYS)
     still_open = Origin.objects.filter(remote=VIRTPOS, is_open=True).exclude(order__delivery_status__in=OVER)
-    oldest = still_open.aggregate(oldest=Min(KT("data__created_date")))["oldest"]
-    if oldest:
-        since = min(since, max(datetime.fromisoformat(oldest).date(), now - FURTHEST))
-    return since
+    told = still_open.annotate(told=KT("data__created_date")).values_list("told", flat=True)
+    # Not by the window of our order, which a dispatcher may have moved: VirtPos filters by its own date.
+    days = (made.date() for made in map(_made, told.iterator()) if made is not None)
+    oldest = min(days, default=since)
+    return min(since, max(oldest, now - FURTHEST))
 
 
-@contextmanager
-def _bad_rows(client: Any) -> Iterator[list[BadRow]]:
-    """What cannot be read, told as ever and kept beside."""
-    kept: list[BadRow] = []
-    tell = client.on_bad_row
-
-    def keep(row: BadRow) -> None:
-        kept.append(row)
-        tell(row)
-
-    client.on_bad_row = keep
+def _made(told: Any) -> datetime | None:
+    """When an order was made, from what was kept of it; None where that cannot be understood."""
     try:
-        yield kept
-    finally:
-        client.on_bad_row = tell
+        return read_local(told)
+    except ValueError:
+        return None

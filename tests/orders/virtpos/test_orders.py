@@ -22,6 +22,8 @@ from catalog.models import Good, Warehouse
 from fiscal.models import PaymentType
 from orders import arrivals
 from orders.models import Client, Customer, DeliveryStatus, Feed, Hold, Line, Mapping, Order, Origin, PaymentStatus
+from orders.virtpos import reader
+from orders.virtpos.arriving import arrival
 from tests.orders import builders
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -372,6 +374,34 @@ def test_scheduled_runs_ask_for_the_last_days_and_for_what_is_open(virtpos: Virt
     done(read())
     done(read())
     assert asked_since(virtpos) == f"{timezone.localdate() - timedelta(days=7):%Y%m%d}"
+
+
+def test_an_open_order_without_a_date_hides_none_that_is_older(virtpos: Virtpos, read: Read, settings: Any) -> None:
+    old = timezone.localdate() - timedelta(days=30)
+    by_courier(virtpos, guid="old", created_date=f" {old} 10:00:00 ")
+    for nth, told in enumerate(("0000-00-00 00:00:00", "", "0001-01-01 00:00:00", "9999-12-31 23:59:59")):
+        by_courier(virtpos, guid=f"g-{nth}", created_date=told)
+    assert done(read()).created_count == 6
+    assert Order.objects.filter(delivery_time_from=None).count() == 4
+    Origin.objects.filter(key="g-1").update(data={"created_date": "yesterday"})
+    Origin.objects.filter(key=KEY).update(is_open=False)
+    settings.VIRTPOS_DAYS = 7
+    assert read().state == "done"
+    assert asked_since(virtpos) == f"{old:%Y%m%d}"
+
+
+def test_an_order_that_cannot_be_put_into_our_terms_harms_no_other(
+    virtpos: Virtpos, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_courier(virtpos, guid="bad")
+
+    def failing(feed: Feed, order: Any, *rest: Any) -> Any:
+        return arrival(feed, order, *rest) if order.guid != "bad" else Decimal(0) / 0
+
+    monkeypatch.setattr(reader, "arrival", failing)
+    run = read()
+    assert (run.state, run.created_count, run.bad_count) == ("done", 1, 1)
+    assert "bad: " in run.error
 
 
 def test_since_is_a_day_of_its_calendar(virtpos: Virtpos, read: Read) -> None:
