@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backoffice.partners.models import Source
+from backoffice.remotes.errors import BadRow
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.remotes.sandbox.virtpos import Virtpos
-from backoffice.sync import verdicts
+from backoffice.sync import clients, lease, push, verdicts
 from backoffice.sync.models import Pull, Push, RemoteState
 from orders.models import Client, Customer, Feed
 from orders.virtpos.enrolment import enrol, resolve
@@ -251,6 +252,52 @@ def test_the_next_reading_finds_whom_a_person_said_was_added(
     settings.VIRTPOS_CUSTOMERS_PATH = "customer"
     pulled(read)
     assert (Customer.objects.get(client=client).key, Client.objects.count()) == ("11", 2)
+
+
+def test_looking_for_one_leaves_the_client_as_it_was(virtpos: Virtpos, sandbox: Sandbox, feed: Feed) -> None:
+    virtpos.add_customer(id="50", fname="Мария", birth_day="first")
+    sandbox.faults.set("reset_before", times=1, path_contains="customer/update")
+    enrol([Client.objects.create(firstname="Анна", phone="+79160000001")])
+    told: list[BadRow] = []
+    client = clients.client("virtpos")
+    client.on_bad_row = tell = told.append
+    for _ in range(2):
+        due_now()
+        push.drain(client, lease.owner())
+    assert Push.objects.get(command="add").state == "unknown"  # it may be the one that cannot be read
+    assert client.on_bad_row is tell
+    assert [row.id for row in told] == ["50"]
+
+
+def written(queries: CaptureQueriesContext, *names: str) -> list[str]:
+    """Which of these statements began, in order, each where it came first."""
+    begun = [name for query in queries for name in names if query["sql"].startswith(name)]
+    return list(dict.fromkeys(begun))
+
+
+LOCKED = 'SELECT "orders_client"."id" AS', 'SELECT "orders_customer"."id", '
+
+
+def test_rows_are_taken_in_the_order_of_an_edit(virtpos: Virtpos, read: Read) -> None:
+    pulled(read)
+    virtpos.add_customer(**{**writable(virtpos), "phone": "+7 916 000-00-03"})
+    with CaptureQueriesContext(connection) as queries:
+        pulled(read)
+    assert written(queries, *LOCKED) == [*LOCKED]
+
+    client = ivan()
+    client.phone = "+7 916 000-00-02"
+    with CaptureQueriesContext(connection) as queries:
+        client.save()
+    row = 'UPDATE "orders_customer"'
+    told = [query["sql"] for query in queries if "'customers'" in query["sql"] or query["sql"].startswith(row)]
+    assert [sql.startswith(row) for sql in told] == [True, False]
+
+    virtpos.add_customer(**{**writable(virtpos), "phone": "+7 916 000-00-04"})
+    pulled(read)
+    with CaptureQueriesContext(connection) as queries:
+        resolve(Customer.objects.values_list("pk", flat=True).get(), "theirs")
+    assert written(queries, *LOCKED) == [*LOCKED]
 
 
 def test_an_order_of_a_merged_client_belongs_to_who_stays(virtpos: Virtpos, feed: Feed, read: Read) -> None:
