@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from enum import Enum
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, OperationalError, connection, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from msgspec import UNSET
@@ -40,6 +40,7 @@ SLICE = 100
 OUTCOME = "delivery_status"
 LINES = "lines"
 IN_HAND = (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
+ENDED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 
 
 class Way(Enum):
@@ -80,20 +81,31 @@ class Arrived(Applied):
     bad: list[str] = field(default_factory=list)
 
 
-def apply(feed: Feed, arrivals: Iterable[Arrival], *, again: bool = False) -> Arrived:
+Claims = Callable[[Sequence[Arrival]], Mapping[str, str]]
+"""Which of these orders, unknown here, may be ours, created there a moment ago: why none is to be made of it, by key.
+Empty where it was found to be ours for sure and has its origin now.
+"""
+
+
+def _no_claims(fresh: Sequence[Arrival]) -> Mapping[str, str]:
+    return {}
+
+
+def apply(feed: Feed, arrivals: Iterable[Arrival], *, again: bool = False, claims: Claims = _no_claims) -> Arrived:
     """Store what a service says. Idempotent; HTTP is over by now.
 
-    What was read before just so is passed over, unless it may mean something else by now (`again`).
+    What was read before just so is passed over, unless it may mean something else by now (`again`). OperationalError
+    where the database is at fault and not an order: whoever runs this runs it again.
     """
     result = Arrived()
     with history.by(reason=str(feed)):
         # Of two states of one order in one answer the later one counts.
         for some in chunks({arrival.key: arrival for arrival in arrivals}.values(), SLICE):
-            _apply_slice(feed, some, result, again=again)
+            _apply_slice(feed, some, result, again, claims)
     return result
 
 
-def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, *, again: bool) -> None:
+def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again: bool, claims: Claims) -> None:
     keys = [arrival.key for arrival in arrivals]
     known = {row.key: row for row in Origin.objects.filter(remote=feed.remote, key__in=keys)}
     # Made here and sent there: its origin comes with the first look at it.
@@ -109,6 +121,10 @@ def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, *, ag
             quiet.append(origin.pk)
     Origin.objects.filter(pk__in=quiet).update(read_at=timezone.now())
     result.unchanged += len(quiet)
+    if fresh and (claimed := claims(fresh)):
+        changed += [arrival for arrival in fresh if claimed.get(arrival.key) == ""]
+        result.bad += [_("order %(key)s: %(why)s") % {"key": key, "why": why} for key, why in claimed.items() if why]
+        fresh = [arrival for arrival in fresh if arrival.key not in claimed]
     if fresh:
         whole = Arrived()
         with _told_to(whole, _("a batch")):
@@ -138,6 +154,8 @@ def _told_to(result: Arrived, key: str) -> Iterator[None]:
     try:
         with transaction.atomic():
             yield
+    except OperationalError:
+        raise  # a deadlock, a lock, a lost connection: no order's fault
     except (DatabaseError, ValidationError, ValueError, ArithmeticError) as error:
         result.bad.append(_("order %(key)s: %(why)s") % {"key": key, "why": f"{type(error).__name__}: {error}"})
 
@@ -273,9 +291,17 @@ def _decide_way(feed: Feed, order: Order, arrival: Arrival, agreed: dict[str, An
 def _decide_outcome(
     feed: Feed, order: Order, arrival: Arrival, agreed: dict[str, Any], conflicts: dict[str, Any]
 ) -> dict[str, Any]:
-    """Cancelled or finished there: it ends here too, unless a courier has it in hand or it ended otherwise."""
+    """Cancelled or finished there: it ends here too, unless a courier has it in hand or it ended otherwise. Opened
+    again there after both had ended it: a person decides.
+    """
     outcome = arrival.outcome
-    if outcome is None or agreed.get(OUTCOME) == outcome.value:
+    if outcome is None:
+        if agreed.get(OUTCOME) in ENDED and order.delivery_status == agreed[OUTCOME]:
+            conflicts[OUTCOME] = {"base": agreed[OUTCOME], "theirs": DeliveryStatus.PREPARED.value}
+        else:
+            agreed.pop(OUTCOME, None)
+        return {}
+    if agreed.get(OUTCOME) == outcome.value:
         return {}
     if order.delivery_status == outcome:
         agreed[OUTCOME] = outcome.value
@@ -320,6 +346,7 @@ def resolve(origin: Origin, choices: Mapping[str, str]) -> None:
                 column: Any = Order._meta.get_field(name)
                 taken[name] = column.to_python(theirs)
         if OUTCOME in taken:
+            taken["return_reason_id"] = None  # of an order that is open again
             taken |= _ended(Feed.of(current.remote), DeliveryStatus(taken[OUTCOME]))
         if not current.sync_conflict:
             current.sync_state = SyncState.CLEAN

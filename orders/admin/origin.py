@@ -155,6 +155,8 @@ class OriginAdmin(ViewOnlyAdmin):
 
     @admin.display(description=gettext_lazy("Exchanges"))
     def exchanges(self, origin: Origin) -> str:
+        if origin.remote != BIFIT:
+            return "–"  # its requests concern no single order
         subject = f"online_orders:{origin.key}"
         url = reverse("admin:sync_exchange_changelist", query={"q": subject})
         return link(url, _("HTTP requests that concerned %(subject)s") % {"subject": subject})

@@ -15,7 +15,7 @@ from backoffice.sync.connection import BIFIT
 from backoffice.sync.enqueue import chunks
 from orders.bifit import ENTITY
 
-IDS = ("id", "orderId", "onlineOrderId")
+IDS = ("onlineOrderId", "orderId", "id")  # "id" beside one of the others is of something else, such as the event
 DEPTH = 6  # of wrappers around wrappers
 AT_ONCE = 500  # ids of one run
 

@@ -6,14 +6,14 @@ The service gives the id. Where its answer is lost, or does not tell the id, a p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.db import connection as database
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.bifit.contract import OnlineOrder, decode, dump
@@ -114,9 +114,11 @@ def _send(client: Any, push: Push) -> None:
     subjects = [f"{ENTITY}:{push.remote_id}"]
     try:
         id_ = client.create(_said(push), _items(push), subjects=subjects)
-    except Retry:
-        # Not processed, so that nobody has to look before it is sent again.
-        Push.objects.filter(pk=push.pk).update(attempts=0)
+    except Retry as error:
+        # Never sent, or not processed for sure: nobody has to look before it is sent again. A server's own failure
+        # (500) may come after it was processed.
+        if error.status in (None, 429):
+            Push.objects.filter(pk=push.pk).update(attempts=0)
         raise
     # Who looks at the command after a crash must find it.
     push.payload = _answered(push, id_)
@@ -128,29 +130,105 @@ def _answered(push: Push, id_: str | None) -> dict[str, Any]:
     return {**(push.payload or {}), "answered": {"id": id_}}
 
 
+def _answer(push: Push) -> str | None:
+    id_: str | None = (push.payload or {}).get("answered", {}).get("id")
+    return id_
+
+
 def _exists(client: Any, push: Push) -> bool | None:
     """There is no way to look for an order by our number: only what the answer said is known."""
     return True if "answered" in (push.payload or {}) else None
 
 
 def _done(push: Push) -> None:
-    """The order is there. Where its id is known, it gets its origin and is read; else the order's page asks for it."""
-    id_ = (push.payload or {}).get("answered", {}).get("id")
+    """The order is there. Where its id is known, it gets its origin and is read; else the order's page asks for it, and
+    says why, if the id turned out to be another order's.
+    """
+    id_ = _answer(push)
     assert push.object_id is not None  # nor without its object
     order = Order.objects.filter(pk=push.object_id).first()
     if id_ and order is not None:
-        _adopt(order, id_, _said(push))
+        try:
+            _adopt(order, id_, _said(push))
+        except ValueError as error:
+            Push.objects.filter(pk=push.pk).update(error=str(error))
 
 
 def _adopt(order: Order, id_: str, said: OnlineOrder | None) -> None:
+    """Give an order its origin, if it has not got it already. ValueError with a text where it cannot have it."""
+    if not _is_linked(order, id_):
+        try:
+            with transaction.atomic():
+                _link(order, id_, said)
+        except IntegrityError:
+            # Another worker in this moment: by now it shows which order has this id.
+            if not _is_linked(order, id_):
+                raise
+    pull.request(BIFIT, ids=[id_])
+    statuses.tell([order.pk])
+
+
+def _is_linked(order: Order, id_: str) -> bool:
+    """Whether it is the order with this id. ValueError where either belongs to something else."""
+    origin = Origin.objects.filter(order=order).first()
+    if origin is not None and (origin.remote, origin.key) == (BIFIT, id_):
+        return True
+    if origin is not None:
+        raise ValueError(_("The order is known at a register service already."))
+    if (taken := Origin.objects.select_related("order").filter(remote=BIFIT, key=id_).first()) is not None:
+        raise ValueError(_("This is the id of order %(order)s.") % {"order": taken.order})
+    return False
+
+
+def _link(order: Order, id_: str, said: OnlineOrder | None) -> None:
     feed = Feed.of(BIFIT)
     if said is None:
         Origin.objects.create(order=order, remote=BIFIT, key=id_)
-    else:
-        [arrival] = mapping.arrivals(feed, [msgspec.structs.replace(said, id=id_)])
-        arrivals.adopt(feed, order, arrival)
-    pull.request(BIFIT, ids=[id_])
-    statuses.tell([order.pk])
+        return
+    [arrival], _bad = mapping.arrivals(feed, [msgspec.structs.replace(said, id=id_)])
+    arrivals.adopt(feed, order, arrival)
+
+
+def claims(fresh: Sequence[arrivals.Arrival]) -> dict[str, str]:
+    """Which of these orders, unknown here, a creation of ours may have made (see `arrivals.Claims`). One query.
+
+    It is read before its origin is written when BIFIT Kassa posts it at once, or when a person fetches it after the
+    answer was lost. A creation that was answered with another id made none of these.
+    """
+    on_its_way = Push.objects.filter(
+        remote=BIFIT,
+        entity=ENTITY,
+        action=Push.Action.COMMAND,
+        command=COMMAND,
+        state__in=(Push.State.QUEUED, Push.State.WAITING, Push.State.UNKNOWN, Push.State.DONE),
+        remote_id__in={arrival.number for arrival in fresh},
+        object_id__in=Order.objects.filter(origin=None).values("pk"),
+    )
+    by_number: dict[str, list[Push]] = {}
+    for push in on_its_way:
+        by_number.setdefault(push.remote_id, []).append(push)
+    found: dict[str, str] = {}
+    for arrival in fresh:
+        for push in by_number.get(arrival.number, ()):
+            answered = _answer(push)
+            if answered == arrival.key:
+                found[arrival.key] = _claimed(push, arrival.key)
+                break
+            if answered is None:
+                found[arrival.key] = _("may be order %(order)s of ours: link it there") % {"order": push.remote_id}
+    return found
+
+
+def _claimed(push: Push, id_: str) -> str:
+    """Give the order of a creation the id that was answered; why not, if it cannot have it."""
+    order = Order.objects.filter(pk=push.object_id).first()
+    if order is None:
+        return _("it was deleted here in this moment")
+    try:
+        _adopt(order, id_, _said(push))
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def link(order: Order, id_: str) -> None:
@@ -159,10 +237,8 @@ def link(order: Order, id_: str) -> None:
     That answers, too, whether a creation whose answer was lost was carried out.
     """
     with transaction.atomic():
-        if Origin.objects.filter(order=order).exists():
+        if _is_linked(order, id_):
             raise ValueError(_("The order is known at a register service already."))
-        if (taken := Origin.objects.select_related("order").filter(remote=BIFIT, key=id_).first()) is not None:
-            raise ValueError(_("This is the id of order %(order)s.") % {"order": taken.order})
         push = creation(order)
         if push is not None and push.state == Push.State.UNKNOWN:
             Push.objects.filter(pk=push.pk).update(payload=_answered(push, id_))

@@ -43,12 +43,21 @@ class People:
     couriers: Mapping[str, int]
 
 
-def arrivals(feed: Feed, orders: Sequence[OnlineOrder]) -> list[Arrival]:
-    """Orders as arrivals, with clients that are made where they are new. The same few queries for any number."""
+def arrivals(feed: Feed, orders: Sequence[OnlineOrder]) -> tuple[list[Arrival], list[str]]:
+    """Orders as arrivals, and why some cannot be put so. Clients are made where they are new. The same few queries for
+    any number.
+    """
     if not orders:
-        return []
+        return [], []
     people = People(_clients(feed, orders), couriers_by_phone())
-    return [arrival(feed, order, people) for order in orders]
+    found: list[Arrival] = []
+    bad: list[str] = []
+    for order in orders:
+        try:
+            found.append(arrival(feed, order, people))
+        except (ValueError, ArithmeticError) as error:
+            bad.append(_("order %(key)s: %(why)s") % {"key": order.id, "why": f"{type(error).__name__}: {error}"})
+    return found, bad
 
 
 def arrival(feed: Feed, order: OnlineOrder, people: People) -> Arrival:

@@ -6,11 +6,12 @@ meanwhile reaches our order first. Repeating is safe: an order that is already t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
+import msgspec
 from django.utils.translation import gettext as _
 
-from backoffice.remotes.bifit.contract import OnlineOrder
+from backoffice.remotes.bifit.contract import OnlineOrder, Status
 from backoffice.remotes.errors import Refused
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.mirrored import SyncState
@@ -36,7 +37,10 @@ def tell(client: Any, object_id: int) -> OnlineOrder | None:
     if not wanted.status:
         return there
     client.set_status(there, wanted.status)
-    return _read(client, origin.key)
+    found: OnlineOrder | None = client.order(origin.key)
+    if found is None and wanted.status == Status.DELETED:
+        return msgspec.structs.replace(there, current_status_type=wanted.status)  # it shows no deleted orders
+    return found if found is not None else _gone(origin.key)
 
 
 def told(object_id: int, there: OnlineOrder | None) -> None:
@@ -56,9 +60,11 @@ def refused(object_id: int, text: str) -> None:
 
 def _read(client: Any, key: str) -> OnlineOrder:
     found: OnlineOrder | None = client.order(key)
-    if found is None:
-        raise Refused(_("BIFIT Kassa has no order %(key)s.") % {"key": key})
-    return found
+    return found if found is not None else _gone(key)
+
+
+def _gone(key: str) -> NoReturn:
+    raise Refused(_("BIFIT Kassa has no order %(key)s.") % {"key": key})
 
 
 def _store(there: OnlineOrder) -> None:

@@ -19,7 +19,7 @@ from backoffice.sync import connection, pull
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.enqueue import chunks
 from orders import arrivals
-from orders.bifit import mapping, statuses
+from orders.bifit import commands, mapping, statuses
 from orders.models import Feed, Origin
 
 EVERY = 300  # seconds between two looks at what is open
@@ -30,7 +30,10 @@ AT_ONCE = 50  # orders stored together
 def store(orders: Sequence[OnlineOrder]) -> arrivals.Arrived:
     """Store what was read."""
     feed = Feed.of(BIFIT)
-    return arrivals.apply(feed, mapping.arrivals(feed, orders))
+    found, bad = mapping.arrivals(feed, orders)
+    applied = arrivals.apply(feed, found, claims=commands.claims)
+    applied.bad[:0] = bad
+    return applied
 
 
 def take(orders: Sequence[OnlineOrder]) -> arrivals.Arrived:

@@ -1,7 +1,7 @@
 """What BIFIT Kassa is to be told of an order, decided from our order as it is now and the status that it has there.
 
 Three rules, in this order:
-- what is over there and agreed is over: nothing is told;
+- what is over there and agreed is over, and what was opened there again is for a person: nothing is told;
 - a courier's progress (assigned, taken, delivered) is told forwards only: what the service's own people have carried
   further, or set to a status that we do not know, is not set back. Statuses between are skipped: the document forbids
   no leap but those of the next rule;
@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -92,10 +93,13 @@ def target(order: Order, origin: Origin, told: Mapping[str, str], current: str |
     wanted = told[done] if done is not None else ""
     if done is None or not wanted or wanted == current:
         return NOTHING
-    if current in ENDS:
-        is_agreed = origin.agreed.get("delivery_status") == ENDS[current].value
-        if is_agreed or "delivery_status" in origin.sync_conflict:
-            return NOTHING  # or a person decides first
+    if "delivery_status" in origin.sync_conflict:
+        return NOTHING  # a person decides first
+    agreed = origin.agreed.get("delivery_status")
+    if current in ENDS and agreed == ENDS[current].value:
+        return NOTHING
+    if done in OUTCOMES and agreed == order.delivery_status and current not in ENDS:
+        return NOTHING  # they knew of it, and opened the order again: their last word, not ours
     if done in OUTCOMES:
         return Target(wanted, _why_not(done, current, wanted))
     here = _step(current, told)
@@ -171,19 +175,22 @@ def settle(ids: Collection[int], before: Mapping[int, str]) -> None:
     failed = [origin.pk for origin in over if origin.sync_state == SyncState.FAILED]
     if failed:
         keys = [Push.key(BIFIT, ENTITY, pk) for pk in failed]
-        Push.objects.filter(open_key__in=keys, state=Push.State.REFUSED).update(
-            state=Push.State.DONE, open_key=None, error="", done_at=timezone.now()
-        )
-        Origin.objects.filter(pk__in=failed).update(sync_state=SyncState.CLEAN, sync_error="")
+        with transaction.atomic():
+            Origin.objects.filter(pk__in=failed).update(sync_state=SyncState.CLEAN, sync_error="")
+            Push.objects.filter(open_key__in=keys, state=Push.State.REFUSED).update(
+                state=Push.State.DONE, open_key=None, error="", done_at=timezone.now()
+            )
 
 
 def _open(origins: Iterable[Origin]) -> None:
-    wanted = [(origin.pk, origin.key) for origin in origins]
-    enqueue.open_pushes(BIFIT, ENTITY, wanted)
+    """The rows before their pushes, as the worker does, and by key: two at work must not lock each other out."""
+    wanted = sorted((origin.pk, origin.key) for origin in origins)
     states = (SyncState.CLEAN, SyncState.FAILED)
-    Origin.objects.filter(pk__in=[pk for pk, _key in wanted], sync_state__in=states).update(
-        sync_state=SyncState.PENDING, sync_error=""
-    )
+    with transaction.atomic():
+        Origin.objects.filter(pk__in=[pk for pk, _key in wanted], sync_state__in=states).update(
+            sync_state=SyncState.PENDING, sync_error=""
+        )
+        enqueue.open_pushes(BIFIT, ENTITY, wanted)
 
 
 def _origins(ids: Collection[int]) -> Iterator[Origin]:

@@ -97,7 +97,7 @@ def test_what_is_stored_is_read_back_equal() -> None:
     [
         ("deliveryTime", "1645690416000", datetime(2022, 2, 24, 8, 13, 36, tzinfo=UTC)),
         ("deliveryTime", Decimal("1645690416000.0"), datetime(2022, 2, 24, 8, 13, 36, tzinfo=UTC)),
-        ("deliveryTime", 0, datetime(1970, 1, 1, tzinfo=UTC)),
+        ("deliveryTime", 1645690408000, datetime(2022, 2, 24, 8, 13, 28, tzinfo=UTC)),
         ("deliveryTime", "", None),
         ("totalAmount", "3 000,50", Decimal("3000.50")),
         ("totalAmount", 3000.1, Decimal("3000.1")),
@@ -220,3 +220,9 @@ def test_every_reason_is_listed_for_translation() -> None:
     names = [*Status, "RETURNED"]
     given = {may_become(current, new) for current in ["", *names] for new in names}
     assert given == {"", *REASONS}
+
+
+@pytest.mark.parametrize("raw", [0, 253402300799000, "-1", 1645690408])
+def test_a_moment_out_of_reason_is_refused_by_name(raw: Any) -> None:
+    with pytest.raises(ContractError, match="deliveryTime: expected a moment from 1990 to 2200"):
+        decode(sample(deliveryTime=raw))

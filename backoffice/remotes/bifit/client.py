@@ -153,14 +153,14 @@ class BifitClient:
 
         A refused request has not been processed, so that this holds for every request.
         """
-        used = self.tokens.current() or self.tokens.renew("", self._grant)
+        used = self.tokens.current() or self._renewed("")
         self.session.token = used
         try:
             return self.session.request(method, path, **options)
         except Config as error:
             if error.status != 401:
                 raise
-        self.session.token = self.tokens.renew(used, self._grant)
+        self.session.token = self._renewed(used)
         try:
             return self.session.request(method, path, **options)
         except Config as error:
@@ -168,6 +168,13 @@ class BifitClient:
                 raise
             text = error.message
         raise Config(f"BIFIT Kassa refuses the token that it has just given: {text}", status=401)
+
+    def _renewed(self, used: str) -> str:
+        """A new token. Its failure has no status: that would be one of a request that was never sent."""
+        try:
+            return self.tokens.renew(used, self._grant)
+        except Retry as error:
+            raise Retry(error.message, retry_after=error.retry_after, down=error.down) from error
 
     def _grant(self, refresh_token: str) -> Token:
         """Get a new token: with the refresh token, and where that is refused or missing, with the password.

@@ -24,6 +24,8 @@ from backoffice.remotes.wirejson import dumps
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+# A moment outside is an error of whoever wrote it, such as seconds, or the end of time for "never".
+_EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _EXCERPT = 500
 
 
@@ -110,13 +112,20 @@ def _write_number_id(value: Any) -> int | str | None:
 
 
 def _read_moment(value: Any) -> datetime | None:
-    """Unix milliseconds, as a number or its text, to the very millisecond; null and "" are none."""
+    """Unix milliseconds from 1990 to 2200, as a number or its text, to the very millisecond; null and "" are none."""
+    if value is None or value == "":
+        return None
+    moment = _any_moment(value)
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError(f"expected a moment from 1990 to 2200, got {excerpt(value)}")
+    return moment
+
+
+def _any_moment(value: Any) -> datetime:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("expected a moment with a time zone")
         return value.astimezone(UTC)
-    if value is None or value == "":
-        return None
     try:
         number = int(value)
         if isinstance(value, bool) or (not isinstance(value, str) and number != value):

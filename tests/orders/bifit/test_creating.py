@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from backoffice.remotes.bifit.client import BifitClient
+from backoffice.remotes.errors import Retry, Unknown
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.remotes.sandbox.bifit import Bifit
 from backoffice.sync import verdicts
+from backoffice.sync.commands import COMMANDS
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.models import Push
 from orders import actions
@@ -194,3 +198,57 @@ def test_where_the_answer_tells_no_id_a_person_enters_it(
     commands.link(order, str(there["id"]))
     bifit_settle()
     assert steps.origin(order).data == there
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "500_after"])
+def test_what_may_be_ours_makes_no_second_order_here(
+    bifit: Bifit, order: Order, bifit_settle: Callable[[], None], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    make = BifitClient.create
+
+    def lose(self: BifitClient, *args: Any, **options: Any) -> None:
+        make(self, *args, **options)
+        raise Unknown("lost") if fault == "reset_after" else Retry("failed", status=500, down=False)
+
+    monkeypatch.setattr(BifitClient, "create", lose)
+    commands.create([order.pk])
+    for _attempt in range(3):
+        steps.hurry()
+        bifit_settle()
+    [there] = created(bifit)
+    run = steps.read(there["id"])
+    assert (run.created_count, run.bad_count) == (0, 1)
+    assert "may be order N-1 of ours: link it there" in run.error
+    assert Order.objects.count() == 1
+    commands.link(order, str(there["id"]))
+    bifit_settle()
+    assert steps.origin(order).data == there
+
+
+def test_an_order_read_before_its_creation_is_closed_is_adopted(
+    bifit: Bifit, order: Order, bifit_settle: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = COMMANDS[commands.ENTITY, commands.COMMAND]
+
+    def read_then_done(push: Push) -> None:
+        steps.read(created(bifit)[0]["id"])
+        done.done(push)
+
+    monkeypatch.setitem(COMMANDS, (commands.ENTITY, commands.COMMAND), replace(done, done=read_then_done))
+    commands.create([order.pk])
+    bifit_settle()
+    assert Order.objects.get() == order
+    assert steps.origin(order).key == str(created(bifit)[0]["id"])
+    assert commands.creation(order).error == ""  # type: ignore[union-attr]
+
+
+def test_an_id_that_another_order_has_is_shown_and_ends_the_command(
+    bifit: Bifit, order: Order, bifit_settle: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_, other = steps.born(bifit)
+    monkeypatch.setattr(BifitClient, "create", lambda *args, **options: id_)
+    commands.create([order.pk])
+    bifit_settle()
+    push = commands.creation(order)
+    assert push is not None
+    assert (push.state, push.error) == ("done", f"This is the id of order {other}.")

@@ -268,3 +268,10 @@ def test_many_orders_take_as_many_statements_as_a_few(
         assert statements(20) - statements(10) <= 10 * 5  # merged one by one, each under its lock
     else:
         assert statements(60) - statements(5) <= 10  # SQLite takes so many values at once
+
+
+def test_an_order_at_the_end_of_time_is_told_and_harms_no_other(bifit: Bifit) -> None:
+    ids = [bifit.add(deliveryTime=moment)["id"] for moment in (253402300799000, 1645690408369)]
+    run = steps.read(*ids)
+    assert (run.state, run.created_count, run.bad_count) == ("done", 1, 1)
+    assert "deliveryTime" in run.error

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import translation
 
+from backoffice.remotes.bifit.client import BifitClient
 from backoffice.remotes.sandbox.bifit import Bifit
 from backoffice.sync import worker
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.models import Push
 from backoffice.sync.outbox import make_due
 from orders import actions, arrivals
-from orders.bifit import statuses
+from orders.bifit import reader, statuses
 from orders.models import Feed, Hold, Order, Origin, StatusRule
 from tests.orders import builders
 from tests.orders.bifit import steps
@@ -321,3 +323,56 @@ def test_a_deleted_order_has_nothing_to_tell(bifit: Bifit, bifit_settle: Callabl
     assert steps.writes(bifit) == []
     assert not steps.tells().exists()
     assert worker.drain("test") == 0
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_opened_there_again_after_we_cancelled_it_is_for_a_person(
+    bifit: Bifit, bifit_settle: Callable[[], None], side: str
+) -> None:
+    id_, order = steps.born(bifit)
+    actions.cancel([order.pk], builders.reason())
+    bifit_settle()
+    assert steps.writes(bifit) == ["REFUSED"]
+    bifit.change(id_, currentStatusType="ACCEPTED")
+    assert steps.read(id_).conflict_count == 1
+    bifit_settle()
+    assert steps.writes(bifit) == ["REFUSED"]
+    arrivals.resolve(steps.origin(order), {"delivery_status": side})
+    statuses.tell([order.pk])
+    bifit_settle()
+    order.refresh_from_db()
+    if side == "ours":
+        assert (order.delivery_status, steps.writes(bifit)) == (CANCELLED, ["REFUSED", "REFUSED"])
+    else:
+        assert (order.delivery_status, order.return_reason) == (PREPARED, None)
+        assert "REFUSED" not in steps.writes(bifit)[1:]
+    assert steps.origin(order).sync_state == "clean"
+
+
+def test_a_deleted_order_that_bifit_no_longer_shows_is_told(
+    bifit: Bifit, bifit_settle: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _id, order = steps.born(bifit, currentStatusType="NEW")
+    look = BifitClient.order
+
+    def unless_deleted(self: BifitClient, id_: str) -> Any:
+        found = look(self, id_)
+        return None if found is not None and found.current_status_type == "DELETED" else found
+
+    monkeypatch.setattr(BifitClient, "order", unless_deleted)
+    actions.cancel([order.pk], builders.reason())
+    bifit_settle()
+    origin = steps.origin(order)
+    assert (origin.sync_state, origin.status, origin.is_open) == ("clean", "DELETED", False)
+
+
+def test_a_lock_in_the_database_is_no_fault_of_an_order(bifit: Bifit, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_, _order = steps.born(bifit)
+    bifit.change(id_, comment="changed")
+
+    def locked(*args: Any) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(arrivals, "_merge", locked)
+    with pytest.raises(OperationalError):
+        reader.store([steps.fetched(id_)])
