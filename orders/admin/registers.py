@@ -30,6 +30,7 @@ from backoffice.remotes.errors import ContractError, RemoteError
 from backoffice.sync import connection, dictionaries
 from backoffice.sync.admin.conflicts import readable
 from backoffice.sync.connection import BIFIT, TITLES
+from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.refresh import Unavailable, unavailable
@@ -91,6 +92,17 @@ def _text(column: Any, value: Any) -> str:
     return readable(value)
 
 
+def _comes_back(orders: Iterable[Order]) -> list[Origin]:
+    """Where these orders are at services that are switched on."""
+    on = [remote for remote in TITLES if connection.is_on(remote)]
+    ids = [order.pk for order in orders]
+    return [
+        origin
+        for some in chunks(ids)
+        for origin in Origin.objects.filter(order__in=some, remote__in=on).select_related("order").order_by("pk")
+    ]
+
+
 class LinkForm(forms.Form):
     id = forms.RegexField(
         r"^\s*[0-9A-Za-z_-]{1,100}\s*$", label=gettext_lazy("Id at BIFIT Kassa"), widget=UnfoldAdminTextInputWidget
@@ -119,6 +131,22 @@ class RegistersMixin(Base):
             ),
             *super().get_urls(),
         ]
+
+    # an order that its service would send again
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or not _comes_back([obj]))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
+        """Nothing is deleted while one that would come back, and go to the couriers, is among them."""
+        shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        again = [
+            _("%(order)s is known at %(service)s and would come back from there: cancel it instead.")
+            % {"order": origin.order, "service": TITLES[origin.remote]}
+            for origin in _comes_back(objs)
+        ]
+        # Why matters more than that "a permission is missing", and forbids it just so.
+        return shown, counts, set() if again else lacking, [*protected, *again]
 
     # what the form shows
 

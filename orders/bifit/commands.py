@@ -221,6 +221,7 @@ def claims(fresh: Sequence[arrivals.Arrival]) -> dict[str, str]:
 
 def _claimed(push: Push, id_: str) -> str:
     """Give the order of a creation the id that was answered; why not, if it cannot have it."""
+    assert push.object_id is not None  # as `claims` asked
     order = Order.objects.filter(pk=push.object_id).first()
     if order is None:
         return _("it was deleted here in this moment")

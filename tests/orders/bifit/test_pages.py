@@ -295,3 +295,15 @@ def test_an_owner_saves_a_rule_and_a_payment_type(bifit: Bifit, admin_client: Br
     feed.refresh_from_db()
     assert (feed.payment_type, feed.window_minutes) == (cash, 45)
     assert list(feed.rules.values_list("deed", "status")) == [("taken", "")]
+
+
+def test_an_order_that_would_come_back_is_not_deleted(bifit: Bifit, admin_client: Browser) -> None:
+    _id, order = steps.born(bifit)
+    own = builders.order(1)
+    assert admin_client.post(f"/admin/orders/order/{order.pk}/delete/", {"post": "yes"}).status_code == 403
+    data = {"action": "delete_selected", "_selected_action": [order.pk, own.pk], "post": "yes"}
+    response = admin_client.post(pages.LIST, data)
+    assert "would come back from there: cancel it instead." in response.content.decode()
+    assert Order.objects.count() == 2
+    admin_client.post(pages.LIST, {**data, "_selected_action": [own.pk]})
+    assert Order.objects.get() == order
