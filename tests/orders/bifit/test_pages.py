@@ -302,7 +302,7 @@ def test_an_order_that_would_come_back_is_not_deleted(bifit: Bifit, admin_client
     own = builders.order(1)
     assert admin_client.post(f"/admin/orders/order/{order.pk}/delete/", {"post": "yes"}).status_code == 403
     data = {"action": "delete_selected", "_selected_action": [order.pk, own.pk], "post": "yes"}
-    response = admin_client.post(pages.LIST, data)
+    response = admin_client.post(pages.LIST, data, headers={"accept-language": "en"})
     assert "would come back from there: cancel it instead." in response.content.decode()
     assert Order.objects.count() == 2
     admin_client.post(pages.LIST, {**data, "_selected_action": [own.pk]})
