@@ -112,7 +112,7 @@ class AttentionFilter(DropdownFilter):
             "no_courier": Q(courier__isnull=True) & conditions.IS_OPEN,
             "to_collect": conditions.TO_COLLECT,
             "to_agree": Q(is_agreed=False) & conditions.IS_OPEN,
-            "problems": conditions.PROBLEMS,
+            "problems": conditions.problems(),
             "register": Q(origin__sync_state__in=(SyncState.CONFLICT, SyncState.FAILED)),
             "no_receipt": details.without_receipt(),
             "marked_twice": Q(pk__in=Line.objects.marked_twice().order_by().values("order")),

@@ -25,7 +25,7 @@ from orders.virtpos.mapping import Targets, of_item
 from orders.virtpos.succession import kin_of
 
 KOPECK = Decimal("0.01")
-NEW, SHIPPED, CANCELLED = "new", "shipped", "cancelled"  # `Origin.status`; words in shown.py
+NEW, SHIPPED, CANCELLED = "new", "shipped", "cancelled"  # `Origin.status`; words in pages.py
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from backoffice.sync.models import Push
 from orders.admin.desk import TABS
-from orders.models import DeliveryStatus, ListColumns, Order, SavedView
+from orders.models import DeliveryStatus, ListColumns, Order, Origin, SavedView
 from tests.orders import builders
 from tests.orders.pages import LIST
 
@@ -44,8 +44,11 @@ def test_each_tab_is_a_list_that_opens(dispatcher: Browser, title: Any, query: d
 def test_problems_are_what_was_refused_or_is_in_conflict(dispatcher: Browser) -> None:
     builders.order(1)
     failed, conflict = builders.order(2, sync_state="failed"), builders.order(3, sync_state="conflict")
+    register = builders.order(4)
+    for row, state in ((register, "failed"), (failed, "conflict"), (builders.order(5), "clean")):
+        Origin.objects.create(order=row, remote="bifit", key=row.number, sync_state=state)
     page = dispatcher.get(tabs(dispatcher)["Problems"]["url"])
-    assert {row.pk for row in page.context["cl"].result_list} == {failed.pk, conflict.pk}
+    assert {row.pk for row in page.context["cl"].result_list} == {failed.pk, conflict.pk, register.pk}
 
 
 def test_a_view_is_saved_with_its_filters_and_without_the_page(dispatcher: Browser) -> None:
