@@ -2,8 +2,8 @@
 
 Push is the outbox, Sent what an attempt told a remote, Callback the inbox, Pull one run of reading, Schedule when
 something is due, Exchange the log of HTTP, RemoteState what all workers know of a remote, Turn when something was asked
-last, Worker who is alive, DictionaryEntry the remote's names for its codes. What a mirrored row itself carries is in
-`mirrored.py`.
+last, Worker who is alive, Presence who has a form open, DictionaryEntry the remote's names for its codes. What a
+mirrored row itself carries is in `mirrored.py`.
 """
 
 import uuid
@@ -330,6 +330,27 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Presence(models.Model):
+    """A window in which somebody has a row's form open (see presence.py). It goes with its last sign of life."""
+
+    window = models.CharField(_("window"), max_length=36, unique=True)
+    model = models.CharField(_("model"), max_length=100)
+    object_id = models.BigIntegerField(_("object"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("user")
+    )
+    since = models.DateTimeField(_("open since"), default=timezone.now)
+    seen_at = models.DateTimeField(_("last sign of life"), default=timezone.now, db_index=True)
+
+    class Meta:
+        verbose_name = _("open form")
+        verbose_name_plural = _("open forms")
+        indexes = [models.Index(fields=["model", "object_id"], name="presence_object")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.model} {self.object_id}"
 
 
 class DictionaryEntry(models.Model):

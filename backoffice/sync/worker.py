@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections, models
 from django.utils import timezone
 
-from backoffice.sync import callbacks, clients, connection, lease, pull, push
+from backoffice.sync import callbacks, clients, connection, lease, presence, pull, push
 from backoffice.sync.connection import IRECA
 from backoffice.sync.models import AccessToken, Callback, Exchange, Pull, Push, Schedule, Sent, Worker
 
@@ -163,6 +163,7 @@ def _prune(name: str) -> None:
         Sent.objects.filter(at__lt=before, taken__isnull=True),
         Pull.objects.filter(state__in=(Pull.State.DONE, Pull.State.FAILED), created_at__lt=before),
         Worker.objects.filter(beat_at__lt=before),
+        presence.expired(),
         *(rows for task in TASKS for rows in task.old(before)),
     ):
         old.model._base_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE])).delete()

@@ -13,10 +13,10 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
-from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from backoffice.sync.admin.base import MirroredTabularInline
+from backoffice.sync.admin.formsets import RowFormSet
 from backoffice.sync.admin.labels import link
 from fiscal.models import Receipt
 from fiscal.qr import NoQr, qr_svg, qr_text
@@ -48,7 +48,7 @@ class ViewOnlyInline(TabularInline):
         return False
 
 
-class LineFormSet(PaginationInlineFormSet):
+class LineFormSet(RowFormSet):
     """Lines of an order; a new one goes to the end."""
 
     def save_new(self, form: Any, commit: bool = True) -> Line:

@@ -26,11 +26,13 @@ from unfold.admin import ModelAdmin, TabularInline
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync.admin.actions import SyncActionsMixin
 from backoffice.sync.admin.forms import RowForm, secret_formfield
+from backoffice.sync.admin.formsets import RowFormSet
 from backoffice.sync.admin.history import HistoryMixin
 from backoffice.sync.admin.labels import badge
 from backoffice.sync.admin.lists import BigTableMixin
 from backoffice.sync.admin.panel import SyncFieldsMixin, panel
 from backoffice.sync.admin.references import ReferencesMixin
+from backoffice.sync.admin.together import TogetherMixin
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.mirrored import ONLY_NAMED, SyncState
 
@@ -76,10 +78,10 @@ def _keep_baseline(row: Any) -> None:
         )
 
 
-class EditableAdmin(HistoryMixin, ReferencesMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
+class EditableAdmin(HistoryMixin, TogetherMixin, ReferencesMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
     """An admin whose form never overwrites what somebody else changed meanwhile; its model has a history."""
 
-    # The hidden `row_state` belongs to no fieldset.
+    # The hidden `row_state` belongs to no fieldset; who else is here, and what both changed.
     change_form_before_template = "admin/sync/row_state.html"
     list_filter_submit = True
     warn_unsaved_form = True
@@ -92,6 +94,7 @@ class MirroredTabularInline(ReferencesMixin, TabularInline):
     """
 
     form = RowForm
+    formset = RowFormSet
     extra = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

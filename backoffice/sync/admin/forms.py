@@ -2,8 +2,8 @@
 
 A form is open for minutes. Meanwhile a courier delivers, a pull brings a new window, a colleague assigns someone else.
 So the form remembers what each column held when it was loaded (`row_state`, a hidden field). On saving, a column that
-the person did not touch keeps what it holds now; a column that both touched is an error that names the other value, and
-a second save then overwrites it knowingly.
+the person did not touch keeps what it holds now, and he is told (`kept`). A column that both touched stops the save:
+the page shows what it was, theirs and his own, to choose from (`clashes`); a second save without a word chooses his.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.forms.utils import ErrorDict
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -23,7 +24,12 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from backoffice.secrets import EncryptedTextField, mask
+from backoffice.sync.admin.meanwhile import Authors, Clash, Move, in_words
 from backoffice.sync.admin.references import known_widget
+
+ASKED = ""  # in `row_state`, beside the columns: what those held at first which the person was asked about
+KEEP = "_keep"  # the input that says for all fields, or with a field's name for one, whose value stays
+SIDES = ("mine", "theirs")
 
 
 class SecretField(forms.CharField):
@@ -81,36 +87,134 @@ class RowForm(forms.ModelForm):
         self._save_m2m()
         return self.instance
 
+    def full_clean(self) -> None:
+        if self.is_gone and (self.choice == "theirs" or not self.has_changed()):
+            self._errors, self.cleaned_data = ErrorDict(renderer=self.renderer), {}
+            return
+        super().full_clean()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody removed the row while the form was open; see RowFormSet."""
+        return hasattr(self.instance, "gone_pk")
+
     def _clean_fields(self) -> None:
         super()._clean_fields()  # type: ignore[misc]  # private in Django, and the only place before `clean`
         for name, field in self.fields.items():
             if isinstance(field, SecretField) and not self.cleaned_data.get(name):
                 self.cleaned_data[name] = getattr(self.instance, name)
+        if self._moved or self._asked:
+            self._authors.read()  # once saved, the latest version would be the person's own
         for name in self._moved:
-            if self._is_untouched(name):
-                self.cleaned_data[name] = getattr(self.instance, name)
-            elif name in self.changed_data and name in self.cleaned_data:
-                self._object(name)
+            if not self._is_untouched(name) and name in self.changed_data and name in self.cleaned_data:
+                self._ask(name)
+        for name in (*self._moved, *self._asked):
+            if name in self.fields and self._is_untouched(name):
+                self.cleaned_data[name] = getattr(self.instance, name)  # not validated yet, so it is the row's
+                self.errors.pop(name, None)  # what was typed there does not count
 
-    def _object(self, name: str) -> None:
-        """Tell that somebody else changed the column too; from now on the form knows the other value."""
-        now = getattr(self.instance, name)
+    def _ask(self, name: str) -> None:
+        """Stop: somebody else changed the column too. From now on the form knows the other value."""
+        column = self.instance._meta.get_field(name)
+        value = in_words(column, getattr(self._row, column.attname), self.fields[name])
         self.add_error(
-            name,
-            _("Meanwhile this was changed to “%(value)s”. Save again to put your value in its place.")
-            % {"value": "" if now is None else now},
+            name, _("Meanwhile this was changed to “%(value)s”. Choose above which one stays.") % {"value": value}
         )
-        loaded = {**self._loaded, name: self._state()[name]}
+        self._asked.setdefault(name, self._loaded[name])
+        self._remember({**self._loaded, name: self._state()[name]})
+
+    def accept_moves(self) -> None:
+        """From now on the form knows what others did, whatever it was."""
+        self._remember({**self._loaded, **self._state()})
+
+    def _remember(self, loaded: dict[str, Any]) -> None:
+        self._loaded = {**loaded, ASKED: self._asked}
         data = self.data.copy()  # a QueryDict of a request cannot be changed in place
-        data[self.add_prefix("row_state")] = self._dump_state(loaded)
+        data[self.add_prefix("row_state")] = self._dump_state(self._loaded)
         self.data = data
 
-    def _is_untouched(self, name: str) -> bool:
-        """Whether the person left alone a field whose column changed since the form was loaded."""
-        return name in self._moved and not self.fields[name].has_changed(self._moved[name], self[name].data)
+    # what others did, for a person
+
+    def moves(self) -> list[Move]:
+        """What changed since the form was loaded, whoever of both touched it."""
+        return [self._move(name, self._asked.get(name, self._loaded[name])) for name in self._moved]
+
+    def kept(self) -> list[Move]:
+        """What others changed and this save leaves as it is."""
+        names = {name: self._loaded[name] for name in self._moved if self._is_untouched(name)}
+        theirs = {name: was for name, was in self._asked.items() if name in self.fields and self._keeps_theirs(name)}
+        return [self._move(name, was) for name, was in {**names, **theirs}.items()]
+
+    def clashes(self) -> list[Clash]:
+        """What both changed: asked about now, or before while something else keeps the form from being saved."""
+        found = []
+        for name, was in self._asked.items():
+            if name in self.fields:
+                move = self._move(name, was)
+                whose = self._keeps_theirs(name)
+                name_of_choice = self.add_prefix(f"{KEEP}-{name}")
+                found.append(
+                    Clash(name_of_choice, self._full_label(name), move.was, move.now, self.typed(name), move.who, whose)
+                )
+        return found
+
+    @property
+    def choice(self) -> str:
+        """Which side stays where the row itself is gone; empty while nobody has said it."""
+        chosen = self.data.get(KEEP) or self.data.get(self.add_prefix(KEEP), "")
+        return chosen if chosen in SIDES else ""
+
+    def typed(self, name: str) -> str:
+        """What the person typed, in words."""
+        field, column = self.fields[name], self.instance._meta.get_field(name)
+        try:
+            return in_words(column, field.clean(self[name].data), field)
+        except ValidationError:
+            return str(self[name].data)
+
+    def label_of(self, name: str) -> str:
+        return str(self.fields[name].label or capfirst(str(self.instance._meta.get_field(name).verbose_name)))
+
+    def _full_label(self, name: str) -> str:
+        """With the row that it belongs to, where a page has several."""
+        return f"{self._row_title}: {self.label_of(name)}" if self.prefix else self.label_of(name)
 
     @cached_property
-    def _loaded(self) -> dict[str, str | None]:
+    def _row_title(self) -> str:
+        return str(self._row)
+
+    def _move(self, name: str, was: str | None) -> Move:
+        column, field = self.instance._meta.get_field(name), self.fields[name]
+        try:
+            before = in_words(column, column.to_python(was), field)
+        except ValidationError:
+            before = str(was)
+        now = in_words(column, getattr(self._row, column.attname), field)
+        return Move(self._full_label(name), before, now, self._authors.of(column))
+
+    @cached_property
+    def _authors(self) -> Authors:
+        return Authors(self._row)
+
+    def _is_untouched(self, name: str) -> bool:
+        """Whether the person left alone a field whose column changed since it was loaded, or chose their value."""
+        if self._keeps_theirs(name):
+            return True
+        return name in self._moved and not self.fields[name].has_changed(self._moved[name], self[name].data)
+
+    def _keeps_theirs(self, name: str) -> bool:
+        if name not in self._asked:
+            return False
+        return (self.data.get(KEEP) or self.data.get(self.add_prefix(f"{KEEP}-{name}"))) == "theirs"
+
+    @cached_property
+    def _asked(self) -> dict[str, str | None]:
+        """What the columns that the person was asked about held when the form was first loaded."""
+        asked = self._loaded.get(ASKED)
+        return dict(asked) if isinstance(asked, dict) and not self.instance._state.adding else {}
+
+    @cached_property
+    def _loaded(self) -> dict[str, Any]:
         try:
             loaded = json.loads(self.data.get(self.add_prefix("row_state"), "") or "{}")
         except ValueError:
@@ -158,7 +262,7 @@ class RowForm(forms.ModelForm):
         return row
 
     @staticmethod
-    def _dump_state(state: dict[str, str | None]) -> str:
+    def _dump_state(state: dict[str, Any]) -> str:
         return json.dumps(state, cls=DjangoJSONEncoder)
 
 
