@@ -26,7 +26,7 @@ class RowFormSet(PaginationInlineFormSet):
 
     def _existing_object(self, pk: Any) -> Any:
         """The row; where it is gone, one as the form was loaded with, not saved, so that it shows what was typed."""
-        found = super()._existing_object(pk)  # type: ignore[misc]  # private in Django: where a formset finds its rows
+        found = super()._existing_object(pk)  # private in Django: where a formset finds its rows
         return self._as_loaded(pk) if found is None else found
 
     def _as_loaded(self, pk: Any) -> Any:

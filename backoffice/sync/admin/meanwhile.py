@@ -61,10 +61,11 @@ def in_words(column: models.Field, value: Any, field: forms.Field | None = None)
         return str(value)
     if value is None or value == "":
         return EMPTY
-    if column.remote_field is not None:
-        row = column.related_model._base_manager.filter(pk=value).first()
+    if isinstance(column, models.ForeignKey):
+        row = column.remote_field.model._base_manager.filter(pk=value).first()
         return str(value if row is None else row)
-    if isinstance(field, forms.ChoiceField) and (named := dict(field.choices).get(value)) is not None:
+    choices: Any = field.choices if isinstance(field, forms.ChoiceField) else ()
+    if (named := dict(choices).get(value)) is not None:
         return str(named)
     if isinstance(value, bool):
         return _("Yes") if value else _("No")

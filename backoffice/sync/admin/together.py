@@ -124,8 +124,8 @@ def _present(one: Any, user: Any) -> str:
     day = "" if since.date() == localtime().date() else date_format(since, "SHORT_DATE_FORMAT") + " "
     said = {"who": name_of(one.user), "time": day + date_format(since, "TIME_FORMAT")}
     if one.user_id == user.pk:
-        return _("You have this open in another window since %(time)s.") % said
-    return _("%(who)s has this open since %(time)s.") % said
+        return _("You have this open in another window since %(time)s") % said
+    return _("%(who)s has this open since %(time)s") % said
 
 
 def _told(form: RowForm, formsets: Iterable[Any]) -> list[str]:
