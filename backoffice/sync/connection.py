@@ -87,6 +87,11 @@ def is_blocked(remote: str) -> bool:
     return state.paused or (state.blocked_until is not None and state.blocked_until > timezone.now())
 
 
+def has_stumbled(remote: str) -> bool:
+    """Whether the last thing that was heard of it is a failure."""
+    return RemoteState.objects.filter(pk=remote, failures__gt=0).exists()
+
+
 def why_blocked(remote: str) -> str:
     """For a person: why `is_blocked` says so, and until when."""
     state = RemoteState.objects.get(pk=remote)

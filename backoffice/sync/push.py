@@ -19,6 +19,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -46,21 +47,36 @@ LATER = 5.0  # seconds
 OUTAGE_AFTER = 12  # failures without one success: not bad objects, but a bad remote
 
 
+_first: dict[str, int] = {}  # of each remote, whose turn is first after an outage
+
+
 def drain(client: Any, holder: str, *, entities: Iterable[str] | None = None) -> int:
-    """Send one batch of each entity, references first. Returns how many pushes were looked at: 0 when none is due."""
+    """Send one batch of each entity, references first, then commands. Returns how many pushes were looked at: 0 when
+    none is due.
+
+    After an outage those go first who did not get their turn: a remote that stumbles at every batch of orders would
+    keep commands waiting for as long as there are orders.
+    """
     remote = client.session.remote
     if remote_connection.is_blocked(remote):
         return 0
     wanted = set(entities) if entities is not None else None
+    turns = [
+        Batch(mirror, client, holder).run
+        for mirror in registry.ranked()
+        if mirror.remote == remote and (wanted is None or mirror.entity in wanted)
+    ]
+    turns += [partial(outlets.run_due, client, holder, wanted), partial(commands.run_due, client, holder, wanted)]
+    first = _first.pop(remote, 0)
     handled = 0
-    try:
-        for mirror in registry.ranked():
-            if mirror.remote == remote and (wanted is None or mirror.entity in wanted):
-                handled += Batch(mirror, client, holder).run()
-        handled += outlets.run_due(client, holder, wanted)
-        handled += commands.run_due(client, holder, wanted)
-    except Outage as outage:
-        remote_connection.failed(remote, outage.error)
+    for nth in range(len(turns)):
+        turn = (first + nth) % len(turns)
+        try:
+            handled += turns[turn]()
+        except Outage as outage:
+            remote_connection.failed(remote, outage.error)
+            _first[remote] = turn + 1
+            break
     return handled
 
 

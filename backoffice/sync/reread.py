@@ -13,6 +13,7 @@ from typing import Any
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync.apply import apply
+from backoffice.sync.connection import has_stumbled
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Mirror, Outgoing
 from backoffice.sync.outbox import Outage, stop_at_outage
@@ -39,15 +40,21 @@ def slices(
 ) -> Iterator[tuple[list[Outgoing], dict[int, str]]]:
     """Read and merge some of the objects, give them to be sent, and only then go on to the next. Raises Outage.
 
+    Of a remote that stumbled a moment ago a few are read first: what is read is lost when it stumbles again before they
+    are sent, and of many reads in a row one nearly always does.
+
     :param renew: holds the leases longer and returns the pushes that are still held; others are left alone.
     :return: the objects that were looked at and, by push, why one of them could not be shown.
     """
-    size = len(items) if by_list(mirror, len(items)) else SLICE
-    for start in range(0, len(items), size):
+    start = 0
+    while start < len(items):
+        left = len(items) - start
+        size = SINGLY if has_stumbled(mirror.remote) else left if by_list(mirror, left) else SLICE
         held = renew(items[start:])
         some = [item for item in items[start : start + size] if item.push.pk in held]
         if some:
             yield some, reread(mirror, client, some, renew)
+        start += size
 
 
 def reread(

@@ -9,8 +9,11 @@ import pytest
 
 from backoffice.remotes.ireca.client.resources import Orders
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import reread
+from backoffice.sync import clients, connection, lease, push, reread
 from backoffice.sync.mirror import Mirror, registry
+from backoffice.sync.models import Push, RemoteState
+from couriers.mirror import release
+from couriers.models import License
 from orders.models import Order
 from tests.sync.test_push import drain, many_orders, writes
 
@@ -146,3 +149,25 @@ def test_an_order_that_ireca_cannot_show_holds_up_no_other(ireca: Sandbox) -> No
     # The one left out may have been tried again by now.
     assert [len(request["body"]) for request in writes(ireca)[:3]] == [reread.SLICE - 1, reread.SLICE, 10]
     assert Order.objects.filter(pk__in=[order.pk for order in orders], sync_state="clean").count() >= COUNT - 1
+
+
+@pytest.mark.usefixtures("years_of_orders")
+def test_after_a_stumble_a_few_are_read_and_sent_first(ireca: Sandbox) -> None:
+    edited(ireca, COUNT)
+    RemoteState.objects.update_or_create(pk="ireca", defaults={"failures": 1})
+    drain()
+    assert runs(ireca)[:4] == [("GET", reread.SINGLY), ("POST", 1), ("GET", reread.SLICE), ("POST", 1)]
+
+
+def test_orders_that_never_get_through_keep_no_command_waiting(ireca: Sandbox) -> None:
+    session = License.objects.filter(is_open=True).first()
+    assert session is not None
+    edited(ireca, 3)
+    ireca.faults.set("429", path_contains="/orders", seconds=0)
+    close = release(session)
+    for _round in range(2):
+        connection.unblock()
+        push.drain(clients.client(), lease.owner())
+    close.refresh_from_db()
+    assert close.state == "done"
+    assert Push.objects.filter(entity="orders", state="queued").count() == 3
