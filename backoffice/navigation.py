@@ -120,6 +120,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if items:
             groups.append({"title": title, "items": items, "collapsible": False})
+    if items := _reports(request):
+        groups.insert(1, {"title": _("Reports"), "items": items, "collapsible": False})
     _mark_current(request, [item for group in groups for item in group["items"]])
     return groups
 
@@ -129,6 +131,17 @@ def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
     current = max((item["link"] for item in items if request.path.startswith(item["link"])), key=len, default="")
     for item in items:
         item["active"] = item["link"] == current
+
+
+def _reports(request: HttpRequest) -> list[dict[str, Any]]:
+    # Settings are read before the apps are loaded, so the reports are imported when a page asks.
+    from backoffice.reports.registry import REPORTS
+
+    return [
+        {"title": report.title, "icon": report.icon, "link": reverse("report", args=[report.name])}
+        for report in REPORTS
+        if request.user.has_perm(f"reports.{report.right}")
+    ]
 
 
 def every_page(request: HttpRequest) -> dict[str, Any]:

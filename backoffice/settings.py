@@ -132,6 +132,7 @@ INSTALLED_APPS = [
     "couriers",
     "catalog",
     "orders",
+    "backoffice.reports",
 ]
 
 MIDDLEWARE = [

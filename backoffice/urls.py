@@ -33,6 +33,7 @@ urlpatterns = [
     path("admin/sync/health/", include("backoffice.sync.admin.health")),
     path("admin/fiscal/", include("orders.admin.fiscal")),
     path("admin/", admin.site.urls),
+    path("reports/", include("backoffice.reports.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include(api_v1)),
     path("api/", include("backoffice.partners.openapi.views")),

@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SavedViewQuerySet(models.QuerySet):
-    def seen_by(self, user_id: int | None, page: str) -> SavedViewQuerySet:
-        """One's own views of a page, and those that are shared."""
-        return self.filter(Q(owner=user_id) | Q(is_shared=True), page=page).select_related("owner")
+    def seen_by(self, user_id: int | None, *pages: str) -> SavedViewQuerySet:
+        """One's own views of some pages, and those that are shared."""
+        return self.filter(Q(owner=user_id) | Q(is_shared=True), page__in=pages).select_related("owner")
 
 
 class SavedView(models.Model):

@@ -1,0 +1,84 @@
+"""Who may see what in reports.
+
+Rights are permissions of `Reading`; whoever has rows of `ReaderSource` sees those sources and nothing else. Who has no
+right to all periods sees his shift: yesterday, today and what is planned. Names, phones and addresses are masked for
+who has no right to them, and such a person cannot search by them either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from backoffice.reports.models import ReaderSource
+from orders.conditions import day_start
+
+SHIFT = timedelta(days=1)  # how far back who sees his shift only may look
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A person who asks. `sources` None: all of them; `since` None: all years."""
+
+    user: Any
+    sources: frozenset[int] | None
+    since: date | None
+
+    @classmethod
+    def of(cls, user: AbstractBaseUser | AnonymousUser) -> Reader:
+        """One query."""
+        own = frozenset(ReaderSource.objects.filter(user=user.pk).values_list("source_id", flat=True))
+        may_see_all = user.has_perm("reports.all_periods")  # type: ignore[union-attr]
+        return cls(user, own or None, None if may_see_all else timezone.localdate() - SHIFT)
+
+    def may(self, right: str) -> bool:
+        return self.user.has_perm(f"reports.{right}")
+
+    @property
+    def sees_personal(self) -> bool:
+        return self.may("view_personal")
+
+    @property
+    def may_export(self) -> bool:
+        return self.may("export")
+
+    def rows(self, source: str, time: str) -> Q:
+        """The rows that are for this reader; `source` and `time` are lookups of the base row. An empty `source`: rows
+        that belong to no source, which who sees some sources only does not see.
+        """
+        found = Q()
+        if self.sources is not None:
+            found &= Q(**{f"{source}__in": self.sources}) if source else Q(pk__in=())
+        if self.since is not None:
+            found &= Q(**{f"{time}__gte": self.first_moment})
+        return found
+
+    @property
+    def first_moment(self) -> datetime:
+        assert self.since is not None
+        return day_start(self.since)
+
+
+def for_readers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """A page for people who work here; the view gets the reader after the request. Which reports he may open, each of
+    them says."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        reader = Reader.of(request.user)
+        if not any(reader.may(right) for right in ("view_orders", "view_fiscal", "view_sync")):
+            raise PermissionDenied
+        return view(request, reader, *args, **kwargs)
+
+    return admin.site.admin_view(guarded)

@@ -1,0 +1,152 @@
+"""Figures: what is counted (facts), how (measures) and by what (dimensions).
+
+A report is a filtered queryset of base rows, orders for one. Measures are counted from those rows or from rows that
+belong to them (payments, lines), each table by itself: joined to one another they would be counted several times. So
+whatever is asked, there is one query for each table of facts, and one for the names of each dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import Combinable
+
+COUNT, MONEY, NUMBER, PERCENT, MINUTES = "count", "money", "number", "percent", "minutes"
+
+ALL = Q()
+Lookup = Callable[[str], str]  # a field of the base row -> its lookup from a row of facts
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A table that is counted. `path` leads from its rows to the base row; the base itself has none."""
+
+    model: type[Model]
+    path: str = ""
+    where: Q = ALL
+
+    def of(self, base: QuerySet) -> QuerySet:
+        """The facts of the base rows."""
+        if not self.path:
+            return base.filter(self.where).order_by()
+        rows = self.model._base_manager.filter(self.where)
+        return rows.filter(**{f"{self.path}__in": base.order_by().values("pk")}).order_by()
+
+    def lookup(self, field: str) -> str:
+        return f"{self.path}__{field}" if self.path else field
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure that is counted by the database. `kind` says how it is written, `help` exactly what it means.
+
+    `is_additive`: the figures of groups make that of all. Of an average or a number of different things they do not.
+    """
+
+    name: str
+    title: Any
+    facts: Facts
+    aggregate: Any
+    kind: str = COUNT
+    help: Any = ""
+    is_additive: bool = True
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A figure made of others, of a group or of all alike: a share, an average, a balance."""
+
+    name: str
+    title: Any
+    parts: Sequence[str]
+    make: Callable[..., Any]
+    kind: str = NUMBER
+    help: Any = ""
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        return self.make(*(values[name] for name in self.parts))
+
+
+def quotient(part: Any, whole: Any) -> Any:
+    """None where there is nothing to divide by."""
+    return part / whole if whole else None
+
+
+def percentage(part: Any, whole: Any) -> Decimal | None:
+    return Decimal(100) * part / whole if whole else None
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """What figures are told apart by. `key` makes the expression; `label` names keys, all in one query; `narrow` is the
+    part of an address that leaves the rows of one key.
+    """
+
+    name: str
+    title: Any
+    key: Callable[[Lookup], Combinable]
+    label: Callable[[Collection[Any]], Mapping[Any, Any]]
+    narrow: Callable[[Any], Mapping[str, str]]
+    is_time: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """The figures of one key of each dimension."""
+
+    keys: tuple[Hashable, ...]
+    labels: tuple[Any, ...]
+    values: Values
+
+
+def field_key(name: str) -> Callable[[Lookup], Combinable]:
+    """The key of a dimension that is a column."""
+    return lambda lookup: F(lookup(name))
+
+
+def totals(base: QuerySet, figures: Sequence[Measure | Derived]) -> Values:
+    """The figures of all base rows together."""
+    values: Values = {}
+    for facts, measures in _by_facts(figures).items():
+        found = facts.of(base).aggregate(**{f"m_{each.name}": each.aggregate for each in measures})
+        values |= {each.name: found[f"m_{each.name}"] or 0 for each in measures}
+    return _derived(values, figures)
+
+
+def breakdown(base: QuerySet, by: Sequence[Dimension], figures: Sequence[Measure | Derived]) -> list[Group]:
+    """The figures by one or more dimensions, in the order of their keys; what has no key goes last."""
+    nothing = {each.name: 0 for each in figures if isinstance(each, Measure)}
+    found: dict[tuple[Any, ...], Values] = {}
+    for facts, measures in _by_facts(figures).items():
+        keys = {f"k_{dimension.name}": dimension.key(facts.lookup) for dimension in by}
+        counted = {f"m_{each.name}": each.aggregate for each in measures}
+        for row in facts.of(base).values(**keys).annotate(**counted):
+            values = found.setdefault(tuple(row[name] for name in keys), dict(nothing))
+            values |= {each.name: row[f"m_{each.name}"] or 0 for each in measures}
+    labels = [dimension.label({key[index] for key in found}) for index, dimension in enumerate(by)]
+
+    def named(key: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(names.get(part, part) for names, part in zip(labels, key, strict=True))
+
+    ordered = sorted(found.items(), key=lambda item: [(part is None, part) for part in item[0]])
+    return [Group(key, named(key), _derived(values, figures)) for key, values in ordered]
+
+
+def _by_facts(figures: Sequence[Measure | Derived]) -> dict[Facts, list[Measure]]:
+    tables: dict[Facts, list[Measure]] = {}
+    for each in figures:
+        if isinstance(each, Measure):
+            tables.setdefault(each.facts, []).append(each)
+    return tables
+
+
+def _derived(values: Values, figures: Sequence[Measure | Derived]) -> Values:
+    for each in figures:
+        if isinstance(each, Derived):
+            values[each.name] = each.of(values)
+    return values

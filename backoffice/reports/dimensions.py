@@ -1,0 +1,98 @@
+"""Dimensions that reports share: time, and what an order refers to. `time` and the like are lookups of the base row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from django.db.models import Model
+from django.db.models.functions import ExtractHour, TruncDate, TruncMonth, TruncWeek
+from django.utils import formats
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backoffice.reports.cube import Dimension, field_key
+from backoffice.reports.filters import NONE
+from backoffice.sync import dictionaries
+
+DAY = timedelta(days=1)
+
+
+def day(time: str) -> Dimension:
+    return Dimension(
+        "day",
+        gettext_lazy("Day"),
+        lambda lookup: TruncDate(lookup(time)),
+        lambda keys: {key: formats.date_format(key, "SHORT_DATE_FORMAT") for key in keys if key},
+        lambda key: _between(key, key),
+        is_time=True,
+    )
+
+
+def week(time: str) -> Dimension:
+    return Dimension(
+        "week",
+        gettext_lazy("Week"),
+        lambda lookup: TruncDate(TruncWeek(lookup(time))),
+        lambda keys: {
+            key: _("week of %(day)s") % {"day": formats.date_format(key, "SHORT_DATE_FORMAT")} for key in keys if key
+        },
+        lambda key: _between(key, key + 6 * DAY if key else key),
+        is_time=True,
+    )
+
+
+def month(time: str) -> Dimension:
+    return Dimension(
+        "month",
+        gettext_lazy("Month"),
+        lambda lookup: TruncDate(TruncMonth(lookup(time))),
+        lambda keys: {key: formats.date_format(key, "YEAR_MONTH_FORMAT") for key in keys if key},
+        lambda key: _between(key, (key.replace(day=28) + 4 * DAY).replace(day=1) - DAY if key else key),
+        is_time=True,
+    )
+
+
+def hour(time: str) -> Dimension:
+    """The hour of the day, by a filter `hour`."""
+    return Dimension(
+        "hour",
+        gettext_lazy("Hour"),
+        lambda lookup: ExtractHour(lookup(time)),
+        lambda keys: {key: f"{key}:00" for key in keys if key is not None},
+        lambda key: {"hour": "" if key is None else str(key)},
+        is_time=True,
+    )
+
+
+def row(name: str, title: Any, column: str, model: type[Model], label: str = "title") -> Dimension:
+    """What a foreign key leads to; `label` is its column that people read. By a filter of the same name."""
+
+    def labels(keys: Collection[Any]) -> Mapping[Any, Any]:
+        found = dict(model._base_manager.filter(pk__in=[key for key in keys if key]).values_list("pk", label))
+        return {**{key: text or str(key) for key, text in found.items()}, None: _("none")}
+
+    return Dimension(name, title, field_key(column), labels, lambda key: {name: NONE if key is None else str(key)})
+
+
+def code(name: str, title: Any, column: str, kind: str, known: Any) -> Dimension:
+    """A code of the remote, by a filter of the same name."""
+
+    def labels(keys: Collection[Any]) -> Mapping[Any, Any]:
+        return {key: dictionaries.label(kind, key, known) or _("none") for key in keys}
+
+    return Dimension(name, title, field_key(column), labels, lambda key: {name: str(key)})
+
+
+def text(name: str, title: Any, column: str, show: Callable[[str], str] = str) -> Dimension:
+    """A word, by a filter of the same name; an empty one is found by NONE."""
+
+    def labels(keys: Collection[Any]) -> Mapping[Any, Any]:
+        return {key: show(key) if key else _("none") for key in keys}
+
+    return Dimension(name, title, field_key(column), labels, lambda key: {name: key or NONE})
+
+
+def _between(first: date | None, last: date | None) -> dict[str, str]:
+    return {"since": first.isoformat(), "until": last.isoformat()} if first and last else {}

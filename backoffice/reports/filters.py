@@ -1,0 +1,176 @@
+"""Filters of reports: a period first, then whatever narrows a report. Every filter narrows by a column or a subquery,
+never by a join to many, which would count a row several times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import BASE_INPUT_CLASSES, CHECKBOX_CLASSES, SELECT_CLASSES
+
+from backoffice.partners.models import Source
+from backoffice.reports.access import Reader
+from orders.conditions import day_start
+
+NONE = "none"  # the value that leaves rows without one
+YEARS = range(2000, 2200)
+
+
+def _month(day: date, back: int = 0) -> date:
+    months = day.year * 12 + day.month - 1 - back
+    return date(months // 12, months % 12 + 1, 1)
+
+
+def _week(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+_DAY = timedelta(days=1)
+
+# name -> (title, today -> first and last day)
+PERIODS: Mapping[str, tuple[Any, Callable[[date], tuple[date, date]]]] = {
+    "today": (gettext_lazy("Today"), lambda day: (day, day)),
+    "yesterday": (gettext_lazy("Yesterday"), lambda day: (day - _DAY, day - _DAY)),
+    "week": (gettext_lazy("This week"), lambda day: (_week(day), _week(day) + 6 * _DAY)),
+    "last_week": (gettext_lazy("Last week"), lambda day: (_week(day) - 7 * _DAY, _week(day) - _DAY)),
+    "month": (gettext_lazy("This month"), lambda day: (_month(day), _month(day, -1) - _DAY)),
+    "last_month": (gettext_lazy("Last month"), lambda day: (_month(day, 1), _month(day) - _DAY)),
+    "days30": (gettext_lazy("The last 30 days"), lambda day: (day - 29 * _DAY, day)),
+    "days90": (gettext_lazy("The last 90 days"), lambda day: (day - 89 * _DAY, day)),
+    "year": (gettext_lazy("This year"), lambda day: (date(day.year, 1, 1), date(day.year, 12, 31))),
+}
+USUAL = "days30"
+
+
+class ReportFilters(django_filters.FilterSet):
+    """The period of a report: by name, or from one day to another, both included. Days win over a name."""
+
+    TIME: str  # the lookup of the moment that a row belongs to
+    PERSONAL: Collection[str] = ()  # filters that find people; not for who may not see their names
+
+    period = django_filters.ChoiceFilter(
+        label=gettext_lazy("Period"),
+        choices=[(name, title) for name, (title, _days) in PERIODS.items()],
+        empty_label=None,
+        method="unused",
+    )
+    since = django_filters.DateFilter(
+        label=gettext_lazy("From"), method="unused", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+    )
+    until = django_filters.DateFilter(
+        label=gettext_lazy("to"), method="unused", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def __init__(self, data: Any, queryset: QuerySet, reader: Reader) -> None:
+        data = data.copy()
+        if not data.get("period"):
+            data["period"] = USUAL
+        super().__init__(data, queryset)
+        for name, filter_ in self.filters.items():
+            if isinstance(filter_, CodeFilter):
+                filter_.keep(data.getlist(name))
+        if not reader.sees_personal:
+            for name in self.PERSONAL:
+                del self.filters[name]
+        if reader.sources is not None:
+            self._keep_names(reader.sources)
+
+    def _keep_names(self, sources: frozenset[int]) -> None:
+        """Who sees some sources only is not told of the others, nor who else works here."""
+        for name, filter_ in self.filters.items():
+            if name == "source":
+                filter_.queryset = Source.objects.filter(pk__in=sources)
+            elif isinstance(filter_, RowFilter):
+                filter_.extra["widget"] = forms.MultipleHiddenInput
+
+    def unused(self, queryset: QuerySet, name: str, value: Any) -> QuerySet:
+        return queryset  # the period is one condition of three fields, see filter_queryset
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day. Only of valid filters."""
+        cleaned = self.form.cleaned_data
+        first, last = PERIODS[cleaned.get("period") or USUAL][1](timezone.localdate())
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since or until:
+            first, last = since or until, until or max(timezone.localdate(), since)
+        return first, last
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        first, last = self.days
+        within = {f"{self.TIME}__gte": day_start(first), f"{self.TIME}__lt": day_start(last + _DAY)}
+        return super().filter_queryset(queryset.filter(**within))
+
+    def get_form_class(self) -> type[forms.Form]:
+        return type("ReportForm", (_PeriodForm, super().get_form_class()), {})
+
+
+class _PeriodForm(forms.Form):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            dress(field)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        for name in ("since", "until"):
+            if (day := cleaned.get(name)) is not None and day.year not in YEARS:
+                self.add_error(name, _("There is nothing so far from today."))
+        if since and until and until < since:
+            self.add_error("until", _("This day is before the first one."))
+        return cleaned
+
+
+def dress(field: forms.Field) -> None:
+    """The theme's look for a field that django-filter made."""
+    widget = field.widget
+    if isinstance(widget, forms.CheckboxInput):
+        classes = CHECKBOX_CLASSES
+    elif isinstance(widget, forms.Select):
+        classes = SELECT_CLASSES
+    else:
+        classes = BASE_INPUT_CLASSES
+    widget.attrs["class"] = " ".join([*classes, widget.attrs.get("class", "")]).strip()
+    if isinstance(widget, forms.SelectMultiple):
+        widget.attrs.setdefault("size", 4)
+
+
+class _CodeField(forms.MultipleChoiceField):
+    def valid_value(self, value: str) -> bool:
+        return super().valid_value(value) or value.isdecimal()
+
+
+class CodeFilter(django_filters.MultipleChoiceFilter):
+    """Codes of a remote. `offer` gives them with their labels when the form is made: a dictionary is data, and some codes
+    are in none.
+    """
+
+    field_class = _CodeField
+
+    def __init__(self, *args: Any, offer: Callable[[], list[tuple[int, str]]], **kwargs: Any) -> None:
+        self.offer = offer
+        super().__init__(*args, choices=offer, **kwargs)
+
+    def keep(self, values: Iterable[str]) -> None:
+        """Offer what is chosen already, too."""
+        known = self.offer()
+        others = [(int(value), value) for value in values if value.isdecimal() and int(value) not in dict(known)]
+        self.extra["choices"] = [*known, *others]
+
+
+class RowFilter(django_filters.ModelMultipleChoiceFilter):
+    """Rows of a directory; also rows that have none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("null_value", NONE)
+        kwargs.setdefault("null_label", gettext_lazy("none"))
+        super().__init__(*args, **kwargs)

@@ -1,0 +1,154 @@
+"""What a page of a report shows, and what its file holds: the same rows, figures and names, made here once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import F, QuerySet
+
+from backoffice.reports import formats
+from backoffice.reports.access import Reader
+from backoffice.reports.cube import Derived, Dimension, Group, Measure, breakdown
+from backoffice.reports.report import Column, Row
+
+READ_AT_ONCE = 2000  # rows of a file
+LIST = "list"  # instead of a dimension: the rows themselves
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where the reader is: his filters as the address has them, and the days that they mean."""
+
+    query: Any  # a QueryDict
+    days: tuple[date, date]
+
+    def narrowed(self, narrow: Mapping[str, str]) -> str:
+        """The address of the list of what the filters leave, narrowed further; never wider than they are."""
+        replaced = {*narrow, "by", "across", "page", "sort"}
+        if "since" in narrow:
+            replaced |= {"period", "since", "until"}
+            first, last = (day.isoformat() for day in self.days)
+            narrow = {**narrow, "since": max(first, narrow["since"]), "until": min(last, narrow["until"])}
+        names = self.query.lists()
+        kept = [(name, value) for name, values in names for value in values if value and name not in replaced]
+        return "?" + urlencode([*kept, *narrow.items(), ("by", LIST)])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`share` is the length of its bar in percent of the longest one of its column, None where there is no bar."""
+
+    text: str
+    url: str = ""
+    is_number: bool = False
+    share: int | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: its heading, where it is a group, and its cells."""
+
+    cells: Sequence[Cell]
+    heading: Cell | None = None
+
+
+def listed(rows: QuerySet, columns: Sequence[Column]) -> QuerySet:
+    """The rows as dictionaries of the columns' values, and the key."""
+    return rows.values("pk", **{f"c_{column.name}": _expression(column.value) for column in columns})
+
+
+def _expression(value: Any) -> Any:
+    return F(value) if isinstance(value, str) else value
+
+
+def list_lines(rows: Sequence[Row], columns: Sequence[Column], reader: Reader) -> list[Line]:
+    return [
+        Line(
+            [
+                Cell(
+                    formats.written(column.read(row, reader), column.kind),
+                    column.url(row, reader) if column.url is not None else "",
+                    column.is_number,
+                )
+                for column in columns
+            ]
+        )
+        for row in rows
+    ]
+
+
+def list_rows(rows: QuerySet, columns: Sequence[Column], reader: Reader) -> Iterator[list[Any]]:
+    """For a file: values as a spreadsheet takes them, read as they are asked for."""
+    for row in listed(rows, columns).iterator(chunk_size=READ_AT_ONCE):
+        yield [formats.plain(column.read(row, reader), column.kind) for column in columns]
+
+
+def group_lines(
+    groups: Sequence[Group], by: Dimension, figures: Sequence[Measure | Derived], here: Here, chart: str
+) -> list[Line]:
+    """A row for each group, its heading leading to the list behind it, with a bar for the figure of the chart."""
+    longest = max((Decimal(group.values[chart] or 0) for group in groups), default=Decimal(0))
+
+    def cell(each: Measure | Derived, value: Any) -> Cell:
+        share = _share(value, longest) if each.name == chart else None
+        return Cell(formats.written(value, each.kind), is_number=True, share=share)
+
+    return [
+        Line(
+            [cell(each, group.values[each.name]) for each in figures],
+            Cell(str(group.labels[0]), here.narrowed(by.narrow(group.keys[0]))),
+        )
+        for group in groups
+    ]
+
+
+def group_rows(groups: Sequence[Group], figures: Sequence[Measure | Derived]) -> Iterator[list[Any]]:
+    for group in groups:
+        yield [
+            *(str(label) for label in group.labels),
+            *(formats.plain(group.values[each.name], each.kind) for each in figures),
+        ]
+
+
+PIVOT_COLUMNS = 31
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """One figure by two dimensions: a row for each key of the first, a column for each of the second, and their sum."""
+
+    heads: Sequence[str]
+    lines: Sequence[Line]
+    is_cut: bool
+
+
+def pivot(base: QuerySet, by: Dimension, across: Dimension, figure: Measure, here: Here) -> Pivot:
+    """One query, and one for the names of each dimension."""
+    heads: dict[Any, Any] = {}
+    rows: dict[Any, tuple[Any, dict[Any, Any]]] = {}
+    for group in breakdown(base, [by, across], [figure]):
+        heads.setdefault(group.keys[1], group.labels[1])
+        rows.setdefault(group.keys[0], (group.labels[0], {}))[1][group.keys[1]] = group.values[figure.name]
+    shown = sorted(heads, key=lambda key: (key is None, key))[:PIVOT_COLUMNS]
+
+    def cell(key: Any, column: Any, value: Any) -> Cell:
+        if not value:
+            return Cell(formats.NOTHING, is_number=True)
+        address = here.narrowed({**by.narrow(key), **across.narrow(column)})
+        return Cell(formats.written(value, figure.kind), address, is_number=True)
+
+    lines = []
+    for key, (label, values) in rows.items():
+        together = Cell(formats.written(sum(values.values()), figure.kind), is_number=True)
+        cells = [*(cell(key, column, values.get(column)) for column in shown), together]
+        lines.append(Line(cells, Cell(str(label), here.narrowed(by.narrow(key)))))
+    return Pivot([str(heads[key]) for key in shown], lines, len(heads) > len(shown))
+
+
+def _share(value: Any, longest: Decimal) -> int:
+    return int(100 * Decimal(value or 0) / longest) if longest > 0 and (value or 0) > 0 else 0

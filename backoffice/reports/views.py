@@ -1,0 +1,303 @@
+"""The pages of `/reports/`: the menu, a report, its file. What is asked for is in the address, so that it can be kept,
+shared and sent; nothing is changed here but saved views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from backoffice import spreadsheets
+from backoffice.reports import charts, tables
+from backoffice.reports.access import Reader, for_readers
+from backoffice.reports.cube import Derived, Dimension, Group, Measure, breakdown, totals
+from backoffice.reports.filters import ReportFilters
+from backoffice.reports.formats import written
+from backoffice.reports.registry import BY_NAME, REPORTS
+from backoffice.reports.report import Column, Report
+from orders.models import SavedView
+
+PAGE = 50
+SHOWN_FILTERS = 6  # the rest is one click away
+
+
+@dataclass
+class Asked:
+    """A report as somebody asked for it: his filters, columns, dimension and order, with what is left to compute."""
+
+    report: Report
+    reader: Reader
+    query: Any  # a QueryDict
+
+    @cached_property
+    def filters(self) -> ReportFilters:
+        return self.report.filters(self.query, self.report.base(self.reader), self.reader)
+
+    @property
+    def is_valid(self) -> bool:
+        return self.filters.is_valid()
+
+    @cached_property
+    def rows(self) -> Any:
+        return self.filters.qs if self.is_valid else self.report.base(self.reader).none()
+
+    @property
+    def here(self) -> tables.Here:
+        return tables.Here(self.query, self.filters.days)
+
+    @property
+    def by(self) -> Dimension | None:
+        return self.report.dimension(self.query.get("by", self.report.usual_by))
+
+    @property
+    def across(self) -> Dimension | None:
+        across = self.report.dimension(self.query.get("across", ""))
+        return across if self.by is not None and across is not self.by else None
+
+    @property
+    def chart(self) -> Measure | Derived:
+        """The figure that is drawn, and that a pivot shows."""
+        wanted = self.report.figure(self.query.get("figure", "")) or self.report.figure(self.report.usual_chart)
+        return wanted or self.report.figures[0]
+
+    @property
+    def columns(self) -> list[Column]:
+        chosen = set(self.query.getlist("columns"))
+        found = [each for each in self.report.columns if each.name in chosen]
+        return found or [each for each in self.report.columns if each.is_usual]
+
+    @property
+    def chosen_columns(self) -> list[str]:
+        return self.query.getlist("columns")
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter beside the period and the first ones is at work, so that the rest is shown open."""
+        fields = [field.name for field in self.filters.form.visible_fields()][SHOWN_FILTERS:]
+        return any(value for name in fields for value in self.query.getlist(name))
+
+    @cached_property
+    def totals(self) -> dict[str, Any]:
+        return totals(self.rows, self.report.figures)
+
+    @cached_property
+    def groups(self) -> Sequence[Group]:
+        """By the chosen dimension; the tallest first where it is not time."""
+        assert self.by is not None
+        found = breakdown(self.rows, [self.by], self.report.figures)
+        if not self.by.is_time:
+            found.sort(key=lambda group: group.values[self.chart.name] or 0, reverse=True)
+        return found
+
+    @property
+    def ordered(self) -> Any:
+        """The rows of the list in the order that was asked for."""
+        sort = self.query.get("sort", "")
+        column = next((each for each in self.report.columns if each.may_sort and each.name == sort.lstrip("-")), None)
+        if column is None or not isinstance(column.value, str):
+            return self.rows.order_by(*self.report.order)
+        direction = "-" if sort.startswith("-") else ""
+        return self.rows.order_by(direction + column.value, "-pk")
+
+
+def _asked(request: HttpRequest, reader: Reader, name: str) -> Asked:
+    report = BY_NAME.get(name)
+    if report is None:
+        raise Http404
+    if not report.may_be_seen_by(reader):
+        raise PermissionDenied
+    return Asked(report, reader, request.GET)
+
+
+@require_safe
+@for_readers
+def menu(request: HttpRequest, reader: Reader) -> HttpResponse:
+    seen = [report for report in REPORTS if report.may_be_seen_by(reader)]
+    by_page: dict[str, list[SavedView]] = {}
+    for view in SavedView.objects.seen_by(request.user.pk, *(_page(report) for report in seen)):
+        by_page.setdefault(view.page, []).append(view)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Reports"),
+        "entries": [(report, by_page.get(_page(report), [])) for report in seen],
+    }
+    return TemplateResponse(request, "reports/menu.html", context)
+
+
+@require_safe
+@for_readers
+def page(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
+    asked = _asked(request, reader, name)
+    report = asked.report
+    context = {
+        **admin.site.each_context(request),
+        "title": report.title,
+        "report": report,
+        "asked": asked,
+        "form": asked.filters.form,
+        "reader": reader,
+        "notes": [figure for figure in report.figures if figure.help],
+        "views": SavedView.objects.seen_by(request.user.pk, _page(report)),
+        "query": request.GET.urlencode(),
+        "may_share": request.user.has_perm("orders.add_savedview"),
+    }
+    if asked.is_valid:
+        context |= {"days": asked.filters.days, **_figures(asked), **_chart(asked), **_table(asked)}
+    return TemplateResponse(request, "reports/report.html", context, status=200 if asked.is_valid else 400)
+
+
+def _figures(asked: Asked) -> dict[str, Any]:
+    figures = asked.report.figures
+    return {"figures": [(figure, written(asked.totals[figure.name], figure.kind)) for figure in figures]}
+
+
+def _chart(asked: Asked) -> dict[str, Any]:
+    """Over time, whatever the table is by."""
+    by = asked.by if asked.by is not None and asked.by.is_time else asked.report.time_dimension
+    if by is None:
+        return {}
+    groups = asked.groups if by is asked.by else breakdown(asked.rows, [by], _needed(asked.chart, asked.report))
+    points = [
+        (str(group.labels[0]), group.values[asked.chart.name], asked.here.narrowed(by.narrow(group.keys[0])))
+        for group in groups
+        if group.keys[0] is not None
+    ]
+    return {"chart": charts.bars(str(asked.chart.title), points, asked.chart.kind)}
+
+
+def _needed(figure: Measure | Derived, report: Report) -> list[Measure | Derived]:
+    """The figure with those that it is made of."""
+    if isinstance(figure, Measure):
+        return [figure]
+    parts = [found for name in figure.parts if (found := report.figure(name)) is not None]
+    return [*(each for part in parts for each in _needed(part, report)), figure]
+
+
+def _table(asked: Asked) -> dict[str, Any]:
+    if asked.by is None:
+        return _list(asked)
+    if asked.across is not None and isinstance(asked.chart, Measure):
+        return {"pivot": tables.pivot(asked.rows, asked.by, asked.across, asked.chart, asked.here)}
+    figures = asked.report.figures
+    lines = tables.group_lines(asked.groups, asked.by, figures, asked.here, asked.chart.name)
+    foot = [written(asked.totals[each.name], each.kind) for each in figures]
+    return {"heads": [(each.title, "") for each in figures], "lines": lines, "foot": foot, "is_grouped": True}
+
+
+def _list(asked: Asked) -> dict[str, Any]:
+    columns = asked.columns
+    # Counted with the totals, so that no query is made for it.
+    paginator = Paginator(tables.listed(asked.ordered, columns), PAGE)
+    paginator.__dict__["count"] = asked.totals[asked.report.figures[0].name]
+    shown = paginator.get_page(asked.query.get("page"))
+    return {
+        "heads": [(column.title, _sorted_by(asked, column)) for column in columns],
+        "lines": tables.list_lines(list(shown.object_list), columns, asked.reader),
+        "foot": [_total(asked, column) for column in columns] if any(column.total for column in columns) else [],
+        "numbers": [column.is_number for column in columns],
+        "paging": shown,
+        "pages": _pages(asked, shown),
+    }
+
+
+def _total(asked: Asked, column: Column) -> str:
+    figure = asked.report.figure(column.total)
+    return written(asked.totals[figure.name], figure.kind) if figure is not None else ""
+
+
+def _sorted_by(asked: Asked, column: Column) -> str:
+    """The address that sorts by a column, the other way round at the second time."""
+    if not column.may_sort:
+        return ""
+    query = asked.query.copy()
+    query["sort"] = f"-{column.name}" if asked.query.get("sort") == column.name else column.name
+    query.pop("page", None)
+    return f"?{query.urlencode()}"
+
+
+def _pages(asked: Asked, shown: Any) -> dict[str, str]:
+    def at(number: int) -> str:
+        query = asked.query.copy()
+        query["page"] = str(number)
+        return f"?{query.urlencode()}"
+
+    found = {}
+    if shown.has_previous():
+        found["previous"] = at(shown.previous_page_number())
+    if shown.has_next():
+        found["next"] = at(shown.next_page_number())
+    return found
+
+
+@require_safe
+@for_readers
+def export(request: HttpRequest, reader: Reader, name: str, kind: str) -> HttpResponseBase:
+    """Everything that is filtered, as a file: the list, or the figures by a dimension."""
+    asked = _asked(request, reader, name)
+    if not reader.may_export:
+        raise PermissionDenied
+    if kind not in spreadsheets.TYPES or not asked.is_valid:
+        raise Http404
+    if asked.by is not None:
+        figures = asked.report.figures
+        header = [str(asked.by.title), *(str(each.title) for each in figures)]
+        rows = tables.group_rows(asked.groups, figures)
+    else:
+        header = [str(column.title) for column in asked.columns]
+        rows = tables.list_rows(asked.ordered, asked.columns, reader)
+    first, last = asked.filters.days
+    file = f"{name}-{first:%Y-%m-%d}-{last:%Y-%m-%d}"
+    return spreadsheets.response(file, header, rows, kind, sheet_title=str(asked.report.title))
+
+
+# saved views
+
+
+@require_POST
+@for_readers
+def save_view(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
+    """Keep the filters under a name: one's own, or for everybody."""
+    asked = _asked(request, reader, name)
+    title, query = request.POST.get("title", "").strip(), request.POST.get("query", "")
+    if not title or len(title) > 60 or len(query) > 2000:
+        messages.error(request, _("A view needs a name of at most 60 characters."))
+        return HttpResponseRedirect(f"{_address(asked.report)}?{query}")
+    is_shared = "is_shared" in request.POST and request.user.has_perm("orders.add_savedview")
+    key: dict[str, Any] = {"owner_id": request.user.pk, "page": _page(asked.report), "title": title}
+    SavedView.objects.update_or_create(**key, defaults={"query": query, "is_shared": is_shared})
+    messages.success(request, _("Saved as “%(title)s”.") % {"title": title})
+    return HttpResponseRedirect(f"{_address(asked.report)}?{query}")
+
+
+@require_POST
+@for_readers
+def delete_view(request: HttpRequest, reader: Reader, name: str, pk: int) -> HttpResponse:
+    asked = _asked(request, reader, name)
+    view = SavedView.objects.seen_by(request.user.pk, _page(asked.report)).filter(pk=pk).first()
+    if view is None:
+        raise Http404
+    if view.owner_id != request.user.pk and not request.user.has_perm("orders.delete_savedview"):
+        raise PermissionDenied
+    view.delete()
+    messages.success(request, _("The view “%(title)s” was deleted.") % {"title": view.title})
+    return HttpResponseRedirect(_address(asked.report))
+
+
+def _page(report: Report) -> str:
+    return f"report:{report.name}"
+
+
+def _address(report: Report) -> str:
+    return reverse("report", args=[report.name])
