@@ -1,6 +1,7 @@
 """The admin's content security policy: its front end evaluates Alpine expressions and styles elements inline.
 
-No other page may but reports, which stand in the same frame. Scripts themselves come from our own host only, under /admin/ as everywhere.
+No other page may but reports, which stand in the same frame. Scripts themselves come from our own host only, there as
+everywhere.
 """
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE

@@ -150,7 +150,7 @@ class _CodeField(forms.MultipleChoiceField):
 
 
 class CodeFilter(django_filters.MultipleChoiceFilter):
-    """Codes of a remote. `offer` gives them with their labels when the form is made: a dictionary is data, and some codes
+    """Codes of a remote. `offer` gives them with their labels when the form is made: they are data, and some codes
     are in none.
     """
 

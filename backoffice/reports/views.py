@@ -30,7 +30,7 @@ from backoffice.reports.report import Column, Report
 from orders.models import SavedView
 
 PAGE = 50
-SHOWN_FILTERS = 6  # the rest is one click away
+SHOWN_FILTERS = 3  # the period; the rest is one click away
 
 
 @dataclass
@@ -193,7 +193,7 @@ def _table(asked: Asked) -> dict[str, Any]:
     figures = asked.report.figures
     lines = tables.group_lines(asked.groups, asked.by, figures, asked.here, asked.chart.name)
     foot = [written(asked.totals[each.name], each.kind) for each in figures]
-    return {"heads": [(each.title, "") for each in figures], "lines": lines, "foot": foot, "is_grouped": True}
+    return {"heads": [(each.title, "", True) for each in figures], "lines": lines, "foot": foot, "is_grouped": True}
 
 
 def _list(asked: Asked) -> dict[str, Any]:
@@ -203,10 +203,9 @@ def _list(asked: Asked) -> dict[str, Any]:
     paginator.__dict__["count"] = asked.totals[asked.report.figures[0].name]
     shown = paginator.get_page(asked.query.get("page"))
     return {
-        "heads": [(column.title, _sorted_by(asked, column)) for column in columns],
+        "heads": [(column.title, _sorted_by(asked, column), column.is_number) for column in columns],
         "lines": tables.list_lines(list(shown.object_list), columns, asked.reader),
         "foot": [_total(asked, column) for column in columns] if any(column.total for column in columns) else [],
-        "numbers": [column.is_number for column in columns],
         "paging": shown,
         "pages": _pages(asked, shown),
     }

@@ -121,7 +121,7 @@ def label_of(kind: str, known: Any) -> Any:
 
 
 ADDRESS_TEXT = Case(When(to_street="", then=F("to_line")), default=Concat("to_street", Value(" "), "to_home"))
-NUMBER = Column("number", _("Number"), "number", url=order_url)
+NUMBER = Column("number", _("Order number"), "number", url=order_url)
 WINDOW = Column("window", _("Deliver from"), "delivery_time_from", formats.MOMENT, may_sort=True)
 UNTIL = Column("until", _("Deliver until"), "delivery_time_to", formats.MOMENT)
 SOURCE = Column("source", _("Source"), "source__title")
