@@ -103,6 +103,18 @@ WEBHOOK_FIRST_WAIT = env.float("WEBHOOK_FIRST_WAIT", default=2.0)  # seconds aft
 WEBHOOK_RETRY_FOR = env.float("WEBHOOK_RETRY_FOR", default=24 * 3600.0)  # seconds until an event is given up
 WEBHOOK_PAUSE_AFTER = env.int("WEBHOOK_PAUSE_AFTER", default=40)  # failures in a row
 
+# Mail of notices (backoffice/sync/notices/mail.py): a server such as smtp+tls://user:password@mail.example.com:587, and
+# whom it is from. Without both it is off.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+_mail = env.email_url_config(EMAIL_URL or "dummymail://")
+EMAIL_BACKEND, EMAIL_FILE_PATH = _mail["EMAIL_BACKEND"], _mail["EMAIL_FILE_PATH"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "", _mail["EMAIL_PORT"] or 0  # 0: the usual one
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20  # seconds for each step; a reader's lease is longer
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
+MAIL_IS_ON = bool(EMAIL_URL and DEFAULT_FROM_EMAIL)
+
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 
@@ -176,7 +188,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("backoffice/favicon.svg")}
     ],
     "SITE_SYMBOL": "local_shipping",
-    "STYLES": [lambda request: static("backoffice/admin.css")],
+    "STYLES": [lambda request: static("backoffice/admin.css"), lambda request: static("backoffice/bell.css")],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "orders.dashboard.start_page",

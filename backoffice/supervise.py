@@ -102,6 +102,9 @@ def prepare(given: Mapping[str, str], base: Path = BASE_DIR) -> Demo:
         "CALLBACK_SECRET": secret("CALLBACK_SECRET"),
         "DEMO_TOKEN": secret("DEMO_TOKEN"),
         "BIFIT_PASSWORD": secret("BIFIT_PASSWORD"),
+        # Mails of the demo are files that one can read.
+        "EMAIL_URL": given.get("EMAIL_URL") or f"filemail:///{home / 'mail'}",
+        "DEFAULT_FROM_EMAIL": given.get("DEFAULT_FROM_EMAIL") or "office@example.com",
     }
     sandbox_port = _sandbox_port(values["IRECA_URL"])
     if sandbox_port is not None:

@@ -32,6 +32,7 @@ urlpatterns = [
     # before the admin, which answers every address below its own
     path("admin/sync/health/", include("backoffice.sync.admin.health")),
     path("admin/fiscal/", include("orders.admin.fiscal")),
+    path("admin/notices/", include("backoffice.sync.admin.notices_page")),
     path("admin/", admin.site.urls),
     path("reports/", include("backoffice.reports.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

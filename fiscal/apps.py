@@ -8,4 +8,4 @@ class FiscalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from fiscal import commands, mirror, readers  # noqa: F401  registers the commands, mirrors and readers
+        from fiscal import commands, mirror, notices, readers  # noqa: F401  registers what this app mirrors, reads, tells

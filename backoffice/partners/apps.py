@@ -9,7 +9,7 @@ class PartnersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from backoffice.partners import webhooks
+        from backoffice.partners import notices, webhooks  # noqa: F401  registers the notices
         from backoffice.partners.api import idempotency
         from backoffice.sync import worker
 

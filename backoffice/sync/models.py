@@ -376,3 +376,7 @@ class DictionaryEntry(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+# Django finds the models of an app in this module; these stand on `Leased`.
+from backoffice.sync.notices.models import Notice, NoticePreference, NoticeReader  # noqa: E402, F401
