@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTimeWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from backoffice.sync.admin import notices_bell
 from backoffice.sync.notices import mail
@@ -59,7 +59,7 @@ class PreferenceForm(forms.ModelForm):
         fields = ("mails_grave", "digest_at", "language")
         widgets = {
             "mails_grave": UnfoldBooleanSwitchWidget,
-            "digest_at": UnfoldAdminTimeWidget,
+            "digest_at": forms.TimeInput(attrs={"type": "time", "class": "bell-time"}, format="%H:%M"),
             "language": UnfoldAdminSelectWidget,
         }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
 
 Params = Mapping[str, Any]
 MORE = "more"  # the key of what is beyond the cap of a kind, and the parameter that says so
@@ -50,8 +50,7 @@ class Kind:
 
     def describe(self, params: Params) -> str:
         if params.get(MORE):
-            one, many = "%(title)s: %(count)s more", "%(title)s: %(count)s more"
-            return ngettext(one, many, params["count"]) % {"title": self.title, "count": params["count"]}
+            return _("%(title)s: %(count)s more") % {"title": self.title, "count": params["count"]}
         return self.text(params)
 
 
