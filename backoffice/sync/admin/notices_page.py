@@ -60,7 +60,6 @@ class PreferenceForm(forms.ModelForm):
         widgets = {
             "mails_grave": UnfoldBooleanSwitchWidget,
             "digest_at": forms.TimeInput(attrs={"type": "time", "class": "bell-time"}, format="%H:%M"),
-            "language": UnfoldAdminSelectWidget,
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -68,8 +67,12 @@ class PreferenceForm(forms.ModelForm):
         self.offered = kinds_for(self.instance.user)
         self.fields["kinds"].choices = [(kind.name, kind.title) for kind in self.offered]
         self.initial["kinds"] = [kind.name for kind in self.offered if kind.name not in self.instance.hidden]
-        self.fields["language"].choices = settings.LANGUAGES
-        self.fields["language"].required = False
+        self.fields["language"] = forms.ChoiceField(
+            label=self.fields["language"].label,
+            choices=settings.LANGUAGES,
+            required=False,
+            widget=UnfoldAdminSelectWidget,
+        )
         self.initial["language"] = self.instance.language or get_language()
         if not (mail.is_on() and self.instance.user.email):
             for name in self.Meta.fields:

@@ -64,7 +64,6 @@ class Migration(migrations.Migration):
                     "language",
                     models.CharField(
                         blank=True,
-                        choices=[("ru", "Русский"), ("en", "English")],
                         max_length=10,
                         verbose_name="language of mails",
                     ),

@@ -81,7 +81,7 @@ class NoticePreference(Leased):
     mails_grave = models.BooleanField(_("mail grave ones at once"), default=False)
     digest_at = models.TimeField(_("a daily digest by mail at"), null=True, blank=True)
     digest_due_at = models.DateTimeField(_("next digest"), null=True, blank=True, editable=False)
-    language = models.CharField(_("language of mails"), max_length=10, choices=settings.LANGUAGES, blank=True)
+    language = models.CharField(_("language of mails"), max_length=10, blank=True)
     mailed_at = models.DateTimeField(_("last mail"), null=True, blank=True, editable=False)
     mail_failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
     mail_error = models.TextField(_("why the last mail failed"), blank=True, editable=False)
