@@ -24,8 +24,8 @@ ACCOUNTS = ("orders.view_order", "fiscal.view_receipt")
 
 
 def _late(now: datetime) -> Iterator[Trouble]:
-    found = Order.objects.filter(conditions.late(now)).order_by()
-    found = found.aggregate(count=Count("pk"), since=Min("delivery_time_to"))
+    late = Order.objects.filter(conditions.late(now)).order_by()
+    found = late.aggregate(count=Count("pk"), since=Min("delivery_time_to"))
     if found["count"]:
         yield Trouble(url=listed("orders_order", day="late"), **found)
 

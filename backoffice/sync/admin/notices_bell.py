@@ -54,8 +54,7 @@ def count(request: HttpRequest) -> HttpResponse:
     patch_cache_control(response, private=True, no_cache=True)
     etag = '"{}"'.format(hashlib.sha256(f"{get_language()} {request.user.pk} {data}".encode()).hexdigest()[:32])
     response["ETag"] = etag
-    answer: HttpResponse = get_conditional_response(request, etag=etag, response=response)
-    return answer
+    return get_conditional_response(request, etag=etag, response=response) or response
 
 
 def words(count: int) -> str:
@@ -104,12 +103,13 @@ def seen(request: HttpRequest) -> HttpResponse:
 @require_POST
 def put_off(request: HttpRequest) -> HttpResponse:
     """Leave a kind alone for a while; no span takes it back."""
+    user: Any = request.user
     kind = kinds.get(request.POST.get("kind", ""))
     if kind is None or kind not in kinds_for(request.user):
         raise Http404
     now = timezone.now()
     span = SPANS.get(request.POST.get("span", ""))
-    preference, _is_new = NoticePreference.objects.get_or_create(user=request.user)
+    preference, _is_new = NoticePreference.objects.get_or_create(user=user)
     preference.put_off(kind.name, now + span[1] if span is not None else None, now)
     preference.save(update_fields=["snoozed"])
     return _done(request)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
-
 from backoffice.sync.notices import kinds
 from backoffice.sync.notices.kinds import Kind
 from backoffice.sync.notices.models import Notice, NoticePreference, NoticeReader
@@ -42,7 +40,7 @@ def kinds_for(user: Any) -> list[Kind]:
     return [kind for kind in kinds.every() if user.has_perms(kind.permissions)]
 
 
-def preference_of(user: AbstractBaseUser) -> NoticePreference:
+def preference_of(user: Any) -> NoticePreference:
     """The stored one, or one that is not stored yet."""
     return NoticePreference.objects.filter(user=user).first() or NoticePreference(user=user)
 
