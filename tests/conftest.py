@@ -3,12 +3,17 @@
 Settings are those of tests/settings.py.
 """
 
+import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import call_command
@@ -17,8 +22,21 @@ from django.db import connection
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, lease, pull, worker
 from backoffice.sync.connection import IRECA
+from tests import flush
 
+flush.install()
+
+SQLITE = "django.db.backends.sqlite3"
 CHILD_SETTINGS = ("SECRET_KEY", "IRECA_URL", "IRECA_TOKEN", "IRECA_MODE", "IRECA_RATE", "CALLBACK_SECRET", "PUBLIC_URL")
+
+
+def _migrated() -> Path:
+    """Where a migrated SQLite database is kept for the next run, under a digest of all that made it."""
+    digest = hashlib.sha256(django.__version__.encode())
+    for app in apps.get_app_configs():
+        for file in sorted(Path(app.path, "migrations").glob("*.py")):
+            digest.update(file.name.encode() + file.read_bytes())
+    return Path(tempfile.gettempdir(), f"courier-backoffice-{os.getuid()}-{digest.hexdigest()[:16]}.sqlite3")
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +45,26 @@ def django_db_modify_db_settings(
 ) -> None:
     """SQLite in a file, as in production: in memory, threads would share locks as real processes do not."""
     database = django_settings.DATABASES["default"]
-    if database["ENGINE"] == "django.db.backends.sqlite3":
-        database["TEST"] = {**database.get("TEST", {}), "NAME": str(tmp_path_factory.mktemp("db") / "test.sqlite3")}
+    if database["ENGINE"] == SQLITE:
+        name = tmp_path_factory.mktemp("db") / "test.sqlite3"
+        database["TEST"] = {**database.get("TEST", {}), "NAME": str(name)}
+        if _migrated().is_file():
+            shutil.copy(_migrated(), name)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """Whether what is there is taken as it is: migrating from nothing takes longer than most runs of a few tests."""
+    return Path(django_settings.DATABASES["default"].get("TEST", {}).get("NAME") or "").is_file()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_keepdb: bool, django_db_blocker: Any) -> None:
+    if connection.vendor != "sqlite" or django_db_keepdb:
+        return
+    with tempfile.TemporaryDirectory() as directory, django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [f"{directory}/migrated"])
+        shutil.move(f"{directory}/migrated", _migrated())
 
 
 @pytest.fixture(autouse=True)
