@@ -25,6 +25,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
         _("Orders"),
         [
             (_("Orders"), "orders.order", "local_shipping"),
+            (_("Board"), Page("admin:orders_order_board", ("orders.view_order",)), "view_kanban"),
             (_("Clients"), "orders.client", "person"),
             (_("Discount cards"), "orders.discountcard", "loyalty"),
             (_("Mappings"), "orders.mapping", "conversion_path"),

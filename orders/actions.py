@@ -56,6 +56,20 @@ def assign(ids: Collection[int], courier: Courier, user: Any = None) -> list[Out
     return _change(ids, changes, skip, _("assigned to %(courier)s") % {"courier": courier}, user)
 
 
+def unassign(ids: Collection[int], user: Any = None) -> list[Outcome]:
+    """Take open orders from their couriers. One that its courier has taken already is with him, whatever we write."""
+
+    def skip(order: Order) -> str:
+        if finished := _finished(order):
+            return finished
+        if order.courier_id is None:
+            return _("has no courier")
+        taken = order.delivery_status in (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
+        return _("is with its courier already") if taken else ""
+
+    return _change(ids, {"courier": None}, skip, _("assigned to nobody"), user)
+
+
 def cancel(ids: Collection[int], reason: ReturnReason, user: Any = None) -> list[Outcome]:
     """Cancel orders that are neither closed nor cancelled: delivery status 11 with its reason (seed 002:2757-2776).
 

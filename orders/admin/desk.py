@@ -95,7 +95,7 @@ class DeskMixin(Base):
         context = {
             "tabs": self._tabs(request),
             "may_share": request.user.has_perm("orders.add_savedview"),
-            "couriers": _named_couriers() if may_assign else {},
+            "couriers": named_couriers() if may_assign else {},
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -225,7 +225,7 @@ class DeskMixin(Base):
         raise Http404
 
 
-def _named_couriers() -> dict[str, int]:
+def named_couriers() -> dict[str, int]:
     """Couriers by a name that tells them apart."""
     named: dict[str, int] = {}
     known = Courier.objects.exclude(remote_data={}, title=F("ireca_id")).order_by("title", "pk")

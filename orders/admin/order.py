@@ -19,6 +19,7 @@ from backoffice.sync.admin.labels import badge, short
 from backoffice.sync.mirrored import SyncState
 from orders import details, duplicates, edits, timeline
 from orders.admin import labels, search
+from orders.admin.board import BoardMixin
 from orders.admin.bulk import BulkActionsMixin
 from orders.admin.desk import DeskMixin
 from orders.admin.filters import (
@@ -83,7 +84,7 @@ class OrderChangeList(ChangeList):
 
 @admin.register(Order)
 class OrderAdmin(
-    DeskMixin, PrintingMixin, BulkActionsMixin, ReturnsMixin, RegistersMixin, TimelineMixin, MirroredAdmin
+    BoardMixin, DeskMixin, PrintingMixin, BulkActionsMixin, ReturnsMixin, RegistersMixin, TimelineMixin, MirroredAdmin
 ):
     form = OrderForm
     actions = (  # type: ignore[assignment]  # more of them
