@@ -6,15 +6,17 @@ means; both are told of rows that are read already. Money is Decimal roubles, ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django.db.models import F, Sum
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from backoffice.sync import dictionaries
 from backoffice.sync.mirrored import SyncState
@@ -38,13 +40,33 @@ class Card:
     order: Order
     payable: Decimal
     now: datetime
+    states: Callable[[int], str]  # what a code of delivery is called
     lane: int = 0  # of the timeline: blocks of one lane do not overlap
 
     @property
+    def key(self) -> str:
+        return str(self.order.pk)
+
+    @cached_property
+    def title(self) -> str:
+        return str(self.order)
+
+    @property
+    def classes(self) -> str:
+        """How the card looks, in the words of `static/orders/board.css`."""
+        if not self.is_open:
+            return "board-card is-done"
+        return "board-card is-late" if self.is_late else "board-card is-at-risk" if self.is_at_risk else "board-card"
+
+    @property
+    def urgency(self) -> str:
+        return _("late") if self.is_late else _("at risk") if self.is_at_risk else ""
+
+    @cached_property
     def is_open(self) -> bool:
         return not self.order.is_closed
 
-    @property
+    @cached_property
     def is_late(self) -> bool:
         return self.is_open and self.order.delivery_time_to is not None and self.order.delivery_time_to < self.now
 
@@ -53,7 +75,7 @@ class Card:
         end = self.order.delivery_time_to
         return self.is_open and end is not None and self.now <= end < self.now + conditions.RISK
 
-    @property
+    @cached_property
     def due(self) -> Decimal:
         """What the courier is still to take."""
         order = self.order
@@ -65,7 +87,7 @@ class Card:
         start, end = self.order.delivery_time_from, self.order.delivery_time_to
         return max(end - start, timedelta(0)) if start is not None and end is not None else timedelta(0)
 
-    @property
+    @cached_property
     def hours(self) -> str:
         """The window, of a day that the page names."""
         times = (self.order.delivery_time_from, self.order.delivery_time_to)
@@ -79,7 +101,7 @@ class Card:
 
     @property
     def state(self) -> str:
-        return dictionaries.label("orderDeliveryStatuses", self.order.delivery_status, DeliveryStatus)
+        return self.states(self.order.delivery_status)
 
     @property
     def trouble(self) -> str:
@@ -185,6 +207,8 @@ def of_day(day: date, now: datetime) -> Board:
     discounts: dict[int, Decimal] = dict(
         Line.objects.filter(order__in=keys).order_by().values_list("order").annotate(Sum("discount_total"))
     )
+    # Asked of the dictionary once for a code, not for a card.
+    states = cache(lambda code: dictionaries.label("orderDeliveryStatuses", code, DeliveryStatus))
     columns: dict[int | None, Column] = {None: Column(None)}
     everybody = {one.courier.pk: one for one in whereabouts(now)}
     for one in everybody.values():
@@ -192,10 +216,10 @@ def of_day(day: date, now: datetime) -> Board:
             columns[one.courier.pk] = Column(one.courier, one)
     for order in rows[:MANY]:
         key = order.courier_id
-        if key not in columns:
+        if key is not None and key not in columns:
             columns[key] = Column(everybody[key].courier, everybody[key])
         payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
-        columns[key].cards.append(Card(order, payable, now))
+        columns[key].cards.append(Card(order, payable, now, states))
     for key, cash in _cash(keys).items():
         if key in columns:
             columns[key].cash = cash

@@ -59,12 +59,15 @@ class BoardMixin(Base):
         context: dict[str, Any] = {
             "board": found,
             "view": view,
+            "orders": reverse("admin:orders_order_changelist"),
+            "words": {"open": _("Open order"), "collect": _("collect")},
             "may_move": self.has_change_permission(request),
             "may_see_places": request.user.has_perm("couriers.view_location"),
         }
         if view == "hours":
             context["rows"] = [
-                (column, [(card, *found.place(card)) for card in column.cards]) for column in found.columns
+                (column, [(card, *(f"{part:.3f}" for part in found.place(card))) for card in column.cards])
+                for column in found.columns
             ]
         if "part" in request.GET:
             return TemplateResponse(request, "admin/orders/board/body.html", context)

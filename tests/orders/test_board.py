@@ -152,7 +152,7 @@ class TestPage:
             )
         assert of(401) <= few
         spent = []
-        for _ in range(3):
+        for _ in range(5):  # the best of them: other tests run beside this one
             start = time.process_time()
             dispatcher.get(BOARD, {"part": "1"})
             spent.append(time.process_time() - start)

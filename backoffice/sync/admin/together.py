@@ -14,7 +14,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
-from django.forms.widgets import Script
+from django.forms.widgets import Media, Script
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
 from django.utils.formats import date_format
@@ -38,9 +38,10 @@ TOLD = 12  # changes of others that a page lists one by one
 class TogetherMixin(Base):
     """For admins whose form is a RowForm. The change form includes `admin/sync/together.html`."""
 
-    class Media:
-        js = (Script("backoffice/together.js", defer=True),)
-        css = {"all": ("backoffice/together.css",)}
+    @property
+    def media(self) -> Media:
+        ours = Media(js=[Script("backoffice/together.js", defer=True)], css={"all": ["backoffice/together.css"]})
+        return super().media + ours
 
     def get_urls(self) -> list[Any]:
         opts = self.model._meta
