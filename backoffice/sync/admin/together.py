@@ -40,7 +40,8 @@ class TogetherMixin(Base):
 
     @property
     def media(self) -> Media:
-        ours = Media(js=[Script("backoffice/together.js", defer=True)], css={"all": ["backoffice/together.css"]})
+        script: Any = Script("backoffice/together.js", defer=True)  # the stubs know texts only
+        ours = Media(js=[script], css={"all": ["backoffice/together.css"]})
         return super().media + ours
 
     def get_urls(self) -> list[Any]:
