@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.forms.utils import ErrorDict
+from django.forms.widgets import Script
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from backoffice.sync.admin.forms import RowForm
+from orders import sums
 from orders.admin import checks
 from orders.admin.filters import code_choices
-from orders.models import DeliveryStatus, PaymentStatus
+from orders.models import DeliveryStatus, Line, LineWarehouse, PaymentStatus
 
 WORKING_DAY = time(9), time(21)
 
 
 class CheckedForm(RowForm):
     """Refuses the problems of `problems` that the person made; shows the others as `flags`."""
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether what is only missing may wait."""
+        return False
 
     def problems(self) -> Iterator[checks.Problem]:
         """What is wrong with the instance as it is now. Each form has its own checks."""
@@ -46,8 +55,14 @@ class CheckedForm(RowForm):
         super()._post_clean()  # type: ignore[misc]  # the place where the instance has what was typed
         typed = self.fields if self.instance._state.adding else self.changed_data
         for problem in self.problems():
-            if problem.concerns_any(typed) and problem.field in self.fields and problem.field not in self.errors:
+            is_new = problem.concerns_any(typed) and problem.field in self.fields and problem.field not in self.errors
+            if is_new and self._refuses(problem):
                 self.add_error(problem.field, problem.text)
+
+    def _refuses(self, problem: checks.Problem) -> bool:
+        if problem.grade == checks.Grade.MISSING:
+            return not self.is_draft
+        return problem.grade == checks.Grade.WRONG
 
     def _label(self, name: str) -> str:
         return capfirst(str(self.instance._meta.get_field(name).verbose_name))
@@ -64,6 +79,15 @@ class CodeField(forms.TypedChoiceField):
         self.choices = code_choices(self.kind, self.known, current=current)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks the sum to pay to be (`sums.amount_of`), and whether he touched it or the prepayment."""
+
+    typed: Decimal | None
+    stored: Decimal
+    is_touched: bool
+
+
 class OrderForm(CheckedForm):
     """An order as a dispatcher edits it."""
 
@@ -73,11 +97,31 @@ class OrderForm(CheckedForm):
             yield checks.Problem("delivery_status", _("A cancelled return stays cancelled. Make a new one."))
 
     def flags(self) -> list[str]:
-        """With those of the lines' marking codes, which have a page of their own."""
+        """With those of its lines and sums, and of marking codes that are sold elsewhere too."""
         flags = super().flags()
         if not self.is_bound and not self.instance._state.adding:
-            flags += checks.marks_of(self.instance)
+            flags += [*checks.of_whole(self.instance), *checks.marks_of(self.instance)]
         return flags
+
+    @property
+    def is_draft(self) -> bool:
+        return bool(self.instance.hold)
+
+    def clean(self) -> dict[str, Any]:
+        """An emptied sum is left to the lines, which the formset of the lines knows (`LineFormSet`)."""
+        data = super().clean() or self.cleaned_data
+        if "amount_to_pay" in data:
+            stored, typed = self._row.amount_to_pay, data["amount_to_pay"]
+            is_touched = not {"amount_to_pay", "prepayment_sum"}.isdisjoint(self.changed_data)
+            self.instance.asked = Asked(typed, stored, is_touched)
+            data["amount_to_pay"] = stored if typed is None else typed
+        return data
+
+    def columns(self) -> list[str]:
+        """With the sum to pay, where the lines changed it."""
+        names = super().columns()
+        is_moved = not self.instance._state.adding and self.instance.amount_to_pay != self._row.amount_to_pay
+        return [*names, "amount_to_pay"] if is_moved and "amount_to_pay" not in names else names
 
     status = CodeField("orderStatuses", PaymentStatus)
     delivery_status = CodeField("orderDeliveryStatuses", DeliveryStatus)
@@ -90,6 +134,25 @@ class OrderForm(CheckedForm):
                 self.fields[name].label = self._label(name)
                 self.fields[name].initial = current
                 self.fields[name].offer(current)
+        if "amount_to_pay" in self.fields:
+            self.fields["amount_to_pay"].required = False
+            self.fields["amount_to_pay"].help_text = _("Left empty, it is what the lines cost.")
+            if self.instance._state.adding:
+                self.initial["amount_to_pay"] = None
+
+    class Media:
+        js = tuple(
+            Script(path, defer=True)
+            for path in (
+                "vendor/leaflet/leaflet.js",
+                "couriers/base.js",
+                "orders/finder.js",
+                "orders/form_lines.js",
+                "orders/form_client.js",
+                "orders/form_map.js",
+            )
+        )
+        css = {"all": ("vendor/leaflet/leaflet.css", "couriers/map.css", "orders/form.css")}
 
     @staticmethod
     def window_today() -> dict[str, datetime]:
@@ -115,21 +178,69 @@ class LineForm(CheckedForm):
 
     def columns(self) -> list[str]:
         names = super().columns()
-        return [*names, "total"] if self._total_follows() else names
+        is_moved = not self.instance._state.adding and self.instance.total != self._row.total
+        return [*names, "total"] if is_moved and "total" not in names else names
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if "price" in data and data["price"] is None:
             good = data.get("good")
             data["price"] = (good and good.price) or Decimal(0)
-        if self._total_follows() and None not in (data.get("count"), data.get("price")):
-            data["total"] = (data["count"] * data["price"]).quantize(checks.KOPECK, ROUND_HALF_UP)
+        count, price = data.get("count"), data.get("price")
+        if "total" in data and count is not None and price is not None:
+            data["total"] = sums.total_of(count, price, data["total"], self.before)
         return data
 
-    def _total_follows(self) -> bool:
-        if self["total"].data in (None, ""):
-            return True
-        return "total" not in self.changed_data and not {"count", "price"}.isdisjoint(self.changed_data)
+    @property
+    def before(self) -> sums.Before | None:
+        """What the line held when it was read for this request; None for a new one."""
+        row = self._row
+        return None if self.instance._state.adding else sums.Before(row.count, row.price, row.total)
+
+
+class OrderLineForm(LineForm):
+    """A line among the others of its order, with the warehouse that it is fetched from: iRECA takes but one (seed
+    002:135). Where there are more, they are on the line's own page.
+    """
+
+    # The hidden beginning tells what a person changed from what somebody else did meanwhile.
+    warehouse = forms.ChoiceField(
+        label=gettext_lazy("from warehouse"), required=False, show_hidden_initial=True, widget=UnfoldAdminSelectWidget
+    )
+
+    def __init__(self, *args: Any, warehouses: Sequence[tuple[Any, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parts = [] if self.instance._state.adding else list(self.instance.warehouses.all())
+        if "warehouse" not in self.fields:
+            return
+        there = [(str(part.warehouse_id), str(part.warehouse)) for part in self._parts]
+        offered = dict([("", "–"), *warehouses, *there])
+        self.fields["warehouse"].choices = list(offered.items())
+        self.fields["warehouse"].disabled = len(self._parts) > 1
+        self.initial["warehouse"] = there[0][0] if len(there) == 1 else ""
+
+    def save(self, commit: bool = True) -> Any:
+        line = super().save(commit)
+        if commit and len(self._parts) < 2:
+            self._fetch_from(line, *self._parts)
+        return line
+
+    def _fetch_from(self, line: Line, part: LineWarehouse | None = None) -> None:
+        """The one warehouse of the line, with all that the line has, unless somebody meant a part of it."""
+        if "warehouse" in self.changed_data:
+            chosen = self.cleaned_data["warehouse"]
+            if not chosen:
+                if part is not None:
+                    part.delete()
+                return
+            part = part or LineWarehouse(line=line, count=line.count)
+            part.warehouse_id = int(chosen)
+        elif part is None or self.before is None or part.count != self.before.count or part.count == line.count:
+            return
+        if self.before is None or part.count == self.before.count:
+            part.count = line.count
+        part.line = line
+        part.save()
 
 
 class ClientForm(CheckedForm):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.core.exceptions import ValidationError
 from django.db.models import DecimalField, Field, Max, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
@@ -18,9 +22,12 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget
 from backoffice.sync.admin.base import MirroredTabularInline
 from backoffice.sync.admin.formsets import RowFormSet
 from backoffice.sync.admin.labels import link
+from backoffice.sync.mirrored import ONLY_NAMED
+from catalog.models import Stock, Warehouse
 from fiscal.models import Receipt
 from fiscal.qr import NoQr, qr_svg, qr_text
-from orders.admin.forms import LineForm
+from orders.admin import checks
+from orders.admin.forms import Asked, OrderLineForm
 from orders.models import (
     CanceledItem,
     Line,
@@ -29,6 +36,7 @@ from orders.models import (
     Payment,
     StatusChange,
 )
+from orders.sums import Item, Sums, amount_of
 
 
 class ViewOnlyInline(TabularInline):
@@ -49,27 +57,69 @@ class ViewOnlyInline(TabularInline):
 
 
 class LineFormSet(RowFormSet):
-    """Lines of an order; a new one goes to the end."""
+    """Lines of an order; a new one goes to the end. The sum to pay of the order goes with them (`sums.amount_of`)."""
+
+    def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
+        return {**super().get_form_kwargs(index), "warehouses": self.warehouses}
+
+    @cached_property
+    def warehouses(self) -> list[tuple[str, str]]:
+        """Read once for all lines."""
+        rows = Warehouse.objects.filter(is_active=True).exclude(ONLY_NAMED).only("title").order_by("title", "pk")
+        return [(str(row.pk), str(row)) for row in rows]
+
+    def clean(self) -> None:
+        super().clean()
+        order = self.instance
+        if order.is_refund or any(self.errors):
+            return
+        deleted = self.deleted_forms
+        kept = [form for form in self.forms if form not in deleted and _stays(form)]
+        known = {form.instance.pk for form in self.forms if form.before is not None}
+        # What somebody else added while the form was open is in no form of it.
+        others = [line for line in self.get_queryset() if line.pk not in known] if order.pk else []
+        lines = [*(form.instance for form in kept), *others]
+        before = sum((form.before.total for form in self.forms if form.before is not None), Decimal(0))
+        before += sum((line.total for line in others), Decimal(0))
+        items = [Item(line.count, line.price, line.total, line.discount_total) for line in lines]
+        after = sum((item.total for item in items), Decimal(0))
+        asked = getattr(order, "asked", None) or Asked(order.amount_to_pay, order.amount_to_pay, False)
+        order.amount_to_pay = amount_of(asked.typed, asked.stored, before, after)
+        if asked.is_touched or self.has_changed():
+            whole = Sums(items, order.amount_to_pay, order.prepayment_sum or Decimal(0), order.cash)
+            if wrong := [problem.text for problem in checks.of_sums(whole) if problem.grade == checks.Grade.WRONG]:
+                raise ValidationError(wrong)
 
     def save_new(self, form: Any, commit: bool = True) -> Line:
-        last = self.instance.lines.aggregate(last=Max("position"))["last"]
-        form.instance.position = 0 if last is None else last + 1
+        line, last = form.instance, self.instance.lines.aggregate(last=Max("position"))["last"]
+        line.position = 0 if last is None else last + 1
+        if line.good is not None:
+            line.title, line.article = line.good.title, line.good.article
+            line.unit = line.unit or line.good.unit
         return super().save_new(form, commit)
 
 
+def _stays(form: Any) -> bool:
+    """Whether the order has the form's line after saving; one that somebody removed only if the person wants it."""
+    if form.is_gone:
+        return form.has_changed() and form.choice == "mine"
+    return form.before is not None or form.has_changed()
+
+
 class LineInline(MirroredTabularInline):
-    """What is delivered. The rest of a line (marking, warehouses, characteristics) is on its own page."""
+    """What is delivered. The rest of a line (several warehouses, characteristics, origin) is on its own page."""
 
     model = Line
-    form = LineForm
+    form = OrderLineForm
     formset = LineFormSet
     tab = True
     show_change_link = True
-    template_before = "admin/orders/order/line_edits.html"
+    template_before = "admin/orders/order/lines_before.html"
+    template_after = "admin/orders/order/lines_after.html"
     autocomplete_fields = ("good", "tax")
-    fields = ("good", "also", "count", "price", "total", "discount_total", "tax", "unit")
+    fields = ("good", "also", "count", "price", "total", "discount_total", "tax", "unit", "warehouse", "mark_value")
     readonly_fields = ("also",)
-    formfield_overrides = {DecimalField: {"widget": UnfoldAdminDecimalFieldWidget(attrs={"style": "min-width: 7rem"})}}
+    formfield_overrides = {DecimalField: {"widget": UnfoldAdminDecimalFieldWidget(attrs={"class": "line-figure"})}}
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -93,6 +143,7 @@ class LineInline(MirroredTabularInline):
             super()
             .get_queryset(request)
             .prefetch_related(
+                Prefetch("good__stock", Stock.objects.select_related("warehouse").order_by("warehouse__title", "pk")),
                 Prefetch("warehouses", LineWarehouse.objects.select_related("warehouse")),
                 Prefetch("specificities", LineSpecificity.objects.select_related("specificity")),
                 Prefetch("canceled_items", CanceledItem.objects.select_related("return_reason")),
@@ -103,8 +154,10 @@ class LineInline(MirroredTabularInline):
     def also(self, line: Line) -> str:
         """What the line's own page holds, in short."""
         if line._state.adding:
-            return "–"
+            return mark_safe('<div class="line-notes" data-line-notes></div>')  # nothing of a row is in it
+        stock = line.good.stock.all() if line.good is not None else ()
         notes = [
+            *(_("in stock, %(stock)s") % {"stock": f"{row.warehouse}: {row.count.normalize():f}"} for row in stock),
             *(f"{part.warehouse}: {part.count.normalize():f}" for part in line.warehouses.all()),
             *(f"{part.specificity} ×{part.count.normalize():f}" for part in line.specificities.all()),
             *(
@@ -116,8 +169,8 @@ class LineInline(MirroredTabularInline):
         if line.mark_value or line.mark_binary_value:
             notes.append(_("marked"))
         details = link(reverse("admin:orders_line_change", args=[line.pk]), _("Details"))
-        html = '<div class="text-xs whitespace-nowrap">{}</div>'
-        return format_html_join("", html, ((note,) for note in [details, *notes]))
+        told = format_html_join("", "<div>{}</div>", ((note,) for note in [details, *notes]))
+        return format_html('<div class="line-notes">{}<div data-line-notes></div></div>', told)
 
 
 def _is_refund(order: Any) -> bool:
