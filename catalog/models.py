@@ -61,7 +61,10 @@ class Warehouse(Mirrored):
 class Good(Mirrored):
     """Something that is sold, or a folder of such (seed 002:1441-1605)."""
 
+    OUR_FIELDS = frozenset({"barcode"})
+
     article = columns.text(_("article"), db_index=True)
+    barcode = columns.text(_("barcode"), db_index=True, help_text=_("What a scanner reads; iRECA does not know it."))
     parent = columns.reference("self", _("parent"))
     tax = columns.reference("fiscal.Tax", _("tax rate"))
     calc_id = models.IntegerField(

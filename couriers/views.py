@@ -49,7 +49,7 @@ class CourierMapMixin(ModelAdmin):
         """All couriers now. Reached from a courier's form, it looks at that courier."""
         answer = _positions(request)
         config = {
-            **_map_config(),
+            **map_config(),
             "url": reverse("admin:couriers_courier_positions"),
             "every": REFRESH_SECONDS,
             "focus": self._courier(request, object_id).pk if object_id else None,
@@ -89,7 +89,7 @@ class CourierMapMixin(ModelAdmin):
             "track": found,
             "last_day": None if found.places else courier_track.last_day(courier),
             "config": {
-                **_map_config(),
+                **map_config(),
                 "zone": settings.TIME_ZONE,
                 "texts": {"play": _("Play"), "pause": _("Pause"), "gap": _("no positions")},
             },
@@ -130,7 +130,7 @@ def _positions(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _map_config() -> dict[str, Any]:
+def map_config() -> dict[str, Any]:
     hosts = courier_map.tile_hosts()
     return {
         "tiles": settings.MAP_TILES_URL,

@@ -48,13 +48,24 @@ class GoodAdmin(MirroredAdmin):
     list_select_related = ("parent",)
     list_filter = (LevelFilter, ("parent", InsideFilter), "is_active")
     list_before_template = "admin/catalog/goods.html"
-    search_fields = ("title__icontains", "article__startswith", "ireca_id__exact")
-    search_help_text = gettext_lazy("A part of the title, the beginning of the article, or an iRECA id")
+    search_fields = ("title__icontains", "article__startswith", "barcode__exact", "ireca_id__exact")
+    search_help_text = gettext_lazy("A part of the title, the beginning of the article, a barcode, or an iRECA id")
     ordering = ("title", "id")
     autocomplete_fields = ("parent", "tax")
     inlines = (StockInline,)
     fieldsets = (
-        (None, {"fields": (("title", "article"), ("parent", "is_active"), ("price", "unit"), ("tax", "calc_id"))}),
+        (
+            None,
+            {
+                "fields": (
+                    ("title", "article"),
+                    ("barcode", "parent"),
+                    ("price", "unit"),
+                    ("tax", "calc_id"),
+                    "is_active",
+                )
+            },
+        ),
         (
             gettext_lazy("More"),
             {"fields": (("weight", "multiplicity"), "description", ("image_url", "image_big_url"))},

@@ -245,6 +245,12 @@ def is_reopened(before: int, order: Order) -> bool:
     return order.is_refund and before == cancelled and order.delivery_status != cancelled
 
 
+def flags_of(order: Order) -> list[str]:
+    """All that is wrong with a stored order, its lines, sums and marking codes, for a person to read."""
+    own = [f"{_label(order, problem.field)}: {problem.text}" for problem in of_order(order)]
+    return [*own, *of_whole(order), *marks_of(order)]
+
+
 def of_whole(order: Order) -> list[str]:
     """What lines and sums of a stored order say, for the top of its form; three queries, however many lines."""
     lines = list(order.lines.select_related("good__tax", "tax"))

@@ -98,10 +98,7 @@ class OrderForm(CheckedForm):
 
     def flags(self) -> list[str]:
         """With those of its lines and sums, and of marking codes that are sold elsewhere too."""
-        flags = super().flags()
-        if not self.is_bound and not self.instance._state.adding:
-            flags += [*checks.of_whole(self.instance), *checks.marks_of(self.instance)]
-        return flags
+        return [] if self.is_bound or self.instance._state.adding else checks.flags_of(self.instance)
 
     @property
     def is_draft(self) -> bool:

@@ -139,3 +139,17 @@ def change_to_bring(order: Any) -> str:
         "cash": formats.localize(order.cash),
         "change": formats.localize(order.cash - order.payable),
     }
+
+
+def place_picker(side: str) -> SafeString:
+    """A map beside the coordinates of an address; what draws it is `static/orders/form_map.js`."""
+    return format_html(
+        '<div class="form-map" data-place="{}"><div class="form-map-canvas map-canvas" role="region" aria-label="{}">'
+        '</div><p><button type="button" class="form-link" data-do="centre">{}</button>'
+        '<button type="button" class="form-link" data-do="clear">{}</button>'
+        '<span role="status"></span></p></div>',
+        side,
+        _("Map"),
+        _("Here, in the middle of the map"),
+        _("No coordinates"),
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import formats
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, RelatedDropdownFilter
 from unfold.views import ChangeList
@@ -17,10 +18,13 @@ from backoffice.sync import dictionaries
 from backoffice.sync.admin.base import MirroredAdmin
 from backoffice.sync.admin.labels import badge, short
 from backoffice.sync.mirrored import SyncState
+from couriers import map as courier_map
 from orders import details, duplicates, edits, timeline
-from orders.admin import labels, search
+from orders.admin import checks, labels, search, typed
+from orders.admin.assist import AssistMixin
 from orders.admin.board import BoardMixin
 from orders.admin.bulk import BulkActionsMixin
+from orders.admin.copies import CopiesMixin
 from orders.admin.desk import DeskMixin
 from orders.admin.filters import (
     AttentionFilter,
@@ -45,7 +49,7 @@ ADDRESS = ("city", "street", "home", "apartment", "postindex", "latitude", "long
 
 def _address(prefix: str) -> list[Any]:
     names = [f"{prefix}_{part}" for part in ADDRESS]
-    return [f"{prefix}_line", *(tuple(names[i : i + 2]) for i in range(0, len(names), 2))]
+    return [f"{prefix}_line", f"{prefix}_map", *(tuple(names[i : i + 2]) for i in range(0, len(names), 2))]
 
 
 class OrderChangeList(ChangeList):
@@ -84,7 +88,16 @@ class OrderChangeList(ChangeList):
 
 @admin.register(Order)
 class OrderAdmin(
-    BoardMixin, DeskMixin, PrintingMixin, BulkActionsMixin, ReturnsMixin, RegistersMixin, TimelineMixin, MirroredAdmin
+    BoardMixin,
+    DeskMixin,
+    AssistMixin,
+    CopiesMixin,
+    PrintingMixin,
+    BulkActionsMixin,
+    ReturnsMixin,
+    RegistersMixin,
+    TimelineMixin,
+    MirroredAdmin,
 ):
     form = OrderForm
     actions = (  # type: ignore[assignment]  # more of them
@@ -94,6 +107,7 @@ class OrderAdmin(
         *MirroredAdmin.actions,
     )
     change_form_outer_before_template = "admin/orders/order/before.html"
+    change_form_before_template = "admin/orders/order/form_top.html"
     list_display = (
         "shown_number",
         "window",
@@ -124,7 +138,9 @@ class OrderAdmin(
     inlines = (LineInline, PaymentInline, ReceiptInline, JournalInline)
     readonly_fields = (
         "from_line",
+        "from_map",
         "to_line",
+        "to_map",
         "source",
         "external_id",
         "created_at",
@@ -257,7 +273,38 @@ class OrderAdmin(
             context["register"] = self.register_of(request, obj)
             context["prepayment"] = labels.two_receipts(obj)
             context["duplicates"] = duplicates.of(obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+            context["copies"] = self.copies_of(request, obj)
+        if self.has_change_permission(request, obj) if obj is not None else self.has_add_permission(request):
+            context["assist"] = self.assist_of(request, obj)
+        context["typed"] = typed.of_stored(obj)
+        response = super().render_change_form(request, context, add, change, form_url, obj)
+        if hosts := courier_map.tile_hosts():
+            response._csp_update = {"img-src": hosts}  # type: ignore[attr-defined]  # django-csp reads it
+        return response
+
+    def response_post_save_add(self, request: HttpRequest, obj: Order) -> HttpResponse:
+        self._warn(request, obj)
+        return super().response_post_save_add(request, obj)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Order) -> HttpResponse:
+        self._warn(request, obj)
+        return super().response_post_save_change(request, obj)
+
+    @staticmethod
+    def _warn(request: HttpRequest, order: Order) -> None:
+        """Who leaves the form is told what it would have shown; what is over cannot be mended."""
+        flags = [] if order.is_closed else checks.flags_of(order)
+        if flags:
+            text = _("Order %(number)s is saved, but please check: %(flags)s")
+            messages.warning(request, text % {"number": order, "flags": " ".join(flags)})
+
+    @admin.display(description=gettext_lazy("on the map"))
+    def to_map(self, order: Order) -> str:
+        return labels.place_picker("to")
+
+    @admin.display(description=gettext_lazy("on the map"))
+    def from_map(self, order: Order) -> str:
+        return labels.place_picker("from")
 
     @admin.display(description=gettext_lazy("to pay after discounts"))
     def shown_payable(self, order: Order) -> Decimal | str:

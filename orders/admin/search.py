@@ -6,19 +6,25 @@ names written on the order) is looked for among recent orders only, on the index
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from backoffice.sync.mirrored import ONLY_NAMED
+from catalog.models import Good
+from orders import marking
 from orders.models import Client, Order
 from orders.phones import e164
 
 LIMIT = 1000
 RECENT = timedelta(days=60)
 MIN_PHONE_DIGITS = 7
+MIN_PHONE_START = 4  # digits with which a number begins
 LAST_CHARACTER = "\U0010ffff"
 
 
@@ -91,3 +97,92 @@ def prefix(name: str, term: str) -> Q:
 def _prefix_any_case(name: str, term: str) -> Q:
     """As people type it: all in small letters, too."""
     return prefix(name, term) | prefix(name, term[:1].upper() + term[1:])
+
+
+# while one types: the first few, best first
+
+SHOWN = 12
+MIN_TITLE = 2  # letters; fewer are in half of all titles
+GTIN_LENGTHS = (8, 12, 13, 14)
+
+
+@dataclass(frozen=True)
+class FoundGoods:
+    """`is_exact`: a barcode or an article named one good, so a scanner needs no choice. `mark`: the marking code that
+    was scanned, empty where it was none.
+    """
+
+    goods: Sequence[Good]
+    is_exact: bool = False
+    mark: str = ""
+
+
+def goods(term: str) -> FoundGoods:
+    """Goods that can be sold, by barcode, marking code, article or title; each arm is along an index but the last."""
+    term = term.strip()
+    mark = marking.parse(term)
+    codes = _barcodes(mark.gtin or term)
+    rows = _sold().select_related("tax")
+    exact = _first(rows, [Q(barcode__in=codes), *([] if mark.gtin else [Q(article=term)])])
+    if exact or mark.gtin:
+        return FoundGoods(exact, len(exact) == 1, term if mark.gtin else "")
+    arms = [prefix("article", term), prefix("article", term.upper())]
+    if len(term) >= MIN_TITLE:
+        arms += [_prefix_any_case("title", term), _contains("title", term)]
+    return FoundGoods(_first(rows, arms))
+
+
+def clients_as_typed(term: str) -> list[Client]:
+    """Clients whose name begins so, or whose phone does, in any spelling."""
+    arms = [_prefix_any_case(name, term) for name in ("lastname", "firstname", "title")]
+    lastname, _space, firstname = term.partition(" ")
+    if firstname:
+        arms.insert(0, _prefix_any_case("lastname", lastname) & _prefix_any_case("firstname", firstname.strip()))
+    if starts := _phone_starts(term):
+        arms = [prefix("phone_e164", start) for start in starts]
+    return _first(Client.objects.filter(merged_into=None).exclude(ONLY_NAMED), arms)
+
+
+def _sold() -> QuerySet[Good]:
+    """Goods that are active and no folder."""
+    inside = Good._base_manager.filter(parent=OuterRef("pk"))
+    return Good.objects.filter(~Exists(inside), is_active=True).exclude(remote_data={}, title="").exclude(ONLY_NAMED)
+
+
+def _first(queryset: QuerySet, arms: Iterable[Q]) -> list[Any]:
+    found: dict[int, Any] = {}
+    for arm in arms:
+        if len(found) < SHOWN:
+            found |= {row.pk: row for row in queryset.filter(arm)[:SHOWN] if row.pk not in found}
+    return list(found.values())[:SHOWN]
+
+
+def _barcodes(code: str) -> set[str]:
+    """A code as it may be written: the same number has leading zeros as GTIN-14, one less as EAN-13."""
+    if not (code.isascii() and code.isdigit() and len(code) in GTIN_LENGTHS):
+        return {code}
+    bare = code.lstrip("0")
+    return {code, *(bare.zfill(length) for length in GTIN_LENGTHS if len(bare) <= length)}
+
+
+def _contains(name: str, term: str) -> Q:
+    """All words, in any order. SQLite knows no small and large letters but the Latin ones."""
+    found = Q()
+    for word in term.split():
+        found &= (
+            Q(**{f"{name}__contains": word})
+            | Q(**{f"{name}__icontains": word.lower()})
+            | Q(**{f"{name}__contains": word.capitalize()})
+        )
+    return found
+
+
+def _phone_starts(term: str) -> list[str]:
+    """How E.164 numbers begin that a person may be typing; none where it is no number."""
+    digits = "".join(character for character in term if character.isdigit())
+    if len(digits) < MIN_PHONE_START or any(character.isalpha() for character in term):
+        return []
+    if term.strip().startswith("+"):
+        return [f"+{digits}"]
+    national = digits[1:] if digits[0] in "78" else digits
+    return [f"+7{national}", f"+{digits}"]
