@@ -28,7 +28,7 @@ from orders.models import Client, DeliveryStatus, Hold, Line, Order
 from orders.phones import e164
 from orders.sums import Item, Sums, total_of
 
-NAMED = 5  # orders that one text names
+NAMED = 5  # orders, or lines, that one text names
 LONGEST_TITLE = 128  # characters of a line on a receipt (tag 1030)
 LONGEST_DECLARATION = 32  # tag 1231
 
@@ -262,12 +262,19 @@ def of_whole(order: Order) -> list[str]:
     if not lines and not order.is_closed:
         found.append(_("The order has no lines."))
     day = timezone.localdate(order.delivery_time_from) if order.delivery_time_from else timezone.localdate()
+    by_text: dict[str, list[str]] = defaultdict(list)
     for line, item in zip(lines, items, strict=True):
         amounts = of_amounts(line.count, line.price, line.total, line.discount_total)
         taxes = of_tax(item, day) if not order.is_closed else ()
-        problems = [*amounts, *of_title(line), *taxes]
-        found += [f"{line}: {problem.text}" for problem in problems]
-    return found
+        for problem in (*amounts, *of_title(line), *taxes):
+            by_text[problem.text].append(str(line))
+    return [*found, *(f"{_some(names)}: {text}" for text, names in by_text.items())]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMED
+    shown = ", ".join(names[:NAMED])
+    return _("%(lines)s and %(count)s more") % {"lines": shown, "count": more} if more > 0 else shown
 
 
 def item_of(line: Line) -> Item:
