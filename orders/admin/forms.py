@@ -216,6 +216,11 @@ class OrderLineForm(LineForm):
         self.fields["warehouse"].disabled = len(self._parts) > 1
         self.initial["warehouse"] = there[0][0] if len(there) == 1 else ""
 
+    def typed(self, name: str) -> str:
+        if name != "warehouse":
+            return super().typed(name)
+        return str(dict(self.fields["warehouse"].choices).get(self["warehouse"].data, "–"))
+
     def save(self, commit: bool = True) -> Any:
         line = super().save(commit)
         if commit and len(self._parts) < 2:

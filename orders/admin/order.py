@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet, Sum
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -87,7 +87,7 @@ class OrderChangeList(ChangeList):
 
 
 @admin.register(Order)
-class OrderAdmin(
+class OrderAdmin(  # type: ignore[misc]  # each of them may have a Media of its own; Django adds them up
     BoardMixin,
     DeskMixin,
     AssistMixin,
@@ -279,14 +279,14 @@ class OrderAdmin(
         context["typed"] = typed.of_stored(obj)
         response = super().render_change_form(request, context, add, change, form_url, obj)
         if hosts := courier_map.tile_hosts():
-            response._csp_update = {"img-src": hosts}  # type: ignore[attr-defined]  # django-csp reads it
+            response._csp_update = {"img-src": hosts}  # django-csp reads it
         return response
 
-    def response_post_save_add(self, request: HttpRequest, obj: Order) -> HttpResponse:
+    def response_post_save_add(self, request: HttpRequest, obj: Order) -> HttpResponseRedirect:
         self._warn(request, obj)
         return super().response_post_save_add(request, obj)
 
-    def response_post_save_change(self, request: HttpRequest, obj: Order) -> HttpResponse:
+    def response_post_save_change(self, request: HttpRequest, obj: Order) -> HttpResponseRedirect:
         self._warn(request, obj)
         return super().response_post_save_change(request, obj)
 
