@@ -192,7 +192,8 @@ class LineForm(CheckedForm):
     def before(self) -> sums.Before | None:
         """What the line held when it was read for this request; None for a new one."""
         row = self._row
-        return None if self.instance._state.adding else sums.Before(row.count, row.price, row.total)
+        is_new = self.instance._state.adding and not self.is_gone
+        return None if is_new else sums.Before(row.count, row.price, row.total)
 
 
 class OrderLineForm(LineForm):

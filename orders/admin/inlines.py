@@ -75,11 +75,12 @@ class LineFormSet(RowFormSet):
             return
         deleted = self.deleted_forms
         kept = [form for form in self.forms if form not in deleted and _stays(form)]
-        known = {form.instance.pk for form in self.forms if form.before is not None}
+        stored = [form for form in self.initial_forms if not form.is_gone]
+        known = {form.instance.pk for form in stored}
         # What somebody else added while the form was open is in no form of it.
         others = [line for line in self.get_queryset() if line.pk not in known] if order.pk else []
         lines = [*(form.instance for form in kept), *others]
-        before = sum((form.before.total for form in self.forms if form.before is not None), Decimal(0))
+        before = sum((form.before.total for form in stored), Decimal(0))
         before += sum((line.total for line in others), Decimal(0))
         items = [Item(line.count, line.price, line.total, line.discount_total) for line in lines]
         after = sum((item.total for item in items), Decimal(0))
@@ -103,7 +104,7 @@ def _stays(form: Any) -> bool:
     """Whether the order has the form's line after saving; one that somebody removed only if the person wants it."""
     if form.is_gone:
         return form.has_changed() and form.choice == "mine"
-    return form.before is not None or form.has_changed()
+    return not form.instance._state.adding or form.has_changed()
 
 
 class LineInline(MirroredTabularInline):
