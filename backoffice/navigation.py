@@ -26,6 +26,8 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
         [
             (_("Orders"), "orders.order", "local_shipping"),
             (_("Board"), Page("admin:orders_order_board", ("orders.view_order",)), "view_kanban"),
+            (_("Orders on the map"), Page("admin:orders_order_map", ("orders.view_order",)), "pin_drop"),
+            (_("Route plans"), Page("admin:orders_routeplan_changelist", ("orders.view_order",)), "alt_route"),
             (_("Clients"), "orders.client", "person"),
             (_("Discount cards"), "orders.discountcard", "loyalty"),
             (_("Mappings"), "orders.mapping", "conversion_path"),

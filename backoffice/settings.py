@@ -118,6 +118,14 @@ MAIL_IS_ON = bool(EMAIL_URL and DEFAULT_FROM_EMAIL)
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 
+# Routes that are proposed (orders/routing.py, docs/decisions/007-routes.md)
+ROUTES_SPEED = env.float("ROUTES_SPEED", default=22.0)  # km/h of a courier in traffic
+ROUTES_DETOUR = env.float("ROUTES_DETOUR", default=1.4)  # how much longer streets are than the crow's flight
+ROUTES_SERVICE = env.int("ROUTES_SERVICE", default=5)  # minutes at a door, unless a plan says otherwise
+ROUTES_SECONDS = env.float("ROUTES_SECONDS", default=4.0)  # for which VROOM may think
+if min(ROUTES_SPEED, ROUTES_DETOUR, ROUTES_SECONDS) <= 0:
+    raise ImproperlyConfigured("ROUTES_SPEED, ROUTES_DETOUR and ROUTES_SECONDS must be above zero.")
+
 
 # Applications
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from itertools import pairwise
-from math import asin, cos, radians, sin, sqrt
 from typing import Any
 
 from django.db.models import Q
@@ -19,10 +18,10 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from backoffice.sync.dictionaries import label
+from couriers import distance
 from couriers.models import Courier, Location
 
 GAP = timedelta(minutes=10)
-EARTH_RADIUS = 6_371_008.8  # metres, the mean one
 # A phone that lies on a table wanders by this much, metres. Counted, it would add up to kilometres a day.
 LEAST_MOVE = 20.0
 YEARS = range(2000, 2200)
@@ -53,11 +52,7 @@ def day_bounds(day: date) -> tuple[datetime, datetime]:
 
 def metres(a: Location, b: Location) -> float:
     """The distance between two places, along the earth's surface."""
-    lat_a, lng_a, lat_b, lng_b = (
-        radians(float(degrees or 0)) for degrees in (a.latitude, a.longitude, b.latitude, b.longitude)
-    )
-    chord = sin((lat_b - lat_a) / 2) ** 2 + cos(lat_a) * cos(lat_b) * sin((lng_b - lng_a) / 2) ** 2
-    return 2 * EARTH_RADIUS * asin(min(1.0, sqrt(chord)))
+    return distance.metres(*((float(one.latitude or 0), float(one.longitude or 0)) for one in (a, b)))
 
 
 def way(places: Sequence[Location]) -> float:

@@ -53,10 +53,6 @@ class CourierMapMixin(ModelAdmin):
             "url": reverse("admin:couriers_courier_positions"),
             "every": REFRESH_SECONDS,
             "focus": self._courier(request, object_id).pk if object_id else None,
-            "fresh": courier_map.FRESH_FOR.total_seconds(),
-            "stale": courier_map.STALE_AFTER.total_seconds(),
-            "tolerance": courier_map.CLOCK_TOLERANCE.total_seconds(),
-            "ages": {unit: str(words) for unit, words in courier_map.AGE_WORDS.items()},
         }
         context = {"title": _("Couriers on the map"), "config": config, "positions": answer}
         return self._page(request, "admin/couriers/map/now.html", context)
@@ -109,10 +105,7 @@ class CourierMapMixin(ModelAdmin):
     ) -> TemplateResponse:
         """A page of the admin that may load map tiles, as no other page may."""
         context = {**self.admin_site.each_context(request), **context}
-        response = TemplateResponse(request, template, context, status=status)
-        if hosts := courier_map.tile_hosts():
-            response._csp_update = {"img-src": hosts}  # type: ignore[attr-defined]  # django-csp reads it
-        return response
+        return with_tiles(TemplateResponse(request, template, context, status=status))
 
 
 def _positions(request: HttpRequest) -> dict[str, Any]:
@@ -130,7 +123,15 @@ def _positions(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def with_tiles(response: TemplateResponse) -> TemplateResponse:
+    """Lets a page load map tiles."""
+    if hosts := courier_map.tile_hosts():
+        response._csp_update = {"img-src": hosts}  # type: ignore[attr-defined]  # django-csp reads it
+    return response
+
+
 def map_config() -> dict[str, Any]:
+    """What `CourierMap.create` and the ages of `static/couriers/base.js` ask for."""
     hosts = courier_map.tile_hosts()
     return {
         "tiles": settings.MAP_TILES_URL,
@@ -138,4 +139,8 @@ def map_config() -> dict[str, Any]:
         "credit": hosts[0].partition("//")[2] if hosts else "",
         "zoomIn": _("Zoom in"),
         "zoomOut": _("Zoom out"),
+        "fresh": courier_map.FRESH_FOR.total_seconds(),
+        "stale": courier_map.STALE_AFTER.total_seconds(),
+        "tolerance": courier_map.CLOCK_TOLERANCE.total_seconds(),
+        "ages": {unit: str(words) for unit, words in courier_map.AGE_WORDS.items()},
     }

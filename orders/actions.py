@@ -7,9 +7,11 @@ told so and stays as it is; an id that is there no more is left out of the answe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -22,7 +24,7 @@ from backoffice.sync.mirrored import SyncState
 from couriers.models import Courier
 from orders import details, undo
 from orders.bifit import statuses
-from orders.models import DeliveryStatus, Hold, Order, PaymentStatus, ReturnReason
+from orders.models import BulkChange, DeliveryStatus, Hold, Order, PaymentStatus, ReturnReason
 
 LOCK_AT_ONCE = 500
 READ_AT_ONCE = 20  # orders that one web request may read: each takes two or three short requests to iRECA
@@ -68,6 +70,39 @@ def unassign(ids: Collection[int], user: Any = None) -> list[Outcome]:
         return _("is with its courier already") if taken else ""
 
     return _change(ids, {"courier": None}, skip, _("assigned to nobody"), user)
+
+
+def assign_each(
+    couriers: Mapping[int, Courier], user: Any, *, unless: Skip, text: str
+) -> tuple[list[Outcome], BulkChange | None]:
+    """Give each order (by its key) to its courier, as one change that can be taken back; those for which `unless` has a
+    reason stay as they are. Returns what happened, and the change unless nothing was changed.
+    """
+    outcomes: list[Outcome] = []
+    change = None
+    with transaction.atomic():
+        eligible = []
+        for order in _load(couriers, lock=True):
+            courier = couriers[order.pk]
+            reason = _finished(order) or unless(order)
+            if not reason and order.hold == Hold.PICKUP:
+                reason = _("is picked up by the client")
+            if not reason and order.courier_id == courier.pk and not order.hold:
+                reason = _("has this courier already")
+            if not reason:
+                eligible.append(order)
+            done = reason or _("assigned to %(courier)s") % {"courier": courier}
+            outcomes.append(Outcome(order, not reason, done))
+        if eligible:
+            each = {order.pk: {"courier": couriers[order.pk], "hold": Hold.NO} for order in eligible}
+            change = undo.remember(user, text, eligible, {}, each)
+            groups: dict[int, list[int]] = defaultdict(list)
+            for order in eligible:
+                groups[couriers[order.pk].pk].append(order.pk)
+            with history.by(user):
+                for courier_id, ids in groups.items():
+                    Order.objects.filter(pk__in=ids).update(courier_id=courier_id, hold=Hold.NO)
+    return [replace(one, change=change.pk if change and one.done else None) for one in outcomes], change
 
 
 def cancel(ids: Collection[int], reason: ReturnReason, user: Any = None) -> list[Outcome]:
@@ -118,6 +153,24 @@ def by_line(line: str) -> dict[str, Any]:
     columns: dict[str, Any] = {name: Order._meta.get_field(name) for name in Order.TO_PARTS}
     nothing = {name: column.get_default() for name, column in columns.items()}
     return {**nothing, "to_is_use_google_geo": None, "to_line": line}
+
+
+def set_place(ids: Collection[int], latitude: Decimal, longitude: Decimal, user: Any = None) -> list[Outcome]:
+    """Say where on the map open orders go, in degrees; iRECA is then told not to look for itself (seed 002:111-113).
+
+    An order whose address is one line is left: with coordinates alone iRECA would get an address without a street.
+    ValueError for degrees that do not exist, and for 0, 0, which is the wire's "unknown".
+    """
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180) or not (latitude or longitude):
+        raise ValueError("no place on earth")
+
+    def skip(order: Order) -> str:
+        if order.has_only_line:
+            return _("its address is known in one line only; give its street and house first")
+        return _finished(order)
+
+    changes = {"to_latitude": latitude, "to_longitude": longitude, "to_is_use_google_geo": False}
+    return _change(ids, changes, skip, _("placed on the map"), user)
 
 
 def set_agreed(ids: Collection[int], agreed: bool, user: Any = None) -> list[Outcome]:

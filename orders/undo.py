@@ -26,13 +26,28 @@ class TooLate(Exception):
     """The change cannot be taken back; the text says why, in the active language."""
 
 
-def remember(user: Any, text: str, orders: Sequence[Order], changes: Mapping[str, Any]) -> BulkChange:
-    """Keep what these orders have in the columns that are about to change; in the change's transaction, before it."""
-    columns = [_column(name) for name in changes]
+def remember(
+    user: Any,
+    text: str,
+    orders: Sequence[Order],
+    changes: Mapping[str, Any],
+    each: Mapping[int, Mapping[str, Any]] | None = None,
+) -> BulkChange:
+    """Keep what these orders have in the columns that are about to change; in the change's transaction, before it.
+
+    `each` is what single orders get, by their keys, where not all of them get the same; all have the same columns.
+    """
+    each = each or {}
+    columns = [_column(name) for name in {**changes, **next(iter(each.values()), {})}]
     before = {str(order.pk): {column.attname: _text(column, order) for column in columns} for order in orders}
-    sample = Order(**changes)
-    after = {column.attname: _text(column, sample) for column in columns}
-    return BulkChange.objects.create(user=user, text=text[:300], before=before, after=after)
+    after_each = {str(key): _texts(values) for key, values in each.items()}
+    after = _texts(changes)
+    return BulkChange.objects.create(user=user, text=text[:300], before=before, after=after, after_each=after_each)
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str | None]:
+    sample = Order(**values)
+    return {column.attname: _text(column, sample) for column in map(_column, values)}
 
 
 def undo(change_id: int, user: Any) -> list[tuple[Order, bool, str]]:
@@ -70,7 +85,6 @@ def _sorted(
     """What happens to each order, and the keys of those that go back by the values that they get."""
     outcomes: list[tuple[Order, bool, str]] = []
     groups: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
-    columns = [_column(name) for name in change.after]
     # What a register service was told is over there for good (seed 000:76-77): it cannot be opened here alone.
     is_outcome = "delivery_status" in change.after
     over = set(
@@ -79,7 +93,8 @@ def _sorted(
         else ()
     )
     for order in _locked([int(key) for key in change.before]):
-        if any(_text(column, order) != change.after[column.attname] for column in columns):
+        after = {**change.after, **change.after_each.get(str(order.pk), {})}
+        if any(_text(_column(name), order) != value for name, value in after.items()):
             outcomes.append((order, False, _("was changed since")))
         elif order.pk in over:
             outcomes.append((order, False, _("is over at its register service")))

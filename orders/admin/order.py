@@ -38,6 +38,8 @@ from orders.admin.filters import (
 )
 from orders.admin.forms import OrderForm
 from orders.admin.inlines import JournalInline, LineInline, PaymentInline, ReceiptInline
+from orders.admin.map import OrderMapMixin
+from orders.admin.plans import DistributeMixin
 from orders.admin.printing import PrintingMixin
 from orders.admin.registers import RegistersMixin
 from orders.admin.returns import ReturnsMixin
@@ -89,6 +91,8 @@ class OrderChangeList(ChangeList):
 @admin.register(Order)
 class OrderAdmin(  # type: ignore[misc]  # each of them may have a Media of its own; Django adds them up
     BoardMixin,
+    OrderMapMixin,
+    DistributeMixin,
     DeskMixin,
     AssistMixin,
     CopiesMixin,
@@ -102,6 +106,7 @@ class OrderAdmin(  # type: ignore[misc]  # each of them may have a Media of its 
     form = OrderForm
     actions = (  # type: ignore[assignment]  # more of them
         *BulkActionsMixin.BULK_ACTIONS,
+        "distribute",
         "create_at_bifit",
         *PrintingMixin.PRINT_ACTIONS,
         *MirroredAdmin.actions,

@@ -10,6 +10,7 @@ from orders.models.merge import ClientMerge
 from orders.models.order import DeliveryStatus, Hold, Order, PaymentStatus, ReturnReason
 from orders.models.origin import Deed, Feed, Mapping, Origin, StatusRule
 from orders.models.payment import Payment, Refund, RefundGood, RefundPayment
+from orders.models.route import RoutePlan, RouteStop
 from orders.models.view import ListColumns, SavedView
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "RefundGood",
     "RefundPayment",
     "ReturnReason",
+    "RoutePlan",
+    "RouteStop",
     "SavedView",
     "StatusChange",
     "StatusRule",

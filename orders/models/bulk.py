@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 class BulkChange(models.Model):
     """What a bulk action changed. `before`: our key -> column -> value; `after`: column -> value; text as
-    `Field.value_to_string` has it, None where there was none.
+    `Field.value_to_string` has it, None where there was none. `after_each`: our key -> column -> value, where not all
+    orders got the same; it wins over `after`.
     """
 
     text = models.CharField(_("what was done"), max_length=300)
@@ -17,6 +18,7 @@ class BulkChange(models.Model):
     )
     before = models.JSONField(_("before"), default=dict)
     after = models.JSONField(_("after"), default=dict)
+    after_each = models.JSONField(default=dict)
     made_at = models.DateTimeField(_("made"), default=timezone.now, db_index=True)
     undone_at = models.DateTimeField(_("taken back"), null=True, blank=True)
 

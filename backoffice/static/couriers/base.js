@@ -71,5 +71,37 @@ const CourierMap = (() => {
             .replace("{minutes}", minutes % 60);
     }
 
-    return { read, create, text, showAll, freshness, ageInWords };
+    /* A courier on the map: a dot that tells the age of his position, his name, and the age in words. */
+    function courierMarker() {
+        const element = document.createElement("span");
+        element.append(document.createElement("span"), document.createElement("b"), document.createElement("span"));
+        const [dot, name, age] = element.children;
+        dot.className = "map-dot";
+        name.className = "map-name";
+        age.className = "map-age";
+        age.dataset.ageWords = "";
+        const icon = L.divIcon({ html: element, className: "", iconSize: null, iconAnchor: [11, 12] });
+        const made = L.marker([0, 0], { icon, riseOnHover: true });
+        made.element = element;
+        return made;
+    }
+
+    function moveCourier(marker, courier) {
+        const position = courier.position;
+        marker.setLatLng([position.latitude, position.longitude]);
+        marker.element.className = courier.hasSession ? "map-marker" : "map-marker map-marker-away";
+        marker.element.dataset.age = position.age;
+        marker.element.children[1].textContent = courier.name;
+    }
+
+    /* Writes ages that were told so many seconds ago. */
+    function tellAges(passed, config) {
+        for (const element of document.querySelectorAll("[data-age]")) {
+            const seconds = Number(element.dataset.age) + passed;
+            element.dataset.freshness = freshness(seconds, config);
+            element.querySelector("[data-age-words]").textContent = ageInWords(seconds, config);
+        }
+    }
+
+    return { read, create, text, showAll, freshness, ageInWords, courierMarker, moveCourier, tellAges };
 })();

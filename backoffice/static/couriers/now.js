@@ -23,30 +23,16 @@
     }
 
     function marker(courier) {
-        const element = document.createElement("span");
-        element.append(document.createElement("span"), document.createElement("b"), document.createElement("span"));
-        const [dot, name, age] = element.children;
-        dot.className = "map-dot";
-        name.className = "map-name";
-        age.className = "map-age";
-        age.dataset.ageWords = "";
-        const icon = L.divIcon({ html: element, className: "", iconSize: null, iconAnchor: [11, 12] });
-        const made = L.marker([0, 0], { icon, riseOnHover: true });
-        made.element = element;
+        const made = CourierMap.courierMarker();
         made.bindPopup(() => popup(courier.id), { minWidth: 220, maxWidth: 280 });
         return made;
     }
 
     function place(courier) {
-        const position = courier.position;
-        const at = [position.latitude, position.longitude];
         if (!markers.has(courier.id)) {
-            markers.set(courier.id, marker(courier).setLatLng(at).addTo(map));
+            markers.set(courier.id, marker(courier).addTo(map));
         }
-        const found = markers.get(courier.id).setLatLng(at);
-        found.element.className = courier.hasSession ? "map-marker" : "map-marker map-marker-away";
-        found.element.dataset.age = position.age;
-        found.element.children[1].textContent = courier.name;
+        CourierMap.moveCourier(markers.get(courier.id), courier);
     }
 
     function show(answer) {
@@ -68,12 +54,7 @@
     }
 
     function tick() {
-        const passed = (Date.now() - answeredAt) / 1000;
-        for (const element of document.querySelectorAll("[data-age]")) {
-            const seconds = Number(element.dataset.age) + passed;
-            element.dataset.freshness = CourierMap.freshness(seconds, config);
-            element.querySelector("[data-age-words]").textContent = CourierMap.ageInWords(seconds, config);
-        }
+        CourierMap.tellAges((Date.now() - answeredAt) / 1000, config);
     }
 
     async function refresh() {
