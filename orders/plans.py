@@ -1,8 +1,8 @@
 """Route plans: orders and couriers of ours as stops and vehicles, what a plan proposes, and its acceptance.
 
-`orders/routing.py` does the thinking and knows no database; here its clock begins at the plan's start. Everything that a
-page shows of a plan is computed from the plan's row, so that it can be reloaded and seen by others; what happened to the
-orders since is looked at when it is accepted.
+`orders/routing.py` does the thinking and knows no database; here its clock begins at the plan's start. Everything
+that a page shows of a plan is computed from the plan's row, so that it can be reloaded and seen by others; what happened
+to the orders since is looked at when it is accepted.
 """
 
 from __future__ import annotations

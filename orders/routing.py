@@ -4,8 +4,8 @@
 times a detour, at one speed. Times are whole seconds on one clock, whose zero the caller chooses; distances are metres;
 weights are whole numbers in any one unit.
 
-Two engines stand behind `solve`: VROOM where it is installed (the extra `routes`), and a nearest neighbour of ours, which
-needs nothing. Why: docs/decisions/007-routes.md.
+Two engines stand behind `solve`: VROOM where it is installed (the extra `routes`), and a nearest neighbour of ours,
+which needs nothing. Why: docs/decisions/007-routes.md.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """Someone who drives from `place` (None: from his first stop), works from `starts` to `ends`, and need not return."""
+    """Someone who works from `starts` to `ends`, drives from `place` (None: from his first stop) and need not return."""
 
     key: int
     place: Place | None
@@ -181,7 +181,8 @@ def solve(
 ) -> Solution:
     """Routes that honour windows, capacities and working hours: each stop is on one route, or unassigned with a reason.
 
-    VROOM stops after `seconds` with the best that it has, and is ended GRACE seconds later. ValueError for a vehicle that stands nowhere.
+    VROOM stops after `seconds` with the best that it has, and is ended GRACE seconds later. ValueError for a vehicle
+    that stands nowhere.
     """
     if any(vehicle.place is None for vehicle in vehicles):
         raise ValueError("a vehicle needs a place to start from")
@@ -221,7 +222,7 @@ def _by_vroom(
         "exploration": EXPLORATION,
     }
     try:
-        child = subprocess.run(  # noqa: S603  # our own module
+        child = subprocess.run(
             [sys.executable, "-m", "orders.vroom_engine"],
             cwd=ROOT,
             input=json.dumps(problem),

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy
-import vroom
+import vroom  # type: ignore[import-untyped]
 
 from orders.routing import Terms
 

@@ -44,7 +44,7 @@ class _Filter(ChangeList):
     """The list's filters without its rows."""
 
     def get_results(self, request: HttpRequest) -> None:
-        self.result_list = []
+        self.result_list: Any = []
 
 
 class OrderMapMixin(Base):
@@ -198,18 +198,16 @@ def _tell(request: HttpRequest, outcomes: list[actions.Outcome]) -> JsonResponse
 def _data(request: HttpRequest, found: order_map.Pins) -> dict[str, Any]:
     couriers = []
     if request.user.has_perms(COURIERS_ON_MAP):
-        for one in courier_map.whereabouts(timezone.now()):
-            if one.location is not None and (one.has_session or one.open_orders):
-                couriers.append({**one.as_json(), "openOrders": one.open_orders})
+        couriers = [
+            {**one.as_json(), "openOrders": one.open_orders}
+            for one in courier_map.whereabouts(timezone.now())
+            if one.location is not None and (one.has_session or one.open_orders)
+        ]
     capped = ""
     if found.is_capped:
         shown = {"shown": len(found.pins), "total": found.total}
-        capped = (
-            _(
-                "%(shown)s of %(total)s orders are shown, those with the latest windows: narrow the filter to see the others."
-            )
-            % shown
-        )
+        words = _("The latest %(shown)s of %(total)s orders are shown: narrow the filter to see the others.")
+        capped = words % shown
     return {"orders": found.pins, "couriers": couriers, "capped": capped}
 
 

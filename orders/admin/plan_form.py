@@ -68,7 +68,7 @@ class PlanForm(forms.Form):
 
     def __init__(self, plan: RoutePlan, now: datetime, data: Any = None) -> None:
         self.plan = plan
-        orders = list(
+        orders: list[Any] = list(
             Order.objects.filter(pk__in=plan.orders).values_list(
                 "to_latitude", "to_longitude", "delivery_time_from", named=True
             )
@@ -111,7 +111,7 @@ class PlanForm(forms.Form):
             "capacity": self.capacity,
         }
         form = DriverForm(who, data, prefix=f"c{who.courier.pk}", initial=initial)
-        form.fields["start"].choices = starts  # type: ignore[attr-defined]
+        form.fields["start"].choices = starts
         return form
 
     @cached_property
@@ -143,7 +143,7 @@ class PlanForm(forms.Form):
             if not said.get("drives"):
                 continue
             hours = [timezone.make_aware(datetime.combine(day, said[name])) for name in ("starts", "ends")]
-            start = dict(form.fields["start"].choices)[said["start"]]  # type: ignore[attr-defined]
+            start = dict(form.fields["start"].choices)[said["start"]]
             drivers.append(
                 Driver(
                     form.who.courier.pk,
