@@ -25,7 +25,7 @@ def shown(plan: RoutePlan) -> dict[str, Any]:
     as_it_is, nobody = read.as_it_is()
     left = plan.routes["left"]
     marks = [moment for route in routes for moment in (route.vehicle.starts, route.ends)]
-    span = [_floor(min(marks, default=0)), _floor(max(marks, default=0)) + HOUR]
+    span = [_floor(read, min(marks, default=0)), _floor(read, max(marks, default=0)) + HOUR]
     return {
         "version": plan.version,
         "isOpen": plan.state == RoutePlan.State.PROPOSED,
@@ -41,8 +41,10 @@ def shown(plan: RoutePlan) -> dict[str, Any]:
     }
 
 
-def _floor(seconds: int) -> int:
-    return seconds // HOUR * HOUR
+def _floor(read: Reading, seconds: int) -> int:
+    """The whole hour of the clock that a moment is in."""
+    past = timezone.localtime(read.begins).minute * 60 + timezone.localtime(read.begins).second
+    return (seconds + past) // HOUR * HOUR - past
 
 
 def _clock(read: Reading, seconds: int) -> str:

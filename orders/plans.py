@@ -1,8 +1,8 @@
 """Route plans: orders and couriers of ours as stops and vehicles, what a plan proposes, and its acceptance.
 
 `orders/routing.py` does the thinking and knows no database; here its clock begins at the plan's start. Everything
-that a page shows of a plan is computed from the plan's row, so that it can be reloaded and seen by others; what happened
-to the orders since is looked at when it is accepted.
+that a page shows of a plan is computed from its row, so that it can be reloaded and seen by others; what happened to
+the orders since is looked at when it is accepted.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def _snapshot(ids: Collection[int]) -> tuple[dict[str, dict[str, Any]], dict[str
     A line's weight is that of one piece, as its good's is (seed 002:133, 1456).
     """
     weight = Coalesce(F("weight"), F("good__weight"), 0, output_field=DecimalField())
-    rows = Line.objects.filter(order__in=ids).order_by().values_list("order").annotate(Sum(weight * F("count")))
-    weights = {order: round(float(sum_ or 0) * PARTS) for order, sum_ in rows}
+    lines = Line.objects.filter(order__in=ids).order_by().values_list("order")
+    weights = {order: round(float(sum_ or 0) * PARTS) for order, sum_ in lines.annotate(sum=Sum(weight * F("count")))}
     stops, left = {}, {}
     for order in Order.objects.filter(pk__in=ids).defer("remote_data", "sync_conflict", "description").order_by("pk"):
         key = str(order.pk)

@@ -10,7 +10,7 @@ import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from math import cos, radians
+from math import cos, inf, radians
 from typing import Any
 
 import barcode
@@ -23,7 +23,7 @@ from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
 from couriers.models import Courier
-from orders.models import Line, Order, Payment, PaymentStatus
+from orders.models import Line, Order, Payment, PaymentStatus, RouteStop
 
 CASH = 1  # the register's kind of payment (seed 002:2785)
 SKETCH = (640, 320)  # units of the sketch's own coordinates
@@ -75,7 +75,7 @@ class Stop:
 
 @dataclass
 class Sheet:
-    """The orders of one courier in the order of their windows."""
+    """The orders of one courier, as an accepted route has them; the others where their windows put them."""
 
     courier: Courier | None
     stops: list[Stop] = field(default_factory=list)
@@ -127,7 +127,15 @@ class Sheet:
 def sheets(ids: Collection[int]) -> list[Sheet]:
     """Route sheets of these orders, a sheet for each courier by name; last those that nobody has."""
     found: dict[int | None, Sheet] = {}
-    for stop in stops(ids):
+    planned = {
+        (stop.order_id, stop.courier_id): stop.begins_at for stop in RouteStop.objects.filter(order__in=ids).order_by()
+    }
+
+    def begins(stop: Stop) -> float:
+        at = planned.get((stop.order.pk, stop.order.courier_id), stop.order.delivery_time_from)
+        return inf if at is None else at.timestamp()
+
+    for stop in sorted(stops(ids), key=begins):
         sheet = found.setdefault(stop.order.courier_id, Sheet(stop.order.courier))
         sheet.stops.append(stop)
         stop.number = len(sheet.stops)

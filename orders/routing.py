@@ -78,7 +78,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """Someone who works from `starts` to `ends`, drives from `place` (None: from his first stop) and need not return."""
+    """Who works from `starts` to `ends`, sets out from `place` (None: from his first stop), and need not return."""
 
     key: int
     place: Place | None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from math import ceil
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.utils import timezone
-from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -86,8 +86,11 @@ class PlanForm(forms.Form):
             ).values_list("pk", "title", "latitude", "longitude")
         }
         known = set(named_couriers().values())
-        self.drivers = [self._driver(who, now, data) for who in courier_map.whereabouts(now) if who.courier.pk in known]
-        self.drivers.sort(key=lambda form: not form.who.has_session)
+        couriers = [who for who in courier_map.whereabouts(now) if who.courier.pk in known]
+        couriers.sort(key=lambda who: not who.has_session)
+        on_shift = max(1, sum(who.has_session for who in couriers))
+        self.capacity = ceil(len(plan.orders) / on_shift * ROOM)  # an even share of those on shift, and some room
+        self.drivers = [self._driver(who, now, data) for who in couriers]
 
     def _begins(self, now: datetime, orders: list[Any]) -> datetime:
         """Now, on the next five minutes; on a later day, when its work begins."""
@@ -113,12 +116,6 @@ class PlanForm(forms.Form):
         form = DriverForm(who, data, prefix=f"c{who.courier.pk}", initial=initial)
         form.fields["start"].choices = starts
         return form
-
-    @cached_property
-    def capacity(self) -> int:
-        """An even share of those on shift, and some room."""
-        drivers = max(1, sum(who.has_session for who in courier_map.whereabouts(timezone.now())))
-        return max(1, round(len(self.plan.orders) / drivers * ROOM + 0.5))
 
     def is_valid(self) -> bool:
         valid = [super().is_valid(), *(driver.is_valid() for driver in self.drivers)]

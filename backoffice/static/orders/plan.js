@@ -148,8 +148,10 @@
         item.style.left = `${share(stop.begins)}%`;
         item.style.width = `max(1.5rem, ${share(stop.leaves) - share(stop.begins)}%)`;
         item.style.top = `${(nth % 2) * 1.9 + 0.35}rem`;
-        const button = make("button", `plan-block${stop.late ? " plan-late" : ""}`, nth + 1);
-        button.type = "button";
+        // No button element: Firefox lets none be dragged.
+        const button = make("span", `plan-block${stop.late ? " plan-late" : ""}`, nth + 1);
+        button.setAttribute("role", "button");
+        button.tabIndex = 0;
         button.style.setProperty("--plan-colour", colour(index));
         button.dataset.order = stop.id;
         button.draggable = mayChange;
@@ -157,7 +159,6 @@
         const words = [`${nth + 1}. ${stop.at}`, stop.number, stop.window, late, stop.address].filter(Boolean).join(" · ");
         button.setAttribute("aria-label", words);
         button.title = words;
-        button.addEventListener("click", () => open(stop.id));
         item.append(button);
         if (stop.opens !== null && stop.closes !== null) item.append(windowOf(stop));
         return item;
@@ -191,11 +192,11 @@
         left.querySelector("ul").replaceChildren(
             ...plan.left.map((order) => {
                 const item = make("li", "plan-left-row");
-                const button = make("button", "plan-link", order.number);
-                button.type = "button";
+                const button = make("span", "plan-link", order.number);
+                button.setAttribute("role", "button");
+                button.tabIndex = 0;
                 button.dataset.order = order.id;
                 button.draggable = mayChange && !order.isFixed;
-                button.addEventListener("click", () => open(order.id));
                 item.append(button, ` ${order.window} ${order.address} `, make("em", "", order.reason));
                 return item;
             }),
@@ -288,6 +289,18 @@
         say(answer.error ?? fill(said, { number: now.order.number, name: now.courier?.name }));
         document.querySelector(`[data-order="${order}"]`)?.focus({ preventScroll: true });
     }
+
+    document.addEventListener("click", (event) => {
+        const id = event.target.closest?.("[data-order]")?.dataset.order;
+        if (id) open(Number(id));
+    });
+
+    document.addEventListener("keydown", (event) => {
+        const id = event.target.dataset?.order;
+        if (!id || (event.key !== "Enter" && event.key !== " ")) return;
+        event.preventDefault();
+        open(Number(id));
+    });
 
     document.addEventListener("dragstart", (event) => {
         const id = event.target.dataset?.order;
