@@ -74,7 +74,6 @@ class OrderMapMixin(Base):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Orders on the map"),
-            "opts": self.model._meta,
             "data": _data(request, found),
             "legend": order_map.legend(found),
             "tabs": self._map_tabs(request),

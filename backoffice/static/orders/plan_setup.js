@@ -13,7 +13,7 @@
     let point = null;
 
     for (const place of config.orders) {
-        L.circleMarker(place, { renderer: canvas, radius: 4, weight: 1, color: "#7c3aed", interactive: false }).addTo(map);
+        L.circleMarker(place, { renderer: canvas, radius: 4, weight: 1, color: "#8b5cf6", fillOpacity: 0.7, interactive: false }).addTo(map);
     }
     CourierMap.showAll(map, config.orders);
 
