@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from math import cos, inf, radians
 from typing import Any
@@ -127,7 +128,7 @@ class Sheet:
 def sheets(ids: Collection[int]) -> list[Sheet]:
     """Route sheets of these orders, a sheet for each courier by name; last those that nobody has."""
     found: dict[int | None, Sheet] = {}
-    planned = {
+    planned: dict[tuple[int, int | None], datetime | None] = {
         (stop.order_id, stop.courier_id): stop.begins_at for stop in RouteStop.objects.filter(order__in=ids).order_by()
     }
 

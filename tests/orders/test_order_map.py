@@ -210,7 +210,7 @@ def test_orders_are_chosen_by_area_and_assigned(page: Page, live_server: LiveSer
     expect(page.locator("#orders-count")).to_have_text("Selected: 2")
 
     page.get_by_role("combobox", name="Courier").select_option("Ivanov")
-    page.get_by_role("button", name="Assign").click()
+    page.get_by_role("button", name="Assign", exact=True).click()
     expect(page.locator("#orders-told")).to_contain_text("2 orders: assigned to Ivanov")
     assert set(courier.orders.values_list("pk", flat=True)) == {west.pk, east.pk}
     done.refresh_from_db()
