@@ -89,7 +89,7 @@ class OrderChangeList(ChangeList):
 
 
 @admin.register(Order)
-class OrderAdmin(  # type: ignore[misc]  # each of them may have a Media of its own; Django adds them up
+class OrderAdmin(
     BoardMixin,
     OrderMapMixin,
     DistributeMixin,

@@ -6,7 +6,7 @@ Who may see orders sees plans; who may change orders makes, changes and accepts 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -30,6 +30,11 @@ from orders.admin.map import numbers
 from orders.admin.plan_form import PlanForm
 from orders.models import Order, RoutePlan
 
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin as Base
+else:
+    Base = object
+
 STATES = {
     RoutePlan.State.DRAFT: "",
     RoutePlan.State.PROPOSED: "info",
@@ -51,7 +56,7 @@ def begin(request: HttpRequest, ids: list[int]) -> HttpResponse:
     return HttpResponseRedirect(request.headers.get("referer") or reverse("admin:orders_order_map"))
 
 
-class DistributeMixin(ModelAdmin):
+class DistributeMixin(Base):
     """For OrderAdmin: the action that begins a plan."""
 
     @action(description=gettext_lazy("Distribute among couriers…"), permissions=["change"])
