@@ -128,7 +128,8 @@ def goods(term: str) -> FoundGoods:
         return FoundGoods(exact, len(exact) == 1, term if mark.gtin else "")
     arms = [prefix("article", term), prefix("article", term.upper())]
     if len(term) >= MIN_TITLE:
-        arms += [_prefix_any_case("title", term), _contains("title", term)]
+        # Each by itself: two ranges at once are sorted whole before the first row comes.
+        arms += [prefix("title", term), prefix("title", term[:1].upper() + term[1:]), _contains("title", term)]
     return FoundGoods(_first(rows, arms))
 
 
