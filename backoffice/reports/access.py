@@ -55,12 +55,12 @@ class Reader:
 
     def rows(self, source: str, time: str) -> Q:
         """The rows that are for this reader; `source` and `time` are lookups of the base row. An empty `source`: rows
-        that belong to no source, which who sees some sources only does not see.
+        that belong to no source, which who sees some sources only does not see. An empty `time`: rows of no day.
         """
         found = Q()
         if self.sources is not None:
             found &= Q(**{f"{source}__in": self.sources}) if source else Q(pk__in=())
-        if self.since is not None:
+        if self.since is not None and time:
             found &= Q(**{f"{time}__gte": self.first_moment})
         return found
 

@@ -84,7 +84,7 @@ def percentage(part: Any, whole: Any) -> Decimal | None:
 @dataclass(frozen=True)
 class Dimension:
     """What figures are told apart by. `key` makes the expression; `label` names keys, all in one query; `narrow` is the
-    part of an address that leaves the rows of one key.
+    part of an address that leaves the rows of one key; `mask` what is left of a personal name.
     """
 
     name: str
@@ -93,6 +93,11 @@ class Dimension:
     label: Callable[[Collection[Any]], Mapping[Any, Any]]
     narrow: Callable[[Any], Mapping[str, str]]
     is_time: bool = False
+    mask: Callable[[str], str] | None = None
+
+    def shown(self, label: Any, sees_personal: bool) -> str:
+        text = str(label)
+        return text if self.mask is None or sees_personal else self.mask(text)
 
 
 @dataclass(frozen=True)
@@ -118,8 +123,18 @@ def totals(base: QuerySet, figures: Sequence[Measure | Derived]) -> Values:
     return _derived(values, figures)
 
 
-def breakdown(base: QuerySet, by: Sequence[Dimension], figures: Sequence[Measure | Derived]) -> list[Group]:
-    """The figures by one or more dimensions, in the order of their keys; what has no key goes last."""
+def breakdown(
+    base: QuerySet,
+    by: Sequence[Dimension],
+    figures: Sequence[Measure | Derived],
+    *,
+    largest: str = "",
+    first: int | None = None,
+) -> list[Group]:
+    """The figures by one or more dimensions, in the order of their keys; what has no key goes last.
+
+    `largest` is a figure by which the groups are ordered instead; with `first` only so many are named and given.
+    """
     nothing = {each.name: 0 for each in figures if isinstance(each, Measure)}
     found: dict[tuple[Any, ...], Values] = {}
     for facts, measures in _by_facts(figures).items():
@@ -128,13 +143,19 @@ def breakdown(base: QuerySet, by: Sequence[Dimension], figures: Sequence[Measure
         for row in facts.of(base).values(**keys).annotate(**counted):
             values = found.setdefault(tuple(row[name] for name in keys), dict(nothing))
             values |= {each.name: row[f"m_{each.name}"] or 0 for each in measures}
-    labels = [dimension.label({key[index] for key in found}) for index, dimension in enumerate(by)]
+    ordered = sorted(
+        ((key, _derived(values, figures)) for key, values in found.items()),
+        key=lambda item: [(part is None, part) for part in item[0]],
+    )
+    if largest:
+        ordered.sort(key=lambda item: item[1][largest] or 0, reverse=True)
+    ordered = ordered[:first]
+    labels = [dimension.label({key[index] for key, _values in ordered}) for index, dimension in enumerate(by)]
 
     def named(key: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(names.get(part, part) for names, part in zip(labels, key, strict=True))
 
-    ordered = sorted(found.items(), key=lambda item: [(part is None, part) for part in item[0]])
-    return [Group(key, named(key), _derived(values, figures)) for key, values in ordered]
+    return [Group(key, named(key), values) for key, values in ordered]
 
 
 def _by_facts(figures: Sequence[Measure | Derived]) -> dict[Facts, list[Measure]]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from backoffice.reports.cube import Dimension, field_key
 from backoffice.reports.filters import NONE
 from backoffice.sync import dictionaries
+from backoffice.sync.enqueue import chunks
 
 DAY = timedelta(days=1)
 
@@ -66,14 +67,20 @@ def hour(time: str) -> Dimension:
     )
 
 
-def row(name: str, title: Any, column: str, model: type[Model], label: str = "title") -> Dimension:
-    """What a foreign key leads to; `label` is its column that people read. By a filter of the same name."""
+def row(name: str, title: Any, column: str, model: type[Model], label: Any = "title", mask: Any = None) -> Dimension:
+    """What a foreign key leads to; `label` is a column or an expression of it. By a filter of the same name."""
 
     def labels(keys: Collection[Any]) -> Mapping[Any, Any]:
-        found = dict(model._base_manager.filter(pk__in=[key for key in keys if key]).values_list("pk", label))
-        return {**{key: text or str(key) for key, text in found.items()}, None: _("none")}
+        found: dict[Any, Any] = {None: _("none")}
+        for some in chunks([key for key in keys if key]):
+            rows = model._base_manager.filter(pk__in=some).values_list("pk", label)
+            found |= {key: text or str(key) for key, text in rows}
+        return found
 
-    return Dimension(name, title, field_key(column), labels, lambda key: {name: NONE if key is None else str(key)})
+    def narrow(key: Any) -> dict[str, str]:
+        return {name: NONE if key is None else str(key)}
+
+    return Dimension(name, title, field_key(column), labels, narrow, mask=mask)
 
 
 def code(name: str, title: Any, column: str, kind: str, known: Any) -> Dimension:

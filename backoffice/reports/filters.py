@@ -53,7 +53,7 @@ USUAL = "days30"
 class ReportFilters(django_filters.FilterSet):
     """The period of a report: by name, or from one day to another, both included. Days win over a name."""
 
-    TIME: str  # the lookup of the moment that a row belongs to
+    TIME: str  # the lookup of the moment that a row belongs to; empty: the period narrows figures, not rows
     PERSONAL: Collection[str] = ()  # filters that find people; not for who may not see their names
 
     period = django_filters.ChoiceFilter(
@@ -105,6 +105,8 @@ class ReportFilters(django_filters.FilterSet):
         return first, last
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        if not self.TIME:
+            return super().filter_queryset(queryset)
         first, last = self.days
         within = {f"{self.TIME}__gte": day_start(first), f"{self.TIME}__lt": day_start(last + _DAY)}
         return super().filter_queryset(queryset.filter(**within))
@@ -158,7 +160,7 @@ class CodeFilter(django_filters.MultipleChoiceFilter):
 
     def __init__(self, *args: Any, offer: Callable[[], list[tuple[int, str]]], **kwargs: Any) -> None:
         self.offer = offer
-        super().__init__(*args, choices=offer, **kwargs)
+        super().__init__(*args, choices=offer, distinct=False, **kwargs)
 
     def keep(self, values: Iterable[str]) -> None:
         """Offer what is chosen already, too."""
@@ -173,4 +175,18 @@ class RowFilter(django_filters.ModelMultipleChoiceFilter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("null_value", NONE)
         kwargs.setdefault("null_label", gettext_lazy("none"))
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, distinct=False, **kwargs)  # a column of the row itself doubles no row
+
+
+class KeyFilter(django_filters.CharFilter):
+    """One row of a table that is too large to choose from: only addresses have it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, widget=forms.HiddenInput, **kwargs)
+
+    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
+        if not value:
+            return queryset
+        if value == NONE:
+            return queryset.filter(**{f"{self.field_name}__isnull": True})
+        return queryset.filter(**{self.field_name: value}) if value.isdecimal() else queryset.none()

@@ -74,6 +74,7 @@ class Report:
     source: str = "source"
     time: str = "delivery_time_from"
     order: Sequence[str] = ("-delivery_time_from", "-pk")
+    order_key: str = "pk"  # the lookup of the order that a row is of, or belongs to
     usual_by: str = ""  # the dimension that is shown first; empty: the list
     usual_chart: str = ""  # the figure of the chart; empty: the first one
     usual_figures: Sequence[str] = field(default_factory=tuple)  # those of a table by dimension; empty: all

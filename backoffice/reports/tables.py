@@ -57,9 +57,9 @@ class Line:
     heading: Cell | None = None
 
 
-def listed(rows: QuerySet, columns: Sequence[Column]) -> QuerySet:
-    """The rows as dictionaries of the columns' values, and the key."""
-    return rows.values("pk", **{f"c_{column.name}": _expression(column.value) for column in columns})
+def listed(rows: QuerySet, columns: Sequence[Column], order: str) -> QuerySet:
+    """The rows as dictionaries: the columns' values, and the key of the order that a row is of."""
+    return rows.values(order_key=F(order), **{f"c_{column.name}": _expression(column.value) for column in columns})
 
 
 def _expression(value: Any) -> Any:
@@ -82,14 +82,14 @@ def list_lines(rows: Sequence[Row], columns: Sequence[Column], reader: Reader) -
     ]
 
 
-def list_rows(rows: QuerySet, columns: Sequence[Column], reader: Reader) -> Iterator[list[Any]]:
+def list_rows(rows: QuerySet, columns: Sequence[Column], order: str, reader: Reader) -> Iterator[list[Any]]:
     """For a file: values as a spreadsheet takes them, read as they are asked for."""
-    for row in listed(rows, columns).iterator(chunk_size=READ_AT_ONCE):
+    for row in listed(rows, columns, order).iterator(chunk_size=READ_AT_ONCE):
         yield [formats.plain(column.read(row, reader), column.kind) for column in columns]
 
 
 def group_lines(
-    groups: Sequence[Group], by: Dimension, figures: Sequence[Measure | Derived], here: Here, chart: str
+    groups: Sequence[Group], by: Dimension, figures: Sequence[Measure | Derived], here: Here, chart: str, reader: Reader
 ) -> list[Line]:
     """A row for each group, its heading leading to the list behind it, with a bar for the figure of the chart."""
     longest = max((Decimal(group.values[chart] or 0) for group in groups), default=Decimal(0))
@@ -101,16 +101,18 @@ def group_lines(
     return [
         Line(
             [cell(each, group.values[each.name]) for each in figures],
-            Cell(str(group.labels[0]), here.narrowed(by.narrow(group.keys[0]))),
+            Cell(by.shown(group.labels[0], reader.sees_personal), here.narrowed(by.narrow(group.keys[0]))),
         )
         for group in groups
     ]
 
 
-def group_rows(groups: Sequence[Group], figures: Sequence[Measure | Derived]) -> Iterator[list[Any]]:
+def group_rows(
+    groups: Sequence[Group], by: Dimension, figures: Sequence[Measure | Derived], reader: Reader
+) -> Iterator[list[Any]]:
     for group in groups:
         yield [
-            *(str(label) for label in group.labels),
+            by.shown(group.labels[0], reader.sees_personal),
             *(formats.plain(group.values[each.name], each.kind) for each in figures),
         ]
 
@@ -127,13 +129,14 @@ class Pivot:
     is_cut: bool
 
 
-def pivot(base: QuerySet, by: Dimension, across: Dimension, figure: Measure, here: Here) -> Pivot:
+def pivot(base: QuerySet, by: Dimension, across: Dimension, figure: Measure, here: Here, reader: Reader) -> Pivot:
     """One query, and one for the names of each dimension."""
     heads: dict[Any, Any] = {}
     rows: dict[Any, tuple[Any, dict[Any, Any]]] = {}
     for group in breakdown(base, [by, across], [figure]):
-        heads.setdefault(group.keys[1], group.labels[1])
-        rows.setdefault(group.keys[0], (group.labels[0], {}))[1][group.keys[1]] = group.values[figure.name]
+        heads.setdefault(group.keys[1], across.shown(group.labels[1], reader.sees_personal))
+        label = by.shown(group.labels[0], reader.sees_personal)
+        rows.setdefault(group.keys[0], (label, {}))[1][group.keys[1]] = group.values[figure.name]
     shown = sorted(heads, key=lambda key: (key is None, key))[:PIVOT_COLUMNS]
 
     def cell(key: Any, column: Any, value: Any) -> Cell:
@@ -146,8 +149,8 @@ def pivot(base: QuerySet, by: Dimension, across: Dimension, figure: Measure, her
     for key, (label, values) in rows.items():
         together = Cell(formats.written(sum(values.values()), figure.kind), is_number=True)
         cells = [*(cell(key, column, values.get(column)) for column in shown), together]
-        lines.append(Line(cells, Cell(str(label), here.narrowed(by.narrow(key)))))
-    return Pivot([str(heads[key]) for key in shown], lines, len(heads) > len(shown))
+        lines.append(Line(cells, Cell(label, here.narrowed(by.narrow(key)))))
+    return Pivot([heads[key] for key in shown], lines, len(heads) > len(shown))
 
 
 def _share(value: Any, longest: Decimal) -> int:

@@ -30,6 +30,7 @@ from backoffice.reports.report import Column, Report
 from orders.models import SavedView
 
 PAGE = 50
+SHOWN_GROUPS = 500
 SHOWN_FILTERS = 3  # the period; the rest is one click away
 
 
@@ -94,12 +95,14 @@ class Asked:
 
     @cached_property
     def groups(self) -> Sequence[Group]:
-        """By the chosen dimension; the tallest first where it is not time."""
+        """By the chosen dimension; the largest first where it is not time. One more than are shown, at most."""
+        return self.all_groups(SHOWN_GROUPS + 1)
+
+    def all_groups(self, first: int | None = None) -> Sequence[Group]:
         assert self.by is not None
-        found = breakdown(self.rows, [self.by], self.report.figures)
-        if not self.by.is_time:
-            found.sort(key=lambda group: group.values[self.chart.name] or 0, reverse=True)
-        return found
+        if self.by.is_time:
+            return breakdown(self.rows, [self.by], self.report.figures)
+        return breakdown(self.rows, [self.by], self.report.figures, largest=self.chart.name, first=first)
 
     @property
     def ordered(self) -> Any:
@@ -189,17 +192,22 @@ def _table(asked: Asked) -> dict[str, Any]:
     if asked.by is None:
         return _list(asked)
     if asked.across is not None and isinstance(asked.chart, Measure):
-        return {"pivot": tables.pivot(asked.rows, asked.by, asked.across, asked.chart, asked.here)}
+        return {"pivot": tables.pivot(asked.rows, asked.by, asked.across, asked.chart, asked.here, asked.reader)}
     figures = asked.report.figures
-    lines = tables.group_lines(asked.groups, asked.by, figures, asked.here, asked.chart.name)
-    foot = [written(asked.totals[each.name], each.kind) for each in figures]
-    return {"heads": [(each.title, "", True) for each in figures], "lines": lines, "foot": foot, "is_grouped": True}
+    shown = asked.groups if asked.by.is_time else asked.groups[:SHOWN_GROUPS]
+    return {
+        "heads": [(each.title, "", True) for each in figures],
+        "lines": tables.group_lines(shown, asked.by, figures, asked.here, asked.chart.name, asked.reader),
+        "foot": [written(asked.totals[each.name], each.kind) for each in figures],
+        "is_grouped": True,
+        "cut_at": SHOWN_GROUPS if len(shown) < len(asked.groups) else 0,
+    }
 
 
 def _list(asked: Asked) -> dict[str, Any]:
     columns = asked.columns
     # Counted with the totals, so that no query is made for it.
-    paginator = Paginator(tables.listed(asked.ordered, columns), PAGE)
+    paginator = Paginator(tables.listed(asked.ordered, columns, asked.report.order_key), PAGE)
     paginator.__dict__["count"] = asked.totals[asked.report.figures[0].name]
     shown = paginator.get_page(asked.query.get("page"))
     return {
@@ -252,10 +260,10 @@ def export(request: HttpRequest, reader: Reader, name: str, kind: str) -> HttpRe
     if asked.by is not None:
         figures = asked.report.figures
         header = [str(asked.by.title), *(str(each.title) for each in figures)]
-        rows = tables.group_rows(asked.groups, figures)
+        rows = tables.group_rows(asked.all_groups(), asked.by, figures, reader)
     else:
         header = [str(column.title) for column in asked.columns]
-        rows = tables.list_rows(asked.ordered, asked.columns, reader)
+        rows = tables.list_rows(asked.ordered, asked.columns, asked.report.order_key, reader)
     first, last = asked.filters.days
     file = f"{name}-{first:%Y-%m-%d}-{last:%Y-%m-%d}"
     return spreadsheets.response(file, header, rows, kind, sheet_title=str(asked.report.title))

@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from backoffice.partners.models import Source
 from backoffice.sync.enqueue import untracked
-from catalog.models import Good, Warehouse
+from catalog.models import Good, Stock, Warehouse
 from couriers.models import Courier
 from fiscal.models import PaymentType
 from orders.models import (
+    CanceledItem,
     Client,
     DeliveryStatus,
     Line,
@@ -48,8 +49,14 @@ class World:
                 for nth, title in enumerate(("Cash", "Card", "Advance"), 1)
             ]
             self.reasons = [known(ReturnReason, f"r{nth}", title=f"Reason {nth}") for nth in range(2)]
+            self.unsold = [known(Good, f"u{nth}", title=f"Unsold {nth}", article=f"U-{nth}") for nth in range(3)]
             self.warehouses = [known(Warehouse, f"w{nth}", title=f"Warehouse {nth}") for nth in range(2)]
             self.goods = [known(Good, f"g{nth}", title=f"Good {nth}", article=f"A-{nth}") for nth in range(5)]
+            Stock.objects.bulk_create(
+                Stock(good=good, warehouse=warehouse, count=self.chance.randint(0, 9))
+                for good in [*self.goods[:4], self.unsold[0]]
+                for warehouse in self.warehouses
+            )
             self.clients = [
                 known(Client, f"k{nth}", lastname=f"Petrov{nth}", firstname="Anna", phone=f"+7916000000{nth}")
                 for nth in range(4)
@@ -92,11 +99,14 @@ class World:
                 position=position,
                 good=good,
                 title=good.title,
+                mark_value=f"0104601234567890215{nth:08}" if chance.random() < 0.3 else "",
                 count=count,
                 price=price,
                 total=count * price,
                 discount_total=-_money(chance, 500) if chance.random() < 0.5 else Decimal(0),
             )
+            if chance.random() < 0.2:
+                CanceledItem.objects.create(line=line, count=1, return_reason=chance.choice(self.reasons))
             for warehouse in chance.sample(self.warehouses, chance.randint(0, 2)):
                 LineWarehouse.objects.create(line=line, warehouse=warehouse, count=1)
         if status == PaymentStatus.PAID:

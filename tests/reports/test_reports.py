@@ -85,7 +85,7 @@ def test_the_list_behind_a_group_has_its_figures(report: Any, query: str, manage
 def test_the_columns_of_the_list_add_up_to_their_totals(report: Any, manager: User) -> None:
     World(4)
     found = asked(report, manager)
-    rows = list(list_rows(found.ordered, report.columns, found.reader))
+    rows = list(list_rows(found.ordered, report.columns, report.order_key, found.reader))
     assert len(rows) == found.totals[report.figures[0].name]
     for index, column in enumerate(report.columns):
         if column.total:

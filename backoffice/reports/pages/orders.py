@@ -113,7 +113,7 @@ def order_url(row: Row, reader: Reader) -> str:
     """The order in the admin, for who may see orders there."""
     if not reader.user.has_perm("orders.view_order"):
         return ""
-    return reverse("admin:orders_order_change", args=[row["pk"]])
+    return reverse("admin:orders_order_change", args=[row["order_key"]])
 
 
 def label_of(kind: str, known: Any) -> Any:

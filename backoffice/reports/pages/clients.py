@@ -1,0 +1,108 @@
+"""Clients: who orders how much, who comes again, who is lost; discount cards.
+
+The rows are orders that name a client. A client is lost for a period when he ordered in it and never after it.
+"""
+
+from __future__ import annotations
+
+import django_filters
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat, Trim
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.reports import dimensions, formats
+from backoffice.reports.cube import PERCENT, Derived, Measure, percentage
+from backoffice.reports.filters import KeyFilter
+from backoffice.reports.pages import orders
+from backoffice.reports.report import Column, Report
+from orders.conditions import day_start
+from orders.models import Client, DeliveryStatus, DiscountCard, Order
+
+NAME = Trim(Concat("lastname", Value(" "), "firstname", Value(" "), "title"))
+EARLIER = Order.objects.filter(
+    client=OuterRef("client"), is_refund=False, delivery_time_from__lt=OuterRef("delivery_time_from")
+)
+IS_AGAIN = Q(Exists(EARLIER))
+HAS_CARD = Q(Exists(DiscountCard.objects.filter(client=OuterRef("client"), is_deleted=False)))
+
+FIRST = Measure(
+    "first",
+    _("First orders"),
+    orders.ORDERS,
+    Count("pk", filter=orders.SALES & ~IS_AGAIN),
+    help=_("Before which the client has no other order, of any year."),
+)
+AGAIN = Measure("again", _("Repeated orders"), orders.ORDERS, Count("pk", filter=orders.SALES & IS_AGAIN))
+
+
+class ClientFilters(orders.OrderFilters):
+    client_key = KeyFilter(field_name="client")
+    which = django_filters.ChoiceFilter(
+        label=_("Clients"),
+        choices=[
+            ("new", _("their first orders")),
+            ("again", _("repeated orders")),
+            ("lost", _("of clients who have not ordered since")),
+            ("card", _("of clients with a discount card")),
+        ],
+        empty_label=_("all of them"),
+        method="of_which",
+    )
+
+    def of_which(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        if value == "new":
+            return queryset.filter(orders.SALES, ~IS_AGAIN)
+        if value == "again":
+            return queryset.filter(orders.SALES, IS_AGAIN)
+        if value == "card":
+            return queryset.filter(HAS_CARD)
+        end = day_start(self.days[1] + dimensions.DAY)
+        since = Order.objects.filter(client=OuterRef("client"), is_refund=False, delivery_time_from__gte=end)
+        return queryset.filter(~Exists(since))
+
+
+COLUMNS: tuple[Column, ...] = tuple(
+    each if each.name not in ("client", "phone") else Column(**{**vars(each), "is_usual": True})
+    for each in orders.COLUMNS
+    if each.name not in ("until", "reason")
+)
+
+REPORT = Report(
+    name="clients",
+    title=_("Clients"),
+    question=_("Who orders how much and brings back how much, who comes again, who is lost, who has a card."),
+    icon="group",
+    right="view_orders",
+    rows=lambda: Order.objects.filter(client__isnull=False),
+    filters=ClientFilters,
+    columns=COLUMNS,
+    figures=(
+        orders.ORDERS_COUNT,
+        Measure(
+            "clients",
+            _("Clients"),
+            orders.ORDERS,
+            Count("client", distinct=True),
+            is_additive=False,
+        ),
+        FIRST,
+        AGAIN,
+        Derived(
+            "loyal", _("Repeated"), ("again", "first"), lambda again, first: percentage(again, again + first), PERCENT
+        ),
+        Measure(
+            "cancelled",
+            _("Cancelled"),
+            orders.ORDERS,
+            Count("pk", filter=Q(delivery_status=DeliveryStatus.CANCELLED)),
+        ),
+        Measure("carded", _("With a discount card"), orders.ORDERS, Count("pk", filter=HAS_CARD)),
+        *orders.MONEY_OF_ORDERS,
+    ),
+    dimensions=(
+        dimensions.row("client_key", _("Client"), "client_id", Client, NAME, formats.mask_name),
+        *(each for each in orders.DIMENSIONS if each.name in ("day", "week", "month", "source", "city")),
+    ),
+    usual_by="client_key",
+    usual_chart="due",
+)
