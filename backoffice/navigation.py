@@ -64,6 +64,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
         _("Catalogue"),
         [
             (_("Goods"), "catalog.good", "inventory_2"),
+            (_("Stock"), "catalog.stock", "inventory"),
             (_("Characteristics"), "catalog.specificity", "tune"),
             (_("Warehouses"), "catalog.warehouse", "warehouse"),
             (_("Suppliers"), "catalog.supplier", "handshake"),
@@ -96,6 +97,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
             (_("Remotes"), "sync.remotestate", "cloud_sync"),
             (_("Workers"), "sync.worker", "memory"),
             (_("Dictionaries"), "sync.dictionaryentry", "menu_book"),
+            (_("Exports"), "sync.exportlog", "download"),
         ],
     ),
     (

@@ -147,6 +147,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "backoffice.sync",
+    "backoffice.transfer",
     "backoffice.partners",
     "fiscal",
     "couriers",
@@ -298,6 +299,9 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 # The admin posts one field for each selected row, and an action may take thousands of orders.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # bytes; a callback brings many orders with their lines
+
+# For whoever writes a file with import-export itself; ours are written by backoffice/spreadsheets.py.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 
 # The API for partners: how its document is made (backoffice/partners/openapi)

@@ -8,4 +8,4 @@ class CatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from catalog import mirror  # noqa: F401  registers the mirrors of this app
+        from catalog import mirror, resources  # noqa: F401  registers the mirrors and the spreadsheets of this app

@@ -50,7 +50,7 @@ def write_lines(changes: list[tuple[Order, list[contract.Line]]], keys: Keys) ->
     gone = [line.pk for lines in kept.values() for line in lines]
     if gone:
         Line.objects.filter(pk__in=gone).delete()
-    _describe(created)
+    describe(created)
     Line.objects.bulk_create(created)
     Line.objects.bulk_save(edited, [*(spec.name for spec in parts.LINE), "mark_key"])
     _write_nested(LineWarehouse, "warehouses", parts.WAREHOUSE[:2], nested, keys)
@@ -72,7 +72,8 @@ def _take(lines: list[Line], good: int | None, position: int) -> Line | None:
     return found
 
 
-def _describe(lines: list[Line]) -> None:
+def describe(lines: list[Line]) -> None:
+    """Give new lines what their goods say of them."""
     goods = Good._base_manager.in_bulk({line.good_id for line in lines if line.good_id})
     for line in lines:
         if (good := goods.get(line.good_id)) is not None:

@@ -42,6 +42,7 @@ TAG = re.compile(r"<[^>]+>")
 
 # Latin words that a Russian page keeps: names of systems and formats, of keys, of the other language.
 KEPT = {"API", "iRECA", "HTTP", "HTTPS", "RRN", "JSON", "URL", "English", "Ctrl", "esc"}
+KEPT |= {"CSV", "XLSX", "Excel"}
 KEPT |= {"BIFIT", "Kassa", "VirtPos", "EAN"}
 KEPT |= {"Control", "Command", "Mac", "Single", "Sing", "LDAP", "manage", "worker"}
 
@@ -71,6 +72,7 @@ INTERNAL = {
     *(f"sync.AccessToken.{name}" for name in ("access", "refresh", "account", "lease_owner", "lease_until")),
     *(f"sync.AccessToken.{name}" for name in ("refusal", "refused_until")),
     "sync.Callback.digest",
+    *(f"sync.ExportLog.kind={name}" for name in ("csv", "xlsx")),
     "sync.Callback.read_ids",
     "sync.Pull.open_key",
     "sync.Push.change",
@@ -78,6 +80,10 @@ INTERNAL = {
     "sync.RemoteState.paced_until",
     "sync.Turn.name",
     "sync.Turn.taken_at",
+    *(f"transfer.ColumnChoice.{name}" for name in ("table", "digest", "user", "mapping", "chosen_at")),
+    *(f"transfer.FailedRow.{name}" for name in ("run", "cells")),
+    *(f"transfer.Import.{name}" for name in ("language", "header", "header_row", "samples", "shown")),
+    *(f"transfer.ImportFile.{name}" for name in ("run", "data")),
 }
 
 

@@ -378,5 +378,6 @@ class DictionaryEntry(models.Model):
         return self.title
 
 
-# Django finds the models of an app in this module; these stand on `Leased`.
+# Django finds the models of an app in this module.
+from backoffice.sync.exports import ExportLog  # noqa: E402, F401
 from backoffice.sync.notices.models import Notice, NoticePreference, NoticeReader  # noqa: E402, F401

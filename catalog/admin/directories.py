@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync.admin.base import MirroredAdmin
+from backoffice.transfer.admin import ImportMixin
 from catalog.models import Specificity, Supplier, Warehouse
 
 
@@ -24,7 +25,7 @@ class SpecificityAdmin(MirroredAdmin):
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(MirroredAdmin):
+class WarehouseAdmin(ImportMixin, MirroredAdmin):
     list_display = ("title", "city", "street", "house", "phone", "is_active")
     list_filter = ("is_active",)
     search_fields = ("title__icontains", "street__icontains", "ireca_id__exact")

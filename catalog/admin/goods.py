@@ -13,10 +13,15 @@ from django.utils.formats import number_format
 from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from backoffice.sync.admin.base import MirroredAdmin, MirroredTabularInline
+from backoffice.sync.admin.base import MirroredAdmin, MirroredTabularInline, SavesColumnsMixin
 from backoffice.sync.admin.forms import RowForm
 from backoffice.sync.admin.labels import link
+from backoffice.sync.admin.lists import BigTableMixin
+from backoffice.sync.admin.references import ReferencesMixin
+from backoffice.transfer.admin import ImportMixin
 from catalog.admin.tree import TOP, InsideFilter, LevelFilter, chain, path_to
 from catalog.models import Good, Stock
 
@@ -42,7 +47,7 @@ class StockInline(MirroredTabularInline):
 
 
 @admin.register(Good)
-class GoodAdmin(MirroredAdmin):
+class GoodAdmin(ImportMixin, MirroredAdmin):
     form = GoodForm
     list_display = ("title", "contents", "article", "price", "unit", "stock_text", "parent", "is_active")
     list_select_related = ("parent",)
@@ -103,6 +108,25 @@ class GoodAdmin(MirroredAdmin):
         return format_html_join(
             "", "<div>{}: {}</div>", ((row.warehouse, number_format(row.count.normalize())) for row in rows)
         )
+
+
+@admin.register(Stock)
+class StockAdmin(ImportMixin, ReferencesMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
+    """Stock as a list of its own: to be searched, exported and imported."""
+
+    list_display = ("good", "article", "warehouse", "count")
+    list_select_related = ("good", "warehouse")
+    list_filter = (("warehouse", AutocompleteSelectFilter),)
+    list_filter_submit = True
+    search_fields = ("good__title__icontains", "good__article__startswith")
+    ordering = ("good__title", "id")
+    autocomplete_fields = ("good", "warehouse")
+    fields = ("good", "warehouse", "count")
+    change_form_before_template = "admin/sync/row_state.html"
+
+    @admin.display(description=gettext_lazy("article"), ordering="good__article")
+    def article(self, stock: Stock) -> str:
+        return stock.good.article
 
 
 def _folder_url(folder: int | str) -> str:

@@ -15,6 +15,7 @@ from unfold.views import ChangeList
 
 from backoffice.sync.admin.base import MirroredAdmin
 from backoffice.sync.admin.labels import link
+from backoffice.transfer.admin import ImportMixin
 from orders.admin import labels, search
 from orders.admin.forms import ClientForm
 from orders.admin.merge import MergeMixin, MergingFilter
@@ -38,7 +39,7 @@ class ClientChangeList(ChangeList):
 
 
 @admin.register(Client)
-class ClientAdmin(MergeMixin, VirtposMixin, MirroredAdmin):
+class ClientAdmin(MergeMixin, VirtposMixin, ImportMixin, MirroredAdmin):
     form = ClientForm
     actions = ("merge_clients", "send_to_virtpos", *MirroredAdmin.actions)  # type: ignore[assignment]  # one more of them
     change_form_outer_before_template = "admin/orders/client/before.html"

@@ -18,6 +18,7 @@ from backoffice.sync import dictionaries
 from backoffice.sync.admin.base import MirroredAdmin
 from backoffice.sync.admin.labels import badge, short
 from backoffice.sync.mirrored import SyncState
+from backoffice.transfer.admin import ImportMixin
 from couriers import map as courier_map
 from orders import details, duplicates, edits, timeline
 from orders.admin import checks, labels, search, typed
@@ -101,6 +102,7 @@ class OrderAdmin(
     ReturnsMixin,
     RegistersMixin,
     TimelineMixin,
+    ImportMixin,
     MirroredAdmin,
 ):
     form = OrderForm

@@ -3,6 +3,6 @@
 Django's autodiscovery imports this package, which registers the latter.
 """
 
-from backoffice.sync.admin import inbox, outbox, pulls, remotes
+from backoffice.sync.admin import exports, inbox, outbox, pulls, remotes
 
-__all__ = ["inbox", "outbox", "pulls", "remotes"]
+__all__ = ["exports", "inbox", "outbox", "pulls", "remotes"]

@@ -13,6 +13,8 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 
+from backoffice.sync.admin.export import ExportMixin
+
 CAP = 10_000
 
 
@@ -26,7 +28,7 @@ class CappedPaginator(Paginator):
         return super().count
 
 
-class BigTableMixin(ModelAdmin):
+class BigTableMixin(ExportMixin, ModelAdmin):
     """Options of a changelist that stays fast however many rows there are."""
 
     paginator = CappedPaginator
