@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -24,9 +24,11 @@ from backoffice.transfer.table import ImportTable, Item, Options, importable
 from catalog.models import Good, Supplier
 from couriers.models import Courier
 from fiscal.models import PaymentType, Tax
+from fiscal.vat import KOPECK
 from orders.admin import checks
 from orders.models import Client, DeliveryStatus, Hold, Line, Order, PaymentStatus
 from orders.phones import e164
+from orders.sums import total_of
 from orders.writing import NO_UNIT, describe
 
 PHONE = ("тел", "телефон клиента", "мобильный", "номер телефона", "mobile")
@@ -108,10 +110,17 @@ def _with_phone(row: Any, fields: Collection[str]) -> Collection[str]:
 
 
 def _caused(problems: Iterable[checks.Problem], item: Item) -> Iterator[tuple[str, str]]:
-    """Those of a new row, or that the file has made."""
+    """Those of a new row, or that the file has made, as the form refuses them."""
     for problem in problems:
-        if item.row.pk is None or problem.concerns_any(item.changes):
+        is_made_here = item.row.pk is None or problem.concerns_any(item.changes)
+        if is_made_here and _is_refused(problem, item.row):
             yield (problem.field if problem.field in item.values else ""), problem.text
+
+
+def _is_refused(problem: checks.Problem, row: Any) -> bool:
+    if problem.grade is checks.Grade.MISSING:
+        return not getattr(row, "hold", "")
+    return problem.grade is checks.Grade.WRONG
 
 
 @dataclass
@@ -335,7 +344,7 @@ def _plan(item: Item, lines: list[Line]) -> Plan:
                 continue
             plan.edited.append(line)
         for problem in checks.of_line(line):
-            if problem.concerns_any(changed):
+            if problem.concerns_any(changed) and _is_refused(problem, item.row):
                 name = f"line_{problem.field}"
                 item.fail(problem.text, name if name in part else "", part[""])
     plan.gone = lines
@@ -374,7 +383,7 @@ def _changed(line: Line, part: dict[str, Any]) -> set[str]:
             setattr(line, attribute, part[name])
             changed.add(attribute)
     if "line_total" not in part and (line._state.adding or changed & {"count", "price"}):
-        line.total = (line.count * line.price).quantize(checks.KOPECK, ROUND_HALF_UP)
+        line.total = total_of(line.count, line.price, None)
         changed.add("total")
     return changed
 
@@ -389,5 +398,5 @@ def _check_sum(item: Item) -> None:
     if said is None:
         if item.row.amount_to_pay != total:
             item.changes["amount_to_pay"] = (item.row.amount_to_pay, total)
-    elif abs(said - total) > checks.KOPECK:
+    elif abs(said - total) > KOPECK:
         item.fail(_("The lines come to %(total)s.") % {"total": total}, "amount_to_pay")
