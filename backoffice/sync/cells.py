@@ -103,15 +103,15 @@ class Number(Cell):
         # What a binary number of Excel adds to 0.1 + 0.2 is no decimal of anybody's.
         if number != rounded and not (isinstance(value, float) and abs(number - rounded) < Decimal("1e-6")):
             if self.places:
-                raise ValueError(_("%(value)s has more than %(places)d decimals.") % self._said(value))
-            raise ValueError(_("%(value)s is no whole number.") % self._said(value))
+                raise ValueError(_("“%(value)s” has more than %(places)d decimals.") % self._said(value))
+            raise ValueError(_("“%(value)s” is no whole number.") % self._said(value))
         if rounded and rounded.adjusted() >= self.digits - self.places:
-            raise ValueError(_("%(value)s is too large.") % self._said(value))
+            raise ValueError(_("“%(value)s” is too large.") % self._said(value))
         return rounded
 
     def _number(self, value: Any) -> Decimal:
         if isinstance(value, bool | date):
-            raise ValueError(_("%(value)s is no number.") % self._said(value))
+            raise ValueError(_("“%(value)s” is no number.") % self._said(value))
         text = _CURRENCY.sub("", _SPACES.sub("", str(value)))
         if "," in text:
             # The last of both is the decimal one: 1.234,50 and 1,234.50
@@ -122,11 +122,11 @@ class Number(Cell):
         except InvalidOperation:
             number = Decimal("NaN")
         if not number.is_finite():
-            raise ValueError(_("%(value)s is no number.") % self._said(value))
+            raise ValueError(_("“%(value)s” is no number.") % self._said(value))
         return number
 
     def _said(self, value: Any) -> dict[str, Any]:
-        return {"value": f"“{as_text(value)}”", "places": self.places}
+        return {"value": as_text(value), "places": self.places}
 
     def same(self, ours: Any, theirs: Any) -> bool:
         return ours == theirs

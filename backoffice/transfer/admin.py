@@ -25,6 +25,7 @@ from django.utils import timezone, translation
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from backoffice import spreadsheets
 from backoffice.sync import lease, tables
@@ -43,7 +44,7 @@ AT_ONCE = 100_000  # bytes of a file that a request carries out itself; a longer
 SILENT = 60  # seconds without a sign of life of any worker
 RECENT = 10
 KINDS = {
-    Kind.NEW: gettext_lazy("New"),
+    Kind.NEW: gettext_lazy("New ones"),
     Kind.CHANGED: gettext_lazy("Changed"),
     Kind.SAME: gettext_lazy("Unchanged"),
     Kind.SKIPPED: gettext_lazy("Skipped"),
@@ -54,7 +55,7 @@ KINDS = {
 class UploadForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("File (CSV or XLSX)"),
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xlsm"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,.tsv,.xlsx,.xlsm"}),
     )
 
     def __init__(self, *args: Any, table: ImportTable, **kwargs: Any) -> None:
