@@ -274,7 +274,7 @@ def test_filters_can_be_reached_with_the_keyboard(live_server: LiveServer, admin
         shortcut, panel = page.get_by_role("button", name="Фильтры"), page.locator("#changelist-filter")
         expect(panel).to_be_hidden()
 
-        for _press in range(60):
+        for _press in range(120):
             page.keyboard.press("Tab")
             if shortcut.evaluate("element => element === document.activeElement"):
                 break
