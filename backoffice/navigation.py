@@ -76,8 +76,9 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
             (_("Fiscal control"), Page("fiscal-control", ("fiscal.view_receipt", "orders.view_order")), "fact_check"),
             (_("Shifts"), Page("fiscal-shifts", ("fiscal.view_receipt", "orders.view_order")), "schedule"),
             (_("Receipts"), "fiscal.receipt", "receipt_long"),
+            (_("Acts of cash handed in"), "fiscal.cashhandover", "payments"),
             (_("Correction receipts"), "fiscal.correctionreceipt", "receipt"),
-            (_("Payment types"), "fiscal.paymenttype", "payments"),
+            (_("Payment types"), "fiscal.paymenttype", "credit_card"),
             (_("Tax rates"), "fiscal.tax", "percent"),
             (_("ATOL Online"), "fiscal.atolsettings", "cloud"),
             (_("Pechka54"), "fiscal.pechka54", "print"),
@@ -140,11 +141,11 @@ def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
 
 def _reports(request: HttpRequest) -> list[dict[str, Any]]:
     # Settings are read before the apps are loaded, so the reports are imported when a page asks.
-    from backoffice.reports.registry import REPORTS
+    from backoffice.reports.registry import MENU
 
     return [
         {"title": report.title, "icon": report.icon, "link": reverse("report", args=[report.name])}
-        for report in REPORTS
+        for report in MENU
         if request.user.has_perm(f"reports.{report.right}")
     ]
 

@@ -115,6 +115,8 @@ EMAIL_TIMEOUT = 20  # seconds for each step; a reader's lease is longer
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
 MAIL_IS_ON = bool(EMAIL_URL and DEFAULT_FROM_EMAIL)
 
+CASH_LIMIT = env.int("CASH_LIMIT", default=50_000)  # roubles a courier may have in hand; his own limit wins
+
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 

@@ -78,7 +78,17 @@ class CourierAdmin(CourierMapMixin, MirroredAdmin):
     autocomplete_fields = ("role",)
     readonly_fields = ("remote_updated_at",)
     fieldsets = (
-        (None, {"fields": (("title", "role"), ("phone", "email"), ("inn", "source_password"), "remote_updated_at")}),
+        (
+            None,
+            {
+                "fields": (
+                    ("title", "role"),
+                    ("phone", "email"),
+                    ("inn", "source_password"),
+                    ("cash_limit", "remote_updated_at"),
+                )
+            },
+        ),
     )
 
 

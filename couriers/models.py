@@ -1,5 +1,6 @@
 """Couriers, their roles and permissions in iRECA's app, their sessions (each uses a licence) and where they are."""
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -52,6 +53,8 @@ class Permission(Mirrored):
 class Courier(Mirrored):
     """Someone who delivers (seed 002:1896-2003)."""
 
+    OUR_FIELDS = frozenset({"cash_limit"})
+
     title = columns.text(_("name"))
     email = columns.text(_("e-mail"))
     phone = columns.text(_("phone"))
@@ -60,6 +63,13 @@ class Courier(Mirrored):
         _("password for the app"), blank=True, default="", help_text=_("Stored encrypted and never shown.")
     )
     inn = columns.text(_("INN of the cashier"))
+    cash_limit = columns.money(
+        _("cash limit"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("How much cash he may have in hand, in roubles. Empty: as much as the settings say. Stays here."),
+    )
     remote_updated_at = models.DateTimeField(_("changed at iRECA"), null=True, blank=True, editable=False)
 
     history = history.records("source_password")

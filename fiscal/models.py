@@ -1,10 +1,12 @@
 """Money and the law: tax rates, payment types, receipts of all kinds, fiscalisation settings, errors of registers and
-terminals.
+terminals, acts of cash that couriers handed in.
 """
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.secrets import EncryptedTextField
@@ -241,3 +243,89 @@ class TerminalError(DeviceError):
         verbose_name = _("terminal error")
         verbose_name_plural = _("terminal errors")
         indexes = _by_group("terminal", "serial_number", "courier", "error_code", time="transaction_created_at")
+
+
+class CashActNumber(models.Model):
+    """The last number of an act in a year. Adding to it under its row's lock leaves no gap and gives none twice."""
+
+    year = models.PositiveIntegerField(_("year"), primary_key=True)
+    last = models.PositiveIntegerField(_("last number"), default=0)
+
+    class Meta:
+        verbose_name = _("last number of acts")
+        verbose_name_plural = _("last numbers of acts")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.last}/{self.year}"
+
+
+class Immutable(TypeError):
+    """What is on paper and signed is not changed: a mistake is set right by a counter entry."""
+
+
+class _OnlyAddedQuerySet(models.QuerySet):
+    def update(self, **kwargs: object) -> int:
+        raise Immutable("an act of cash is never changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise Immutable("an act of cash is never deleted")
+
+
+class CashHandover(models.Model):
+    """Cash that a courier handed in, as an act that an accountant recorded; made by `orders/cash.py` only.
+
+    It is never edited or deleted. A mistake is reversed by a counter entry: an act of its own with the amount negative,
+    which names the act that it `reverses` and says why in its `note`.
+    """
+
+    courier = models.ForeignKey(
+        "couriers.Courier", models.PROTECT, related_name="cash_handovers", verbose_name=_("courier")
+    )
+    amount = columns.money(_("amount"))
+    at = models.DateTimeField(_("handed in at"))
+    year = models.PositiveIntegerField(_("year"))
+    number = models.PositiveIntegerField(_("number of the act"))
+    note = models.TextField(_("note"), blank=True, default="")
+    reverses = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="reversal", verbose_name=_("reverses")
+    )
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("recorded by")
+    )
+    recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
+    # Of the form that was filled in: it makes one act, however often it is sent.
+    key = models.UUIDField(unique=True, editable=False)
+
+    objects = _OnlyAddedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("act of cash handed in")
+        verbose_name_plural = _("acts of cash handed in")
+        default_permissions = ("add", "view")
+        ordering = ["-year", "-number"]
+        indexes = [models.Index(fields=["courier", "at", "amount"], name="handover_ledger")]
+        constraints = [
+            models.UniqueConstraint(fields=["year", "number"], name="handover_number_once"),
+            models.CheckConstraint(
+                condition=models.Q(reverses__isnull=True, amount__gt=0)
+                | models.Q(reverses__isnull=False, amount__lt=0),
+                name="handover_sign",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        if not self._state.adding:
+            raise Immutable("an act of cash is never changed")
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def delete(self, *args: object, **kwargs: object) -> tuple[int, dict[str, int]]:
+        raise Immutable("an act of cash is never deleted")
+
+    @property
+    def title(self) -> str:
+        """Number and year, as the act is called on paper."""
+        return f"{self.number}/{self.year}"

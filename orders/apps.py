@@ -9,9 +9,10 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from backoffice.sync.changes import rows_changed
-        from orders import mirror, notices, readers, resources, webhooks  # noqa: F401  registers what this app has
+        from orders import cash_entries, mirror, notices, readers, resources, webhooks  # noqa: F401  registers what this app has
         from orders.bifit import callbacks, commands, outlet, pages, reader, statuses  # noqa: F401  and does for registers
         from orders.virtpos import cards, enrolment  # noqa: F401  likewise
         from orders.virtpos import pages as _pages  # noqa: F401  and its reader
 
+        rows_changed.connect(cash_entries.heard, dispatch_uid="cash-entries")
         rows_changed.connect(statuses.heard, dispatch_uid="bifit-statuses")

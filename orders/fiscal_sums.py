@@ -69,7 +69,12 @@ class Money:
 
 
 def _others() -> QuerySet[Receipt]:
+    """Other receipts of the same kind of an order."""
     return Receipt.objects.filter(order=OuterRef("order"), kind=OuterRef("kind")).exclude(pk=OuterRef("pk")).order_by()
+
+
+# Receipts of which it cannot be told what they were for: their order has others of their kind.
+UNDIVIDED = Exists(_others())
 
 
 def by_shift(shifts: Sequence[Shift]) -> dict[tuple[str, str], Money]:
@@ -88,7 +93,7 @@ def by_shift(shifts: Sequence[Shift]) -> dict[tuple[str, str], Money]:
                 amount.returned += abs(row["sum"])
             else:
                 amount.sold += row["sum"]
-    shared = receipts.filter(Exists(_others())).values("fn", "shift_number").annotate(count=Count("pk"))
+    shared = receipts.filter(UNDIVIDED).values("fn", "shift_number").annotate(count=Count("pk"))
     for fn, shift, count in shared.values_list("fn", "shift_number", "count"):
         if (money := found.get((fn, shift))) is not None:
             money.undivided = count
@@ -101,14 +106,14 @@ def by_shift(shifts: Sequence[Shift]) -> dict[tuple[str, str], Money]:
 
 def undivided(receipts: QuerySet[Receipt]) -> int:
     """How many of the receipts have another one of their kind at their order."""
-    return receipts.filter(Exists(_others())).count()
+    return receipts.filter(UNDIVIDED).count()
 
 
 def payments(receipts: QuerySet[Receipt], *groups: str, type: str) -> list[tuple[dict[str, Any], bool]]:
     """Sums of the payments behind receipts, by groups and by a column of the payment type, each with whether it was
     given back. Three queries: sales, returns that are orders of their own, returns of a part of an order.
     """
-    alone = receipts.filter(~Exists(_others()))
+    alone = receipts.filter(~UNDIVIDED)
     found: list[tuple[dict[str, Any], bool]] = []
     for rows, path, column, is_return in (
         (alone.filter(kind=Receipt.Kind.SALE), "order__payments", "price", False),
@@ -155,7 +160,7 @@ class VatRow:
 
 def by_rate(receipts: QuerySet[Receipt], day: date) -> list[VatRow]:
     """VAT of receipts from the lines of their orders, in three queries; `day` tells which rates are doubtful."""
-    alone = receipts.filter(~Exists(_others()))
+    alone = receipts.filter(~UNDIVIDED)
     sales = alone.filter(kind=Receipt.Kind.SALE).values("order")
     returns = alone.filter(kind=Receipt.Kind.RETURN)
     gross = F("total") + F("discount_total")

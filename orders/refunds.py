@@ -21,7 +21,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from msgspec import UNSET
@@ -46,6 +46,11 @@ COMMAND = "refund"
 # dispatcher who sends a courier first may let it begin as prepared (T27 forces nothing).
 STATUS = PaymentStatus.PAID
 DELIVERY_STATUSES = (DeliveryStatus.TAKEN, DeliveryStatus.PREPARED)
+
+# Of what iRECA tells as taken back in the app: returns that were made here, and so are orders of their own.
+MADE_HERE = Order.objects.filter(
+    refund_of=OuterRef("refund__order"), ireca_id=OuterRef("refund__returned_order_ireca_id")
+).exclude(delivery_status=DeliveryStatus.CANCELLED)
 
 COPIED = (
     *("source", "client", "client_firstname", "client_lastname", "client_inn", "client_email", "phone", "supplier"),

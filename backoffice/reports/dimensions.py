@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import DateField, Model
 from django.db.models.functions import ExtractHour, TruncDate, TruncMonth, TruncWeek
 from django.utils import formats
 from django.utils.translation import gettext as _
@@ -35,7 +35,7 @@ def week(time: str) -> Dimension:
     return Dimension(
         "week",
         gettext_lazy("Week"),
-        lambda lookup: TruncDate(TruncWeek(lookup(time))),
+        lambda lookup: TruncWeek(lookup(time), output_field=DateField()),
         lambda keys: {
             key: _("week of %(day)s") % {"day": formats.date_format(key, "SHORT_DATE_FORMAT")} for key in keys if key
         },
@@ -48,7 +48,7 @@ def month(time: str) -> Dimension:
     return Dimension(
         "month",
         gettext_lazy("Month"),
-        lambda lookup: TruncDate(TruncMonth(lookup(time))),
+        lambda lookup: TruncMonth(lookup(time), output_field=DateField()),
         lambda keys: {key: formats.date_format(key, "YEAR_MONTH_FORMAT") for key in keys if key},
         lambda key: _between(key, (key.replace(day=28) + 4 * DAY).replace(day=1) - DAY if key else key),
         is_time=True,

@@ -1,7 +1,17 @@
 """All reports, in the order of the menu."""
 
-from backoffice.reports.pages import clients, goods, orders, stock
-from backoffice.reports.report import Report
+from backoffice.reports import cash
+from backoffice.reports.pages import clients, differences, goods, orders, receipts, stock
+from backoffice.reports.report import Page, Report
 
-REPORTS: tuple[Report, ...] = (orders.REPORT, clients.REPORT, goods.REPORT, stock.REPORT, stock.UNSOLD)
+REPORTS: tuple[Report, ...] = (
+    orders.REPORT,
+    receipts.REPORT,
+    differences.REPORT,
+    clients.REPORT,
+    goods.REPORT,
+    stock.REPORT,
+    stock.UNSOLD,
+)
+MENU: tuple[Report | Page, ...] = (*REPORTS, cash.PAGE)
 BY_NAME = {report.name: report for report in REPORTS}

@@ -54,6 +54,29 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A page of the menu that is no list of filtered rows, with views of its own under `/reports/<name>/`."""
+
+    name: str
+    title: Any
+    question: Any
+    icon: str
+    right: str
+
+    def may_be_seen_by(self, reader: Reader) -> bool:
+        """Its rows belong to no source, so who sees some sources only does not see it."""
+        return reader.may(self.right) and reader.sources is None
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a report shows below its table: a template, and what that is told, made of a `views.Asked`."""
+
+    template: str
+    context: Callable[[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Report:
     """One page of `/reports/`. `question` says what it answers, for the menu.
 
@@ -77,6 +100,7 @@ class Report:
     order_key: str = "pk"  # the lookup of the order that a row is of, or belongs to
     usual_by: str = ""  # the dimension that is shown first; empty: the list
     usual_chart: str = ""  # the figure of the chart; empty: the first one
+    sections: Sequence[Section] = ()
     usual_figures: Sequence[str] = field(default_factory=tuple)  # those of a table by dimension; empty: all
 
     def base(self, reader: Reader) -> QuerySet:
@@ -95,3 +119,8 @@ class Report:
     @property
     def time_dimension(self) -> Dimension | None:
         return next((each for each in self.dimensions if each.is_time), None)
+
+
+def page_of(entry: Report | Page) -> str:
+    """The name under which its saved views are kept."""
+    return f"report:{entry.name}"

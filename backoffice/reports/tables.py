@@ -41,12 +41,15 @@ class Here:
 
 @dataclass(frozen=True)
 class Cell:
-    """`share` is the length of its bar in percent of the longest one of its column, None where there is no bar."""
+    """`share` is the length of its bar in percent of the longest one of its column, None where there is no bar; what
+    `is_alarming` is red.
+    """
 
     text: str
     url: str = ""
     is_number: bool = False
     share: int | None = None
+    is_alarming: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def group_lines(
     longest = max((Decimal(group.values[chart] or 0) for group in groups), default=Decimal(0))
 
     def cell(each: Measure | Derived, value: Any) -> Cell:
-        share = _share(value, longest) if each.name == chart else None
+        share = share_of(value, longest) if each.name == chart else None
         return Cell(formats.written(value, each.kind), is_number=True, share=share)
 
     return [
@@ -153,5 +156,5 @@ def pivot(base: QuerySet, by: Dimension, across: Dimension, figure: Measure, her
     return Pivot([heads[key] for key in shown], lines, len(heads) > len(shown))
 
 
-def _share(value: Any, longest: Decimal) -> int:
+def share_of(value: Any, longest: Decimal) -> int:
     return int(100 * Decimal(value or 0) / longest) if longest > 0 and (value or 0) > 0 else 0

@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from backoffice.reports import views
+from backoffice.reports import cash, views
 
 urlpatterns = [
     path("", views.menu, name="reports"),
+    path("cash/", cash.couriers, name="report-cash"),
+    path("cash/export/<slug:kind>/", cash.export_couriers, name="report-cash-export"),
+    path("cash/<int:courier>/", cash.one, name="report-cash-courier"),
+    path("cash/<int:courier>/export/<slug:kind>/", cash.export_one, name="report-cash-courier-export"),
     path("<slug:name>/", views.page, name="report"),
     path("<slug:name>/export/<slug:kind>/", views.export, name="report-export"),
     path("<slug:name>/views/", views.save_view, name="report-save-view"),

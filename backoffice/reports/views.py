@@ -25,8 +25,8 @@ from backoffice.reports.access import Reader, for_readers
 from backoffice.reports.cube import Derived, Dimension, Group, Measure, breakdown, totals
 from backoffice.reports.filters import ReportFilters
 from backoffice.reports.formats import written
-from backoffice.reports.registry import BY_NAME, REPORTS
-from backoffice.reports.report import Column, Report
+from backoffice.reports.registry import BY_NAME, MENU
+from backoffice.reports.report import Column, Page, Report, page_of
 from orders.models import SavedView
 
 PAGE = 50
@@ -124,17 +124,27 @@ def _asked(request: HttpRequest, reader: Reader, name: str) -> Asked:
     return Asked(report, reader, request.GET)
 
 
+def _entry(reader: Reader, name: str) -> Report | Page:
+    """What stands in the menu under that name."""
+    entry = next((each for each in MENU if each.name == name), None)
+    if entry is None:
+        raise Http404
+    if not entry.may_be_seen_by(reader):
+        raise PermissionDenied
+    return entry
+
+
 @require_safe
 @for_readers
 def menu(request: HttpRequest, reader: Reader) -> HttpResponse:
-    seen = [report for report in REPORTS if report.may_be_seen_by(reader)]
+    seen = [report for report in MENU if report.may_be_seen_by(reader)]
     by_page: dict[str, list[SavedView]] = {}
-    for view in SavedView.objects.seen_by(request.user.pk, *(_page(report) for report in seen)):
+    for view in SavedView.objects.seen_by(request.user.pk, *(page_of(report) for report in seen)):
         by_page.setdefault(view.page, []).append(view)
     context = {
         **admin.site.each_context(request),
         "title": _("Reports"),
-        "entries": [(report, by_page.get(_page(report), [])) for report in seen],
+        "entries": [(report, by_page.get(page_of(report), [])) for report in seen],
     }
     return TemplateResponse(request, "reports/menu.html", context)
 
@@ -152,12 +162,13 @@ def page(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
         "form": asked.filters.form,
         "reader": reader,
         "notes": [figure for figure in report.figures if figure.help],
-        "views": SavedView.objects.seen_by(request.user.pk, _page(report)),
+        "views": SavedView.objects.seen_by(request.user.pk, page_of(report)),
         "query": request.GET.urlencode(),
         "may_share": request.user.has_perm("orders.add_savedview"),
     }
     if asked.is_valid:
         context |= {"days": asked.filters.days, **_figures(asked), **_chart(asked), **_table(asked)}
+        context["sections"] = [(section.template, section.context(asked)) for section in report.sections]
     return TemplateResponse(request, "reports/report.html", context, status=200 if asked.is_valid else 400)
 
 
@@ -276,35 +287,31 @@ def export(request: HttpRequest, reader: Reader, name: str, kind: str) -> HttpRe
 @for_readers
 def save_view(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
     """Keep the filters under a name: one's own, or for everybody."""
-    asked = _asked(request, reader, name)
+    entry = _entry(reader, name)
     title, query = request.POST.get("title", "").strip(), request.POST.get("query", "")
     if not title or len(title) > 60 or len(query) > 2000:
         messages.error(request, _("A view needs a name of at most 60 characters."))
-        return HttpResponseRedirect(f"{_address(asked.report)}?{query}")
+        return HttpResponseRedirect(f"{_address(entry)}?{query}")
     is_shared = "is_shared" in request.POST and request.user.has_perm("orders.add_savedview")
-    key: dict[str, Any] = {"owner_id": request.user.pk, "page": _page(asked.report), "title": title}
+    key: dict[str, Any] = {"owner_id": request.user.pk, "page": page_of(entry), "title": title}
     SavedView.objects.update_or_create(**key, defaults={"query": query, "is_shared": is_shared})
     messages.success(request, _("Saved as “%(title)s”.") % {"title": title})
-    return HttpResponseRedirect(f"{_address(asked.report)}?{query}")
+    return HttpResponseRedirect(f"{_address(entry)}?{query}")
 
 
 @require_POST
 @for_readers
 def delete_view(request: HttpRequest, reader: Reader, name: str, pk: int) -> HttpResponse:
-    asked = _asked(request, reader, name)
-    view = SavedView.objects.seen_by(request.user.pk, _page(asked.report)).filter(pk=pk).first()
+    entry = _entry(reader, name)
+    view = SavedView.objects.seen_by(request.user.pk, page_of(entry)).filter(pk=pk).first()
     if view is None:
         raise Http404
     if view.owner_id != request.user.pk and not request.user.has_perm("orders.delete_savedview"):
         raise PermissionDenied
     view.delete()
     messages.success(request, _("The view “%(title)s” was deleted.") % {"title": view.title})
-    return HttpResponseRedirect(_address(asked.report))
+    return HttpResponseRedirect(_address(entry))
 
 
-def _page(report: Report) -> str:
-    return f"report:{report.name}"
-
-
-def _address(report: Report) -> str:
-    return reverse("report", args=[report.name])
+def _address(entry: Report | Page) -> str:
+    return reverse("report", args=[entry.name])

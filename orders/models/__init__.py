@@ -2,6 +2,7 @@
 
 from orders.models.bulk import BulkChange
 from orders.models.card import DiscountCard
+from orders.models.cash import CashEntry
 from orders.models.client import Client
 from orders.models.customer import Customer
 from orders.models.journal import JournalEntry, StatusChange
@@ -16,6 +17,7 @@ from orders.models.view import ListColumns, SavedView
 __all__ = [
     "BulkChange",
     "CanceledItem",
+    "CashEntry",
     "Client",
     "ClientMerge",
     "Customer",

@@ -28,6 +28,7 @@ from orders.models import (
     ReturnReason,
 )
 from tests.orders.builders import known
+from tests.reports import data_fiscal
 
 DAYS = 40
 
@@ -65,6 +66,7 @@ class World:
             sold = [row for row in self.orders if row.payments.exists() and not row.is_refund]
             for row in self.chance.sample(sold, min(6, len(sold))):
                 self.give_back(row)
+            data_fiscal.hand_in(self)
 
     def order(self, nth: int, **fields: Any) -> Order:
         chance = self.chance
@@ -114,6 +116,7 @@ class World:
                 Payment.objects.create(
                     order=row, price=_money(chance), payment_type=chance.choice(self.types), paid_in=begins
                 )
+        data_fiscal.print_receipts(self, row)
         return row
 
     def give_back(self, row: Order) -> None:

@@ -27,22 +27,19 @@ from backoffice.sync import dictionaries
 from catalog.models import Warehouse
 from couriers.models import Courier
 from fiscal.models import PaymentType
+from orders import refunds
 from orders.admin.filters import code_choices
 from orders.models import DeliveryStatus, Line, Order, Payment, PaymentStatus, RefundPayment, ReturnReason
 from orders.phones import e164
 
 KINDS = [("orders", _("Without returns")), ("returns", _("Returns only"))]
 
-_RETURNS_MADE_HERE = Order.objects.filter(
-    refund_of=OuterRef("refund__order"), ireca_id=OuterRef("refund__returned_order_ireca_id")
-).exclude(delivery_status=DeliveryStatus.CANCELLED)
-
 ORDERS = Facts(Order)
 SALES = Q(is_refund=False)
 LINES = Facts(Line, "order", Q(order__is_refund=False))
 PAYMENTS = Facts(Payment, "order", Q(order__is_refund=False))
 PAID_BACK = Facts(Payment, "order", Q(order__is_refund=True) & ~Q(order__delivery_status=DeliveryStatus.CANCELLED))
-TAKEN_BACK = Facts(RefundPayment, "refund__order", ~Q(Exists(_RETURNS_MADE_HERE)))
+TAKEN_BACK = Facts(RefundPayment, "refund__order", ~Q(Exists(refunds.MADE_HERE)))
 
 ORDERS_COUNT = Measure("orders", _("Orders"), ORDERS, Count("pk"), help=_("Returns are orders of their own."))
 RETURNS_COUNT = Measure("returns", _("Returns"), ORDERS, Count("pk", filter=~SALES))

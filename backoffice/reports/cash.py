@@ -1,0 +1,378 @@
+"""Cash of couriers: who took how much in a period, handed in how much, and has what in hand; and one courier's ledger.
+
+These pages are no report of the frame, whose figures are counted from one list of rows: a ledger is of three tables and
+runs on from a balance. The figures are those of `orders/cash_ledger.py`; what stands around them is the frame's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
+
+from backoffice import spreadsheets
+from backoffice.reports import formats
+from backoffice.reports.access import Reader, for_readers
+from backoffice.reports.cube import MONEY
+from backoffice.reports.filters import ReportFilters
+from backoffice.reports.report import Page, page_of
+from backoffice.reports.tables import Cell, Line, share_of
+from couriers.models import Courier
+from orders import cash_ledger
+from orders.cash_ledger import NOBODY, Balance, Entry, Ledger
+from orders.conditions import day_start
+from orders.models import CashEntry, SavedView
+
+PAGE = Page(
+    "cash",
+    gettext_lazy("Cash of couriers"),
+    gettext_lazy("Who collected how much cash, handed in how much, and has how much in hand since when."),
+    "payments",
+    "view_fiscal",
+)
+PER_PAGE = 200  # entries of a ledger
+USUAL = "left"
+
+
+class CashFilters(ReportFilters):
+    """The period; a courier has his own page."""
+
+    TIME = "at"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column of the couriers' table, and a figure of its totals."""
+
+    name: str
+    title: Any
+    of: Callable[[Balance], Any]
+    kind: str = MONEY
+    help: Any = ""
+
+    def is_alarming(self, balance: Balance) -> bool:
+        return self.name in ("closing", "now") and balance.is_over(self.of(balance))
+
+
+FIGURES = (
+    Figure("opening", gettext_lazy("In hand at first"), lambda each: each.opening),
+    Figure(
+        "collected",
+        gettext_lazy("Collected in cash"),
+        lambda each: each.collected,
+        help=gettext_lazy(
+            "Cash payments of orders that iRECA told, with the courier whom the order has, at the moment when the "
+            "register took them; where it does not say when, as the order's window begins."
+        ),
+    ),
+    Figure(
+        "returned",
+        gettext_lazy("Given back in cash"),
+        lambda each: each.returned,
+        help=gettext_lazy(
+            "By returns that are not cancelled, as their window begins, and what the courier gave back in his app."
+        ),
+    ),
+    Figure(
+        "handed_in",
+        gettext_lazy("Handed in"),
+        lambda each: each.handed_in,
+        help=gettext_lazy("By acts, as of the moment that they name; counter entries take away."),
+    ),
+    Figure("closing", gettext_lazy("In hand at the end"), lambda each: each.closing),
+    Figure(
+        USUAL,
+        gettext_lazy("Of it still in hand"),
+        lambda each: each.left,
+        help=gettext_lazy(
+            "Of what was collected in the period, what is in hand today: money that was collected first is handed in "
+            "and given back first."
+        ),
+    ),
+    Figure("now", gettext_lazy("In hand now"), lambda each: each.now),
+)
+SINCE = Figure(
+    "since",
+    gettext_lazy("Oldest money since"),
+    lambda each: each.since,
+    formats.DAY,
+    gettext_lazy("The day on which the oldest money that is in hand today was collected."),
+)
+LIMIT = Figure("limit", gettext_lazy("Limit"), lambda each: each.limit, MONEY, gettext_lazy("What is above it is red."))
+COLUMNS = (*FIGURES, SINCE, LIMIT)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose cash in which days; of valid filters only."""
+
+    reader: Reader
+    filters: ReportFilters
+    query: QueryDict
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """Who sees his shift only sees no earlier days."""
+        first, last = self.filters.days
+        return (max(first, self.reader.since), last) if self.reader.since is not None else (first, last)
+
+    @property
+    def moments(self) -> tuple[datetime, datetime]:
+        first, last = self.days
+        return day_start(first), day_start(last + timedelta(days=1))
+
+    @property
+    def sort(self) -> str:
+        names = [figure.name for figure in COLUMNS]
+        wanted = self.query.get("sort", "")
+        return wanted if wanted.lstrip("-") in names else f"-{USUAL}"
+
+    def balances(self) -> list[Balance]:
+        """In the order that was asked for; what has no courier goes last."""
+        name = self.sort.lstrip("-")
+        figure = next(each for each in COLUMNS if each.name == name)
+        found = cash_ledger.balances(*self.moments)
+        found.sort(key=lambda each: str(each.courier or ""))
+        known = [each for each in found if figure.of(each) is not None and each.courier is not None]
+        known.sort(key=figure.of, reverse=self.sort.startswith("-"))
+        unknown = [each for each in found if figure.of(each) is None and each.courier is not None]
+        return [*known, *unknown, *(each for each in found if each.courier is None)]
+
+    def address(self, **changes: str) -> str:
+        query = self.query.copy()
+        query.pop("page", None)
+        for name, value in changes.items():
+            query[name] = value
+        return f"?{query.urlencode()}"
+
+
+def _asked(request: HttpRequest, reader: Reader) -> Asked:
+    if not PAGE.may_be_seen_by(reader):
+        raise PermissionDenied
+    return Asked(reader, CashFilters(request.GET, CashEntry.objects.none(), reader), request.GET)
+
+
+def _context(request: HttpRequest, asked: Asked, title: Any) -> dict[str, Any]:
+    return {
+        **admin.site.each_context(request),
+        "title": title,
+        "report": PAGE,
+        "reader": asked.reader,
+        "form": asked.filters.form,
+        "query": asked.query.urlencode(),
+        "may_record": request.user.has_perm("fiscal.add_cashhandover"),
+    }
+
+
+@require_safe
+@for_readers
+def couriers(request: HttpRequest, reader: Reader) -> HttpResponse:
+    """All couriers with their balances."""
+    asked = _asked(request, reader)
+    context = _context(request, asked, PAGE.title) | {
+        "views": SavedView.objects.seen_by(request.user.pk, page_of(PAGE)),
+        "may_share": request.user.has_perm("orders.add_savedview"),
+        "export": "report-cash-export",
+    }
+    if not asked.filters.is_valid():
+        return TemplateResponse(request, "reports/cash.html", context, status=400)
+    found = asked.balances()
+    sums = {figure.name: sum((figure.of(each) for each in found), Decimal(0)) for figure in FIGURES}
+    context |= {
+        "days": asked.days,
+        "asked": {"by": {"title": _("Courier")}, "chart": None},
+        "is_grouped": True,
+        "figures": [(figure, formats.written(sums[figure.name], figure.kind)) for figure in FIGURES],
+        "notes": [figure for figure in COLUMNS if figure.help],
+        "heads": [(figure.title, _sorted_by(asked, figure), True) for figure in COLUMNS],
+        "lines": list(_lines(asked, found)),
+        "foot": [formats.written(sums[figure.name], figure.kind) if figure in FIGURES else "" for figure in COLUMNS],
+    }
+    return TemplateResponse(request, "reports/cash.html", context)
+
+
+def _sorted_by(asked: Asked, figure: Figure) -> str:
+    """The most first; the other way round at the second time."""
+    is_most_first = asked.sort == f"-{figure.name}"
+    return asked.address(sort=figure.name if is_most_first else f"-{figure.name}")
+
+
+def _lines(asked: Asked, found: Sequence[Balance]) -> Iterator[Line]:
+    drawn = asked.sort.lstrip("-")
+    longest = max((each.of(balance) for balance in found for each in FIGURES if each.name == drawn), default=Decimal(0))
+    first, last = asked.days
+    days = urlencode({"since": first.isoformat(), "until": last.isoformat()})
+    for balance in found:
+        key = balance.courier.pk if balance.courier is not None else NOBODY
+        cells = [
+            Cell(
+                formats.written(figure.of(balance), figure.kind),
+                is_number=True,
+                share=share_of(figure.of(balance), longest) if figure.name == drawn and figure in FIGURES else None,
+                is_alarming=figure.is_alarming(balance),
+            )
+            for figure in COLUMNS
+        ]
+        yield Line(cells, Cell(_name(balance.courier), f"{reverse('report-cash-courier', args=[key])}?{days}"))
+
+
+def _name(courier: Courier | None) -> str:
+    return str(courier) if courier is not None else _("without a courier")
+
+
+@require_safe
+@for_readers
+def export_couriers(request: HttpRequest, reader: Reader, kind: str) -> HttpResponseBase:
+    asked = _for_a_file(request, reader, kind)
+    header = [_("Courier"), *(str(figure.title) for figure in COLUMNS)]
+    rows = (
+        [_name(each.courier), *(formats.plain(figure.of(each), figure.kind) for figure in COLUMNS)]
+        for each in asked.balances()
+    )
+    return spreadsheets.response(_file(asked), header, rows, kind, sheet_title=str(PAGE.title))
+
+
+def _for_a_file(request: HttpRequest, reader: Reader, kind: str) -> Asked:
+    asked = _asked(request, reader)
+    if not reader.may_export:
+        raise PermissionDenied
+    if kind not in spreadsheets.TYPES or not asked.filters.is_valid():
+        raise Http404
+    return asked
+
+
+def _file(asked: Asked, of: str = "") -> str:
+    first, last = asked.days
+    return f"cash{of}-{first:%Y-%m-%d}-{last:%Y-%m-%d}"
+
+
+# one courier
+
+HEADS = (
+    (gettext_lazy("When"), False),
+    (gettext_lazy("What"), False),
+    (gettext_lazy("Order or act"), False),
+    (gettext_lazy("Collected in cash"), True),
+    (gettext_lazy("Given back in cash"), True),
+    (gettext_lazy("Handed in"), True),
+    (gettext_lazy("In hand"), True),
+    (gettext_lazy("Note"), False),
+)
+
+
+@require_safe
+@for_readers
+def one(request: HttpRequest, reader: Reader, courier: int) -> HttpResponse:
+    """The ledger of a courier, or of what has none (NOBODY)."""
+    asked = _asked(request, reader)
+    person = _courier(courier)
+    context = _context(request, asked, _name(person)) | {"courier": person, "export": "report-cash-courier-export"}
+    if not asked.filters.is_valid():
+        return TemplateResponse(request, "reports/cash_ledger.html", context | {"key": courier}, status=400)
+    ledger = cash_ledger.ledger(courier, *asked.moments)
+    shown = Paginator(ledger.entries, PER_PAGE).get_page(asked.query.get("page"))
+    balance = ledger.balance
+    context |= {
+        "key": courier,
+        "days": asked.days,
+        "figures": [(figure, formats.written(figure.of(balance), figure.kind)) for figure in COLUMNS],
+        "is_over": balance.is_over(balance.now),
+        "may_record": context["may_record"] and person is not None,
+        "heads": [(title, "", is_number) for title, is_number in HEADS],
+        "lines": [_entry_line(each, balance, reader) for each in shown.object_list],
+        "notes": [figure for figure in COLUMNS if figure.help],
+        "paging": shown,
+        "pages": _pages(asked, shown),
+    }
+    return TemplateResponse(request, "reports/cash_ledger.html", context)
+
+
+def _courier(pk: int) -> Courier | None:
+    if pk == NOBODY:
+        return None
+    person = Courier._base_manager.filter(pk=pk).first()
+    if person is None:
+        raise Http404
+    return person
+
+
+def _entry_line(entry: Entry, balance: Balance, reader: Reader) -> Line:
+    def money(sum_: Decimal, *, is_alarming: bool = False, is_kept: bool = False) -> Cell:
+        text = formats.written(sum_, MONEY) if sum_ or is_kept else ""
+        return Cell(text, is_number=True, is_alarming=is_alarming)
+
+    document, address = _document(entry, reader)
+    return Line(
+        [
+            Cell(formats.written(entry.at, formats.MOMENT)),
+            Cell(_what(entry)),
+            Cell(document, address),
+            money(entry.collected),
+            money(entry.returned),
+            money(entry.handed_in),
+            money(entry.balance, is_alarming=balance.is_over(entry.balance), is_kept=True),
+            Cell(entry.act.note if entry.act is not None else ""),
+        ]
+    )
+
+
+def _what(entry: Entry) -> str:
+    if entry.act is not None:
+        return _("Handed in") if entry.act.reverses_id is None else _("Counter entry")
+    return _("Given back") if entry.returned else _("Collected")
+
+
+def _document(entry: Entry, reader: Reader) -> tuple[str, str]:
+    """What an entry is of, and where it is looked at, for who may."""
+    if entry.act is not None:
+        text = _("act %(number)s") % {"number": entry.act}
+        return text, reverse("fiscal-cash-act", args=[entry.act.pk]) if reader.user.has_perm(
+            "fiscal.view_cashhandover"
+        ) else ""
+    may = reader.user.has_perm("orders.view_order")
+    return entry.order, reverse("admin:orders_order_change", args=[entry.order_id]) if may else ""
+
+
+def _pages(asked: Asked, shown: Any) -> dict[str, str]:
+    def at(number: int) -> str:
+        return asked.address(page=str(number))
+
+    found = {}
+    if shown.has_previous():
+        found["previous"] = at(shown.previous_page_number())
+    if shown.has_next():
+        found["next"] = at(shown.next_page_number())
+    return found
+
+
+@require_safe
+@for_readers
+def export_one(request: HttpRequest, reader: Reader, courier: int, kind: str) -> HttpResponseBase:
+    asked = _for_a_file(request, reader, kind)
+    person = _courier(courier)
+    ledger = cash_ledger.ledger(courier, *asked.moments)
+    header = [str(title) for title, _is_number in HEADS]
+    return spreadsheets.response(
+        _file(asked, f"-{courier}"), header, _entry_rows(ledger, reader), kind, sheet_title=_name(person)
+    )
+
+
+def _entry_rows(ledger: Ledger, reader: Reader) -> Iterator[list[Any]]:
+    for entry in ledger.entries:
+        sums = (entry.collected, entry.returned, entry.handed_in, entry.balance)
+        note = entry.act.note if entry.act is not None else ""
+        yield [entry.at, _what(entry), _document(entry, reader)[0], *sums, note]
