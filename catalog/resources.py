@@ -19,11 +19,8 @@ ARTICLE = (
     "код",
     "код товара",
     "vendor code",
-    "штрихкод",
-    "штрих-код",
-    "barcode",
-    "ean",
 )
+BARCODE = ("штрихкод", "штрих-код", "штрих код", "ean", "ean13", "gtin")
 TITLE = ("название", "наименование товара", "название товара", "товар", "номенклатура", "name", "product")
 COUNT = ("кол-во", "остаток", "остатки", "в наличии", "quantity", "qty", "stock")
 ACTIVE = ("активен", "активна", "is active", "включен")
@@ -39,13 +36,14 @@ def _degrees(name: str) -> Column:
 
 @importable
 class Goods(ImportTable):
-    """A good is found by its iRECA id, else by its article, else, having none, by its title."""
+    """A good is found by its iRECA id, else by its article, by its barcode, and having none of them by its title."""
 
     name, model = "goods", Good
-    keys = (("ireca_id",), ("article",), ("title",))
+    keys = (("ireca_id",), ("article",), ("barcode",), ("title",))
     columns = (
         _id(),
         Column("article", widget=Code(), names=ARTICLE),
+        Column("barcode", widget=Code(), names=BARCODE),
         Column("title", required=True, names=TITLE),
         Column("parent", widget=Reference(Good), names=("папка", "группа", "категория", "folder", "category", "group")),
         Column("price", widget=Number(2, smallest=0), names=("цена", "стоимость", "розничная цена", "cost")),

@@ -58,6 +58,9 @@ UNSEEN = {IdempotentRequest}
 
 # Columns that only the machinery reads: no page shows them (test_no_page_mixes_the_languages would see them).
 INTERNAL = {
+    "fiscal.CashHandover.key",
+    "orders.BulkChange.after_each",
+    *(f"orders.RoutePlan.{name}" for name in ("version", "setup", "stops", "routes")),
     "orders.JournalEntry.digest",
     "orders.Line.mark_key",
     "orders.Order.details_attempts",

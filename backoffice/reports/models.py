@@ -12,14 +12,16 @@ class Reading(models.Model):
 
     class Meta:
         managed = False
+        verbose_name = _("reading of reports")
+        verbose_name_plural = _("reading of reports")
         default_permissions = ()
         permissions = [
-            ("view_orders", "Reports: orders, couriers, quality, goods, clients"),
-            ("view_fiscal", "Reports: receipts and cash"),
-            ("view_sync", "Reports: exchange and devices"),
-            ("all_periods", "Reports of all years, not only of one's own shift"),
-            ("view_personal", "Names, phones and addresses in reports"),
-            ("export", "Export of reports"),
+            ("view_orders", "Can read reports of orders, couriers, quality, goods, clients"),
+            ("view_fiscal", "Can read reports of receipts and cash"),
+            ("view_sync", "Can read reports of exchange and devices"),
+            ("all_periods", "Can read reports of all years, not only of the own shift"),
+            ("view_personal", "Can see names, phones and addresses in reports"),
+            ("export", "Can export reports"),
         ]
 
     def __str__(self) -> str:

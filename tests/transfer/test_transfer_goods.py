@@ -172,6 +172,14 @@ def test_how_a_row_finds_its_good(admin_client: Browser) -> None:
     assert counts(checked(admin_client, [["Артикул", "Наименование"], ["A-5", "Соль"]])) == (1, 0, 0, 0, 0)
 
 
+def test_a_good_without_an_article_is_found_by_its_barcode(admin_client: Browser) -> None:
+    known(Good, "80", article="", barcode="4601234567893", title="Мёд", price=Decimal(5))
+    run = imported(admin_client, [["Штрихкод", "Название", "Цена"], ["4601234567893", "Мёд", "7"]])
+    assert counts(run) == (0, 1, 0, 0, 0)
+    good = Good.objects.get()
+    assert (good.barcode, good.price) == ("4601234567893", Decimal(7))
+
+
 def test_a_choice_of_columns_is_remembered_and_shared(admin_client: Browser) -> None:
     rows = [["Колонка 1", "Что", "Артикул"], ["5", "Чай", "A-1"]]
     first = run_of(upload(admin_client, as_csv(rows)))
