@@ -61,8 +61,10 @@ class Line:
 
 
 def listed(rows: QuerySet, columns: Sequence[Column], order: str) -> QuerySet:
-    """The rows as dictionaries: the columns' values, and the key of the order that a row is of."""
-    return rows.values(order_key=F(order), **{f"c_{column.name}": _expression(column.value) for column in columns})
+    """The rows as dictionaries: the columns' values, the row's key, and the key of the order that it is of."""
+    return rows.values(
+        "pk", order_key=F(order), **{f"c_{column.name}": _expression(column.value) for column in columns}
+    )
 
 
 def _expression(value: Any) -> Any:

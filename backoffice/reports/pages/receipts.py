@@ -21,6 +21,7 @@ from backoffice.reports import dimensions, formats
 from backoffice.reports.access import Reader
 from backoffice.reports.cube import MONEY, Derived, Facts, Measure
 from backoffice.reports.filters import NONE, ReportFilters, RowFilter
+from backoffice.reports.pages.orders import order_url
 from backoffice.reports.report import Column, Report, Row, Section
 from couriers.models import Courier
 from fiscal.models import PaymentType, Receipt
@@ -153,7 +154,7 @@ COLUMNS = (
     Column("kind", gettext_lazy("Kind"), "kind", show=_kind, may_sort=True),
     Column("serial", gettext_lazy("Register's serial number"), "serial_number"),
     Column("shift", gettext_lazy("Shift"), "shift_number"),
-    Column("order", gettext_lazy("Order number"), "order__number"),
+    Column("order", gettext_lazy("Order number"), "order__number", url=order_url),
     Column("source", gettext_lazy("Source"), "order__source__title"),
     Column("courier", gettext_lazy("Courier"), "order__courier__title"),
     Column("sign", gettext_lazy("Fiscal sign (FP)"), "fiscal_sign", is_usual=False),
@@ -260,6 +261,7 @@ REPORT = Report(
     dimensions=DIMENSIONS,
     source="order__source",
     time=TIME,
+    order_key="order",
     order=(f"-{TIME}", "-pk"),
     usual_chart="sold",
     sections=(Section("reports/vat.html", _vat), Section("reports/see_also.html", _differences)),
