@@ -42,13 +42,14 @@ class Years:
 
         known: dict[str, Any] = {"remote_data": {}}
         with untracked(), transaction.atomic():
-            for model, count, fields in (
+            directories: tuple[tuple[Any, int, dict[str, Any]], ...] = (
                 (Source, SOURCES, {}),
                 (Courier, COURIERS, known),
                 (PaymentType, TYPES, known),
                 (ReturnReason, REASONS, known),
                 (Warehouse, WAREHOUSES, known),
-            ):
+            )
+            for model, count, fields in directories:
                 model.objects.bulk_create(
                     model(pk=FIRST + nth, title=f"{model.__name__} {nth}", **self._id(model, nth), **fields)
                     for nth in range(1, count + 1)
