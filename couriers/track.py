@@ -173,6 +173,13 @@ def _degrees(latitude: Any, longitude: Any) -> list[float]:
     return [] if latitude is None or longitude is None else [float(latitude), float(longitude)]
 
 
+def places_of(courier: int, day: date) -> list[Location]:
+    """Where a courier was seen on a day, in order of time; what has no coordinates is left out."""
+    start, end = day_bounds(day)
+    known = Location.objects.filter(latitude__isnull=False, longitude__isnull=False)
+    return list(known.filter(courier=courier, created_at__gte=start, created_at__lt=end).order_by("created_at", "pk"))
+
+
 def track(courier: Courier, day: date) -> Track:
     """A day of a courier, in a constant number of queries.
 
@@ -180,9 +187,6 @@ def track(courier: Courier, day: date) -> Track:
     say who had an order in hand when its state changed (seed 002:1172-1206).
     """
     start, end = day_bounds(day)
-    places = courier.locations.filter(
-        created_at__gte=start, created_at__lt=end, latitude__isnull=False, longitude__isnull=False
-    ).order_by("created_at", "pk")
     due = Q(delivery_time_from__gte=start, delivery_time_from__lt=end)
     changed = Q(status_changes__created_at__gte=start, status_changes__created_at__lt=end)
     orders = (
@@ -192,7 +196,7 @@ def track(courier: Courier, day: date) -> Track:
         .order_by("delivery_time_from", "pk")
         .prefetch_related("status_changes__return_reason")
     )
-    return Track(day, list(places), list(orders))
+    return Track(day, places_of(courier.pk, day), list(orders))
 
 
 def last_day(courier: Courier) -> date | None:

@@ -84,11 +84,7 @@ class CourierMapMixin(ModelAdmin):
             "next": day + timedelta(days=1) if day < context["today"] else None,
             "track": found,
             "last_day": None if found.places else courier_track.last_day(courier),
-            "config": {
-                **map_config(),
-                "zone": settings.TIME_ZONE,
-                "texts": {"play": _("Play"), "pause": _("Pause"), "gap": _("no positions")},
-            },
+            "config": replay_config(),
             "data": found.as_json(),
             "may_see_orders": request.user.has_perm("orders.view_order"),
         }
@@ -144,3 +140,9 @@ def map_config() -> dict[str, Any]:
         "tolerance": courier_map.CLOCK_TOLERANCE.total_seconds(),
         "ages": {unit: str(words) for unit, words in courier_map.AGE_WORDS.items()},
     }
+
+
+def replay_config() -> dict[str, Any]:
+    """What `static/couriers/track.js` asks for."""
+    texts = {"play": _("Play"), "pause": _("Pause"), "gap": _("no positions")}
+    return {**map_config(), "zone": settings.TIME_ZONE, "texts": texts}

@@ -27,6 +27,7 @@ from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Keys
 from fiscal.models import Receipt
 from orders import readers
+from orders.delivered import note_delivered
 from orders.models import DeliveryStatus, Order, PaymentStatus, ReturnReason, StatusChange
 
 BATCH = 10  # a round of the worker must not keep the next push waiting for long
@@ -181,6 +182,8 @@ def keep_status_changes(order: Order, changes: Sequence[contract.StatusChange]) 
     latest = {(row.created_at, row.delivery_status): row for row in rows}
     fresh = [row for key, row in latest.items() if key not in known]
     StatusChange.objects.bulk_create(fresh, ignore_conflicts=True)
+    if fresh:
+        note_delivered([order.pk])
     return len(fresh)
 
 

@@ -46,6 +46,7 @@ class Measure:
     """A figure that is counted by the database. `kind` says how it is written, `help` exactly what it means.
 
     `is_additive`: the figures of groups make that of all. Of an average or a number of different things they do not.
+    `nothing`: the figure of no facts; an average has None.
     """
 
     name: str
@@ -55,6 +56,10 @@ class Measure:
     kind: str = COUNT
     help: Any = ""
     is_additive: bool = True
+    nothing: Any = 0
+
+    def of(self, counted: Any) -> Any:
+        return self.nothing if counted is None else counted
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def totals(base: QuerySet, figures: Sequence[Measure | Derived]) -> Values:
     values: Values = {}
     for facts, measures in _by_facts(figures).items():
         found = facts.of(base).aggregate(**{f"m_{each.name}": each.aggregate for each in measures})
-        values |= {each.name: found[f"m_{each.name}"] or 0 for each in measures}
+        values |= {each.name: each.of(found[f"m_{each.name}"]) for each in measures}
     return _derived(values, figures)
 
 
@@ -135,14 +140,14 @@ def breakdown(
 
     `largest` is a figure by which the groups are ordered instead; with `first` only so many are named and given.
     """
-    nothing = {each.name: 0 for each in figures if isinstance(each, Measure)}
+    nothing = {each.name: each.of(None) for each in figures if isinstance(each, Measure)}
     found: dict[tuple[Any, ...], Values] = {}
     for facts, measures in _by_facts(figures).items():
         keys = {f"k_{dimension.name}": dimension.key(facts.lookup) for dimension in by}
         counted = {f"m_{each.name}": each.aggregate for each in measures}
         for row in facts.of(base).values(**keys).annotate(**counted):
             values = found.setdefault(tuple(row[name] for name in keys), dict(nothing))
-            values |= {each.name: row[f"m_{each.name}"] or 0 for each in measures}
+            values |= {each.name: each.of(row[f"m_{each.name}"]) for each in measures}
     ordered = sorted(
         ((key, _derived(values, figures)) for key, values in found.items()),
         key=lambda item: [(part is None, part) for part in item[0]],

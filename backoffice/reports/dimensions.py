@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import DateField, Model
+from django.db.models import DateField, F, Model
 from django.db.models.functions import ExtractHour, TruncDate, TruncMonth, TruncWeek
 from django.utils import formats
 from django.utils.translation import gettext as _
@@ -20,11 +20,12 @@ from backoffice.sync.enqueue import chunks
 DAY = timedelta(days=1)
 
 
-def day(time: str) -> Dimension:
+def day(time: str, is_date: bool = False) -> Dimension:
+    """`is_date`: the column is a day already."""
     return Dimension(
         "day",
         gettext_lazy("Day"),
-        lambda lookup: TruncDate(lookup(time)),
+        lambda lookup: F(lookup(time)) if is_date else TruncDate(lookup(time)),
         lambda keys: {key: formats.date_format(key, "SHORT_DATE_FORMAT") for key in keys if key},
         lambda key: _between(key, key),
         is_time=True,

@@ -1,4 +1,6 @@
-"""Who may read which reports. Reports store nothing else: they are computed from the tables of the apps."""
+"""Who may read which reports, and what is counted ahead: a courier's day. All else is computed from the tables of the
+apps when somebody asks.
+"""
 
 from __future__ import annotations
 
@@ -41,3 +43,30 @@ class ReaderSource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.source}"
+
+
+class CourierDay(models.Model):
+    """What a courier's devices say of one day. `days.py` counts it, again and again until the day is settled.
+
+    A month of a hundred couriers is millions of positions, and a distance is no sum that a database could make of them.
+    """
+
+    courier = models.ForeignKey("couriers.Courier", models.CASCADE, related_name="+", verbose_name=_("courier"))
+    day = models.DateField(_("day"))
+    positions = models.PositiveIntegerField(_("positions"))
+    kilometres = models.DecimalField(_("kilometres"), max_digits=14, decimal_places=1)
+    gap_kilometres = models.DecimalField(_("kilometres across gaps"), max_digits=14, decimal_places=1)
+    minutes_on_shift = models.PositiveIntegerField(_("minutes on shift"))
+    registrar_errors = models.PositiveIntegerField(_("errors of registrars"))
+    terminal_errors = models.PositiveIntegerField(_("errors of terminals"))
+    counted_at = models.DateTimeField(_("counted at"))
+
+    class Meta:
+        default_permissions = ()
+        verbose_name = _("day of a courier")
+        verbose_name_plural = _("days of couriers")
+        constraints = [models.UniqueConstraint(fields=["courier", "day"], name="courier_day_once")]
+        indexes = [models.Index(fields=["-day", "-id"], name="courier_day_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.courier}, {self.day}"

@@ -1,11 +1,14 @@
 """All reports, in the order of the menu."""
 
 from backoffice.reports import cash
-from backoffice.reports.pages import clients, differences, goods, orders, receipts, stock
+from backoffice.reports.pages import clients, couriers, differences, goods, orders, quality, receipts, shifts, stock
 from backoffice.reports.report import Page, Report
 
 REPORTS: tuple[Report, ...] = (
     orders.REPORT,
+    couriers.REPORT,
+    shifts.REPORT,
+    quality.REPORT,
     receipts.REPORT,
     differences.REPORT,
     clients.REPORT,

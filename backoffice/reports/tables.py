@@ -152,7 +152,9 @@ def pivot(base: QuerySet, by: Dimension, across: Dimension, figure: Measure, her
 
     lines = []
     for key, (label, values) in rows.items():
-        together = Cell(formats.written(sum(values.values()), figure.kind), is_number=True)
+        # What does not add up has no sum.
+        sum_of_all = sum(values.values()) if figure.is_additive else None
+        together = Cell(formats.written(sum_of_all, figure.kind), is_number=True)
         cells = [*(cell(key, column, values.get(column)) for column in shown), together]
         lines.append(Line(cells, Cell(label, here.narrowed(by.narrow(key)))))
     return Pivot([heads[key] for key in shown], lines, len(heads) > len(shown))

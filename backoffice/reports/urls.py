@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from backoffice.reports import cash, views
+from backoffice.reports import cash, courier_day, views
 
 urlpatterns = [
     path("", views.menu, name="reports"),
@@ -10,6 +10,8 @@ urlpatterns = [
     path("cash/export/<slug:kind>/", cash.export_couriers, name="report-cash-export"),
     path("cash/<int:courier>/", cash.one, name="report-cash-courier"),
     path("cash/<int:courier>/export/<slug:kind>/", cash.export_one, name="report-cash-courier-export"),
+    path("couriers/<int:pk>/", courier_day.choose, name="courier-days"),
+    path("couriers/<int:pk>/<str:day>/", courier_day.page, name="courier-day"),
     path("<slug:name>/", views.page, name="report"),
     path("<slug:name>/export/<slug:kind>/", views.export, name="report-export"),
     path("<slug:name>/views/", views.save_view, name="report-save-view"),

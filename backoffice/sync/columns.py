@@ -23,12 +23,12 @@ def quantity(label: Any, **kwargs: Any) -> models.DecimalField:
     return models.DecimalField(label, max_digits=14, decimal_places=3, **kwargs)
 
 
-def coordinate(label: Any) -> models.DecimalField:
+def coordinate(label: Any, **kwargs: Any) -> models.DecimalField:
     """Degrees to a hundredth of a millimetre; none when unknown (the wire's 0 and "0.00000000000000").
 
     The wire has 14 decimals, more than SQLite's numbers hold exactly.
     """
-    return models.DecimalField(label, max_digits=13, decimal_places=10, null=True, blank=True)
+    return models.DecimalField(label, max_digits=13, decimal_places=10, null=True, blank=True, **kwargs)
 
 
 def reference(to: str, label: Any, **kwargs: Any) -> models.ForeignKey:

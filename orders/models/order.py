@@ -76,6 +76,7 @@ class Order(Mirrored):
         {
             *("source", "source_id", "external_id", "phone_e164", "details_due_at", "details_attempts", "created_at"),
             *("refund_of", "refund_of_id", "refund_key"),
+            *("taken_at", "delivered_at", "delivered_latitude", "delivered_longitude"),
         }
     )
 
@@ -162,7 +163,16 @@ class Order(Mirrored):
     details_attempts = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
-    history = history.records("details_due_at", "details_attempts", "phone_e164", "refund_key")
+    # What its status changes say, kept by orders/delivered.py.
+    taken_at = models.DateTimeField(_("taken by the courier"), null=True, editable=False)
+    delivered_at = models.DateTimeField(_("delivered at"), null=True, editable=False)
+    delivered_latitude = columns.coordinate(_("latitude"), editable=False)
+    delivered_longitude = columns.coordinate(_("longitude"), editable=False)
+
+    history = history.records(
+        *("details_due_at", "details_attempts", "phone_e164", "refund_key"),
+        *("taken_at", "delivered_at", "delivered_latitude", "delivered_longitude"),
+    )
 
     class Meta:
         verbose_name = _("order")

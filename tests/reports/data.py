@@ -28,7 +28,7 @@ from orders.models import (
     ReturnReason,
 )
 from tests.orders.builders import known
-from tests.reports import data_fiscal
+from tests.reports import data_couriers, data_fiscal
 
 DAYS = 40
 
@@ -42,6 +42,7 @@ class World:
 
     def __init__(self, seed: int = 1, orders: int = 60) -> None:
         self.chance = random.Random(seed)
+        self.road = random.Random(seed)  # of its own, so that what couriers do changes nothing else
         with untracked():
             self.sources = [Source.objects.create(title=f"Shop {nth}") for nth in range(3)]
             self.couriers = [known(Courier, f"c{nth}", title=f"Courier {nth}") for nth in range(3)]
@@ -67,6 +68,7 @@ class World:
             for row in self.chance.sample(sold, min(6, len(sold))):
                 self.give_back(row)
             data_fiscal.hand_in(self)
+            data_couriers.shifts(self.couriers, self.road)
 
     def order(self, nth: int, **fields: Any) -> Order:
         chance = self.chance
@@ -93,6 +95,7 @@ class World:
             to_home=str(nth),
             **fields,
         )
+        data_couriers.happen(row, self.road)
         for position in range(chance.randint(0, 3)):
             good = chance.choice(self.goods)
             count, price = Decimal(chance.randint(1, 4)), _money(chance, 9_999)
