@@ -72,6 +72,7 @@ class Years:
             return f"datetime('{begin:%Y-%m-%d %H:%M:%S}', '+' || ({seconds}) || ' seconds')"
 
         nth = f"((i - 1) / {LINES} + 1)"  # the order of a line
+        visit = "((i - 1) / 2 + 1)"  # and of a status change
         multiply(good, GOODS, {"ireca_id": "'g' || i", "title": "'Good ' || i", "article": "'A-' || i"})
         multiply(stock, GOODS, {"good_id": f"i + {FIRST}", "count": "i % 40"})
         multiply(
@@ -99,6 +100,8 @@ class Years:
                 "to_longitude": "37.3 + (i % 777) / 1500.0",
                 "delivery_time_from": at(f"i * {step}"),
                 "delivery_time_to": at(f"i * {step} + 7200"),
+                "taken_at": at(f"i * {step} + 600"),
+                "delivered_at": at(f"i * {step} + 3600 + (i % 11) * 600"),
             },
         )
         self.say("orders")
@@ -144,9 +147,11 @@ class Years:
             change,
             self.orders * 2,
             {
-                "order_id": f"((i - 1) / 2 + 1) + {FIRST}",
+                "order_id": f"{visit} + {FIRST}",
                 "delivery_status": "CASE WHEN i % 2 = 0 THEN 9 ELSE 7 END",
-                "created_at": at(f"((i - 1) / 2 + 1) * {step} + (i % 2) * -3000 + 3600 + (i % 11) * 600"),
+                "created_at": at(
+                    f"{visit} * {step} + CASE WHEN i % 2 = 0 THEN 3600 + ({visit} % 11) * 600 ELSE 600 END"
+                ),
                 "latitude": "55.5 + (i % 1000) / 2000.0",
                 "longitude": "37.3 + (i % 777) / 1500.0",
             },

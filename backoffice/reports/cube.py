@@ -18,6 +18,7 @@ from django.db.models.expressions import Combinable
 COUNT, MONEY, NUMBER, PERCENT, MINUTES = "count", "money", "number", "percent", "minutes"
 
 ALL = Q()
+PLACES = {MONEY: Decimal("0.01"), NUMBER: Decimal("0.001")}
 Lookup = Callable[[str], str]  # a field of the base row -> its lookup from a row of facts
 Values = dict[str, Any]
 
@@ -59,7 +60,10 @@ class Measure:
     nothing: Any = 0
 
     def of(self, counted: Any) -> Any:
-        return self.nothing if counted is None else counted
+        if counted is None:
+            return self.nothing
+        # SQLite adds decimals up as floats; what was added has no more places than this.
+        return counted.quantize(PLACES[self.kind]) if isinstance(counted, Decimal) and self.kind in PLACES else counted
 
 
 @dataclass(frozen=True)
