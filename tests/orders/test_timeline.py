@@ -109,6 +109,7 @@ def test_our_own_edits_have_people_labels_and_names(dispatcher: Browser) -> None
         "Where to: city": ("Moscow", "Tver"),
         "Count": ("2", "3"),
         "Total before discount": ("100", "150"),
+        "Sum before discount": ("100", "150"),  # it follows the lines
     }
     assert "Changed: line “Good 0”" in [entry.title for entry in entries]
 
