@@ -141,12 +141,16 @@ def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
 
 def _reports(request: HttpRequest) -> list[dict[str, Any]]:
     # Settings are read before the apps are loaded, so the reports are imported when a page asks.
+    from backoffice.reports.access import RIGHTS, Reader
     from backoffice.reports.registry import MENU
 
+    if not any(request.user.has_perm(f"reports.{right}") for right in RIGHTS):
+        return []
+    reader = Reader.of(request.user)
     return [
         {"title": report.title, "icon": report.icon, "link": reverse("report", args=[report.name])}
         for report in MENU
-        if request.user.has_perm(f"reports.{report.right}")
+        if report.may_be_seen_by(reader)
     ]
 
 

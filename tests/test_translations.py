@@ -53,6 +53,7 @@ SCOPE = re.compile(r"^(?:{0})$|\((?:{0})\)".format("|".join(Scope.values)))
 EXAMPLE = re.compile(r"\b[a-z]+:\d+|\S+@\S+|\b[A-Z]+_[A-Z_]+\b")  # the last: a setting
 
 DATA = {"Пётр", "Иванов", "Сидоров", "НДС", "Пицца", "admin", "Dispatchers", "Managers", "Accountants"}
+DATA |= {"Partner managers"}
 
 UNSEEN = {IdempotentRequest}
 
@@ -76,6 +77,7 @@ INTERNAL = {
     *(f"sync.AccessToken.{name}" for name in ("refusal", "refused_until")),
     "sync.Callback.digest",
     *(f"sync.ExportLog.kind={name}" for name in ("csv", "xlsx")),
+    *(f"reports.ReportSubscription.format={name}" for name in ("csv", "xlsx")),
     "sync.Callback.read_ids",
     "sync.Pull.open_key",
     "sync.Push.change",

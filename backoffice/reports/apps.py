@@ -7,7 +7,10 @@ class ReportsConfig(AppConfig):
     verbose_name = _("Reports")
 
     def ready(self) -> None:
-        from backoffice.reports import days
+        from backoffice.reports import days, mails, spans
+        from backoffice.reports.models import ReportSubscription
         from backoffice.sync import worker
 
+        spans.connect()
         worker.TASKS.append(worker.Task("days of couriers", days.Keeper().step))
+        worker.TASKS.append(worker.Task("reports-mail", mails.step, leased=(ReportSubscription,)))

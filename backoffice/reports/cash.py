@@ -25,17 +25,18 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from backoffice import spreadsheets
-from backoffice.reports import formats
+from backoffice.reports import exports, formats
 from backoffice.reports.access import Reader, for_readers
 from backoffice.reports.cube import MONEY
 from backoffice.reports.filters import ReportFilters
 from backoffice.reports.report import Page, page_of
 from backoffice.reports.tables import Cell, Line, share_of
+from backoffice.sync.admin.export import counted
 from couriers.models import Courier
 from orders import cash_ledger
 from orders.cash_ledger import NOBODY, Balance, Entry, Ledger
 from orders.conditions import day_start
-from orders.models import CashEntry, SavedView
+from orders.models import CashEntry
 
 PAGE = Page(
     "cash",
@@ -184,8 +185,8 @@ def couriers(request: HttpRequest, reader: Reader) -> HttpResponse:
     """All couriers with their balances."""
     asked = _asked(request, reader)
     context = _context(request, asked, PAGE.title) | {
-        "views": SavedView.objects.seen_by(request.user.pk, page_of(PAGE)),
-        "may_share": request.user.has_perm("orders.add_savedview"),
+        "views": reader.views(page_of(PAGE)),
+        "may_share": reader.may_share,
         "export": "report-cash-export",
     }
     if not asked.filters.is_valid():
@@ -243,7 +244,8 @@ def export_couriers(request: HttpRequest, reader: Reader, kind: str) -> HttpResp
         [_name(each.courier), *(formats.plain(figure.of(each), figure.kind) for figure in COLUMNS)]
         for each in asked.balances()
     )
-    return spreadsheets.response(_file(asked), header, rows, kind, sheet_title=str(PAGE.title))
+    log = exports.note(reader, str(PAGE.title), kind, query=request.GET.urlencode())
+    return spreadsheets.response(_file(asked), header, counted(log, rows), kind, sheet_title=str(PAGE.title))
 
 
 def _for_a_file(request: HttpRequest, reader: Reader, kind: str) -> Asked:
@@ -366,9 +368,9 @@ def export_one(request: HttpRequest, reader: Reader, courier: int, kind: str) ->
     person = _courier(courier)
     ledger = cash_ledger.ledger(courier, *asked.moments)
     header = [str(title) for title, _is_number in HEADS]
-    return spreadsheets.response(
-        _file(asked, f"-{courier}"), header, _entry_rows(ledger, reader), kind, sheet_title=_name(person)
-    )
+    log = exports.note(reader, f"{PAGE.title}: {_name(person)}", kind, query=request.GET.urlencode())
+    rows = counted(log, _entry_rows(ledger, reader))
+    return spreadsheets.response(_file(asked, f"-{courier}"), header, rows, kind, sheet_title=_name(person))
 
 
 def _entry_rows(ledger: Ledger, reader: Reader) -> Iterator[list[Any]]:

@@ -22,6 +22,7 @@ from orders.conditions import day_start
 
 NONE = "none"  # the value that leaves rows without one
 YEARS = range(2000, 2200)
+MOST_TEXT = 300  # characters of a word that rows are found by
 
 
 def _month(day: date, back: int = 0) -> date:
@@ -90,6 +91,8 @@ class ReportFilters(django_filters.FilterSet):
                 filter_.queryset = Source.objects.filter(pk__in=sources)
             elif isinstance(filter_, RowFilter):
                 filter_.extra["widget"] = forms.MultipleHiddenInput
+            elif isinstance(filter_, django_filters.ModelChoiceFilter):
+                filter_.extra["widget"] = forms.HiddenInput
 
     def unused(self, queryset: QuerySet, name: str, value: Any) -> QuerySet:
         return queryset  # the period is one condition of three fields, see filter_queryset
@@ -156,9 +159,9 @@ class CodeFilter(django_filters.MultipleChoiceFilter):
     are in none.
     """
 
-    field_class = _CodeField
+    field_class: type[forms.MultipleChoiceField] = _CodeField
 
-    def __init__(self, *args: Any, offer: Callable[[], list[tuple[int, str]]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, offer: Callable[[], list[tuple[Any, str]]], **kwargs: Any) -> None:
         self.offer = offer
         super().__init__(*args, choices=offer, distinct=False, **kwargs)
 
@@ -190,3 +193,31 @@ class KeyFilter(django_filters.CharFilter):
         if value == NONE:
             return queryset.filter(**{f"{self.field_name}__isnull": True})
         return queryset.filter(**{self.field_name: value}) if value.isdecimal() else queryset.none()
+
+
+class _NameField(forms.MultipleChoiceField):
+    def valid_value(self, value: str) -> bool:
+        return len(value) <= MOST_TEXT
+
+
+class NameFilter(CodeFilter):
+    """Names of the wire with what people call them. Those that nobody knows are chosen by an address."""
+
+    field_class = _NameField
+
+    def keep(self, values: Iterable[str]) -> None:
+        known = self.offer()
+        others = [(value, value) for value in values if value not in dict(known)]
+        self.extra["choices"] = [*known, *others]
+
+
+class TextFilter(django_filters.CharFilter):
+    """A word as it is; NONE leaves the rows without one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, strip=False, max_length=MOST_TEXT, **kwargs)
+
+    def filter(self, queryset: QuerySet, value: str) -> QuerySet:
+        if not value:
+            return queryset
+        return queryset.filter(**{self.field_name: "" if value == NONE else value})

@@ -1,7 +1,19 @@
 """All reports, in the order of the menu."""
 
 from backoffice.reports import cash
-from backoffice.reports.pages import clients, couriers, differences, goods, orders, quality, receipts, shifts, stock
+from backoffice.reports.pages import (
+    clients,
+    couriers,
+    devices,
+    differences,
+    exchange,
+    goods,
+    orders,
+    quality,
+    receipts,
+    shifts,
+    stock,
+)
 from backoffice.reports.report import Page, Report
 
 REPORTS: tuple[Report, ...] = (
@@ -15,6 +27,8 @@ REPORTS: tuple[Report, ...] = (
     goods.REPORT,
     stock.REPORT,
     stock.UNSOLD,
+    *exchange.REPORTS,
+    *devices.REPORTS,
 )
 MENU: tuple[Report | Page, ...] = (*REPORTS, cash.PAGE)
 BY_NAME = {report.name: report for report in REPORTS}

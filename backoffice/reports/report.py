@@ -108,7 +108,8 @@ class Report:
         return self.rows().filter(reader.rows(self.source, self.time))
 
     def may_be_seen_by(self, reader: Reader) -> bool:
-        return reader.may(self.right)
+        """Who sees some sources only has nothing to look for where rows belong to none."""
+        return reader.may(self.right) and (bool(self.source) or reader.sources is None)
 
     def dimension(self, name: str) -> Dimension | None:
         return next((each for each in self.dimensions if each.name == name), None)

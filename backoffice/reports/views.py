@@ -4,9 +4,6 @@ shared and sent; nothing is changed here but saved views.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from django.contrib import admin, messages
@@ -20,99 +17,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from backoffice import spreadsheets
-from backoffice.reports import charts, tables
+from backoffice.reports import charts, exports, subscriptions, tables
 from backoffice.reports.access import Reader, for_readers
-from backoffice.reports.cube import Derived, Dimension, Group, Measure, breakdown, totals
-from backoffice.reports.filters import ReportFilters
+from backoffice.reports.asked import SHOWN_GROUPS, Asked
+from backoffice.reports.cube import Derived, Measure, breakdown
 from backoffice.reports.formats import written
 from backoffice.reports.registry import BY_NAME, MENU
 from backoffice.reports.report import Column, Page, Report, page_of
+from backoffice.sync.admin.export import counted
 from orders.models import SavedView
 
 PAGE = 50
-SHOWN_GROUPS = 500
-SHOWN_FILTERS = 3  # the period; the rest is one click away
-
-
-@dataclass
-class Asked:
-    """A report as somebody asked for it: his filters, columns, dimension and order, with what is left to compute."""
-
-    report: Report
-    reader: Reader
-    query: Any  # a QueryDict
-
-    @cached_property
-    def filters(self) -> ReportFilters:
-        return self.report.filters(self.query, self.report.base(self.reader), self.reader)
-
-    @property
-    def is_valid(self) -> bool:
-        return self.filters.is_valid()
-
-    @cached_property
-    def rows(self) -> Any:
-        return self.filters.qs if self.is_valid else self.report.base(self.reader).none()
-
-    @property
-    def here(self) -> tables.Here:
-        return tables.Here(self.query, self.filters.days)
-
-    @property
-    def by(self) -> Dimension | None:
-        return self.report.dimension(self.query.get("by", self.report.usual_by))
-
-    @property
-    def across(self) -> Dimension | None:
-        across = self.report.dimension(self.query.get("across", ""))
-        return across if self.by is not None and across is not self.by else None
-
-    @property
-    def chart(self) -> Measure | Derived:
-        """The figure that is drawn, and that a pivot shows."""
-        wanted = self.report.figure(self.query.get("figure", "")) or self.report.figure(self.report.usual_chart)
-        return wanted or self.report.figures[0]
-
-    @property
-    def columns(self) -> list[Column]:
-        chosen = set(self.query.getlist("columns"))
-        found = [each for each in self.report.columns if each.name in chosen]
-        return found or [each for each in self.report.columns if each.is_usual]
-
-    @property
-    def chosen_columns(self) -> list[str]:
-        return self.query.getlist("columns")
-
-    @property
-    def is_narrowed(self) -> bool:
-        """Whether a filter beside the period and the first ones is at work, so that the rest is shown open."""
-        fields = [field.name for field in self.filters.form.visible_fields()][SHOWN_FILTERS:]
-        return any(value for name in fields for value in self.query.getlist(name))
-
-    @cached_property
-    def totals(self) -> dict[str, Any]:
-        return totals(self.rows, self.report.figures)
-
-    @cached_property
-    def groups(self) -> Sequence[Group]:
-        """By the chosen dimension; the largest first where it is not time. One more than are shown, at most."""
-        return self.all_groups(SHOWN_GROUPS + 1)
-
-    def all_groups(self, first: int | None = None) -> Sequence[Group]:
-        assert self.by is not None
-        if self.by.is_time:
-            return breakdown(self.rows, [self.by], self.report.figures)
-        return breakdown(self.rows, [self.by], self.report.figures, largest=self.chart.name, first=first)
-
-    @property
-    def ordered(self) -> Any:
-        """The rows of the list in the order that was asked for."""
-        sort = self.query.get("sort", "")
-        column = next((each for each in self.report.columns if each.may_sort and each.name == sort.lstrip("-")), None)
-        if column is None or not isinstance(column.value, str):
-            return self.rows.order_by(*self.report.order)
-        direction = "-" if sort.startswith("-") else ""
-        return self.rows.order_by(direction + column.value, "-pk")
 
 
 def _asked(request: HttpRequest, reader: Reader, name: str) -> Asked:
@@ -139,11 +54,12 @@ def _entry(reader: Reader, name: str) -> Report | Page:
 def menu(request: HttpRequest, reader: Reader) -> HttpResponse:
     seen = [report for report in MENU if report.may_be_seen_by(reader)]
     by_page: dict[str, list[SavedView]] = {}
-    for view in SavedView.objects.seen_by(request.user.pk, *(page_of(report) for report in seen)):
+    for view in reader.views(*(page_of(report) for report in seen)):
         by_page.setdefault(view.page, []).append(view)
     context = {
         **admin.site.each_context(request),
         "title": _("Reports"),
+        "has_mails": subscriptions.of(reader).exists(),
         "entries": [(report, by_page.get(page_of(report), [])) for report in seen],
     }
     return TemplateResponse(request, "reports/menu.html", context)
@@ -162,9 +78,10 @@ def page(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
         "form": asked.filters.form,
         "reader": reader,
         "notes": [figure for figure in report.figures if figure.help],
-        "views": SavedView.objects.seen_by(request.user.pk, page_of(report)),
+        "views": reader.views(page_of(report)),
         "query": request.GET.urlencode(),
-        "may_share": request.user.has_perm("orders.add_savedview"),
+        "may_share": reader.may_share,
+        **subscriptions.context(reader, report),
     }
     if asked.is_valid:
         context |= {"days": asked.filters.days, **_figures(asked), **_chart(asked), **_table(asked)}
@@ -268,16 +185,11 @@ def export(request: HttpRequest, reader: Reader, name: str, kind: str) -> HttpRe
         raise PermissionDenied
     if kind not in spreadsheets.TYPES or not asked.is_valid:
         raise Http404
-    if asked.by is not None:
-        figures = asked.report.figures
-        header = [str(asked.by.title), *(str(each.title) for each in figures)]
-        rows = tables.group_rows(asked.all_groups(), asked.by, figures, reader)
-    else:
-        header = [str(column.title) for column in asked.columns]
-        rows = tables.list_rows(asked.ordered, asked.columns, asked.report.order_key, reader)
+    header, rows = exports.table(asked)
+    log = exports.log(asked, kind)
     first, last = asked.filters.days
     file = f"{name}-{first:%Y-%m-%d}-{last:%Y-%m-%d}"
-    return spreadsheets.response(file, header, rows, kind, sheet_title=str(asked.report.title))
+    return spreadsheets.response(file, header, counted(log, rows), kind, sheet_title=str(asked.report.title))
 
 
 # saved views
@@ -292,7 +204,7 @@ def save_view(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
     if not title or len(title) > 60 or len(query) > 2000:
         messages.error(request, _("A view needs a name of at most 60 characters."))
         return HttpResponseRedirect(f"{_address(entry)}?{query}")
-    is_shared = "is_shared" in request.POST and request.user.has_perm("orders.add_savedview")
+    is_shared = "is_shared" in request.POST and reader.may_share
     key: dict[str, Any] = {"owner_id": request.user.pk, "page": page_of(entry), "title": title}
     SavedView.objects.update_or_create(**key, defaults={"query": query, "is_shared": is_shared})
     messages.success(request, _("Saved as “%(title)s”.") % {"title": title})
@@ -303,7 +215,7 @@ def save_view(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
 @for_readers
 def delete_view(request: HttpRequest, reader: Reader, name: str, pk: int) -> HttpResponse:
     entry = _entry(reader, name)
-    view = SavedView.objects.seen_by(request.user.pk, page_of(entry)).filter(pk=pk).first()
+    view = reader.views(page_of(entry)).filter(pk=pk).first()
     if view is None:
         raise Http404
     if view.owner_id != request.user.pk and not request.user.has_perm("orders.delete_savedview"):

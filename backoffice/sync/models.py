@@ -77,6 +77,8 @@ class Push(Leased):
             ),
             models.Index(fields=["state", "changed_at"], name="push_state"),
             models.Index(fields=["entity", "object_id"], name="push_object"),
+            # a month of them, for reports
+            models.Index(fields=["created_at"], name="push_created"),
             models.Index(fields=["lease_owner"], name="push_lease", condition=~Q(lease_owner="")),
             # what was done lately, without a look at the rows
             models.Index(fields=["done_at", "remote", "entity"], name="push_done", condition=Q(done_at__isnull=False)),

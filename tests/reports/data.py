@@ -28,7 +28,7 @@ from orders.models import (
     ReturnReason,
 )
 from tests.orders.builders import known
-from tests.reports import data_couriers, data_fiscal
+from tests.reports import data_couriers, data_fiscal, data_sync
 
 DAYS = 40
 
@@ -120,6 +120,7 @@ class World:
                     order=row, price=_money(chance), payment_type=chance.choice(self.types), paid_in=begins
                 )
         data_fiscal.print_receipts(self, row)
+        data_sync.talk(self, nth)
         return row
 
     def give_back(self, row: Order) -> None:

@@ -19,9 +19,9 @@ from django.utils import timezone
 from backoffice.remotes.ireca import contract
 from backoffice.reports import days
 from backoffice.reports.access import Reader
+from backoffice.reports.asked import Asked
 from backoffice.reports.models import CourierDay, ReaderSource
 from backoffice.reports.registry import BY_NAME
-from backoffice.reports.views import Asked
 from couriers.models import Courier, License, Location
 from couriers.track import metres, track
 from fiscal.models import RegistrarError
@@ -382,7 +382,7 @@ def test_who_sees_no_addresses_sees_no_map() -> None:
     busy(who)
     analyst = User.objects.create_user("analyst", is_staff=True)
     analyst.user_permissions.set(
-        Permission.objects.filter(codename__in=("view_orders", "all_periods", "view_location"))
+        Permission.objects.filter(codename__in=("view_orders", "all_sources", "all_periods", "view_location"))
     )
     page = opened(analyst, who, timezone.localdate())
     assert page.status_code == 200

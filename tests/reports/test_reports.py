@@ -17,11 +17,11 @@ from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
 from backoffice.reports.access import Reader
+from backoffice.reports.asked import Asked
 from backoffice.reports.cube import Measure, breakdown, totals
 from backoffice.reports.models import ReaderSource
 from backoffice.reports.registry import BY_NAME, REPORTS
 from backoffice.reports.tables import list_rows
-from backoffice.reports.views import Asked
 from orders.models import SavedView
 from tests.reports.data import World
 
@@ -197,7 +197,7 @@ def test_personal_data_are_masked_and_cannot_be_searched() -> None:
     world = World(10)
     user = User.objects.create_user("analyst", is_staff=True)
     rights = Permission.objects.filter(
-        content_type__app_label="reports", codename__in=("view_orders", "all_periods", "export")
+        content_type__app_label="reports", codename__in=("view_orders", "all_sources", "all_periods", "export")
     )
     user.user_permissions.set(rights)
     browser = Browser()

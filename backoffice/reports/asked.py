@@ -1,0 +1,98 @@
+"""A report as somebody asked for it: by a page, for a file, for a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from backoffice.reports import tables
+from backoffice.reports.access import Reader
+from backoffice.reports.cube import Derived, Dimension, Group, Measure, breakdown, totals
+from backoffice.reports.filters import ReportFilters
+from backoffice.reports.report import Column, Report
+
+SHOWN_GROUPS = 500
+SHOWN_FILTERS = 3  # the period; the rest is one click away
+
+
+@dataclass
+class Asked:
+    """A report as somebody asked for it: his filters, columns, dimension and order, with what is left to compute."""
+
+    report: Report
+    reader: Reader
+    query: Any  # a QueryDict
+
+    @cached_property
+    def filters(self) -> ReportFilters:
+        return self.report.filters(self.query, self.report.base(self.reader), self.reader)
+
+    @property
+    def is_valid(self) -> bool:
+        return self.filters.is_valid()
+
+    @cached_property
+    def rows(self) -> Any:
+        return self.filters.qs if self.is_valid else self.report.base(self.reader).none()
+
+    @property
+    def here(self) -> tables.Here:
+        return tables.Here(self.query, self.filters.days)
+
+    @property
+    def by(self) -> Dimension | None:
+        return self.report.dimension(self.query.get("by", self.report.usual_by))
+
+    @property
+    def across(self) -> Dimension | None:
+        across = self.report.dimension(self.query.get("across", ""))
+        return across if self.by is not None and across is not self.by else None
+
+    @property
+    def chart(self) -> Measure | Derived:
+        """The figure that is drawn, and that a pivot shows."""
+        wanted = self.report.figure(self.query.get("figure", "")) or self.report.figure(self.report.usual_chart)
+        return wanted or self.report.figures[0]
+
+    @property
+    def columns(self) -> list[Column]:
+        chosen = set(self.query.getlist("columns"))
+        found = [each for each in self.report.columns if each.name in chosen]
+        return found or [each for each in self.report.columns if each.is_usual]
+
+    @property
+    def chosen_columns(self) -> list[str]:
+        return self.query.getlist("columns")
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter beside the period and the first ones is at work, so that the rest is shown open."""
+        fields = [field.name for field in self.filters.form.visible_fields()][SHOWN_FILTERS:]
+        return any(value for name in fields for value in self.query.getlist(name))
+
+    @cached_property
+    def totals(self) -> dict[str, Any]:
+        return totals(self.rows, self.report.figures)
+
+    @cached_property
+    def groups(self) -> Sequence[Group]:
+        """By the chosen dimension; the largest first where it is not time. One more than are shown, at most."""
+        return self.all_groups(SHOWN_GROUPS + 1)
+
+    def all_groups(self, first: int | None = None) -> Sequence[Group]:
+        assert self.by is not None
+        if self.by.is_time:
+            return breakdown(self.rows, [self.by], self.report.figures)
+        return breakdown(self.rows, [self.by], self.report.figures, largest=self.chart.name, first=first)
+
+    @property
+    def ordered(self) -> Any:
+        """The rows of the list in the order that was asked for."""
+        sort = self.query.get("sort", "")
+        column = next((each for each in self.report.columns if each.may_sort and each.name == sort.lstrip("-")), None)
+        if column is None or not isinstance(column.value, str):
+            return self.rows.order_by(*self.report.order)
+        direction = "-" if sort.startswith("-") else ""
+        return self.rows.order_by(direction + column.value, "-pk")
