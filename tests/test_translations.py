@@ -52,8 +52,19 @@ PERMISSION = re.compile(r".+ \| .+ \| Can .+")
 SCOPE = re.compile(r"^(?:{0})$|\((?:{0})\)".format("|".join(Scope.values)))
 EXAMPLE = re.compile(r"\b[a-z]+:\d+|\S+@\S+|\b[A-Z]+_[A-Z_]+\b")  # the last: a setting
 
-DATA = {"Пётр", "Иванов", "Сидоров", "НДС", "Пицца", "admin", "Dispatchers", "Managers", "Accountants"}
-DATA |= {"Partner managers"}
+DATA = {
+    "Пётр",
+    "Иванов",
+    "Сидоров",
+    "НДС",
+    "Пицца",
+    "admin",
+    "Dispatchers",
+    "Managers",
+    "Accountants",
+    "Partner",
+    "managers",
+}
 
 UNSEEN = {IdempotentRequest}
 
