@@ -22,6 +22,7 @@ from backoffice.remotes.sandbox import Sandbox
 from backoffice.supervise import GUNICORN
 from benchmarks.database import database
 
+PRODUCT = "backoffice.wsgi"
 TOKEN = SECRET = "storm"  # noqa: S105  # on loopback, for a few minutes
 
 
@@ -31,10 +32,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def web(port: int, log: Path) -> Iterator[None]:
-    """The product's web server, which takes the callbacks."""
+def web(port: int, log: Path, application: str = PRODUCT) -> Iterator[None]:
+    """The product's web server. `application`: the module with what it serves, where that is more than the product."""
+    command = [application if word == PRODUCT else word for word in GUNICORN]
     with log.open("ab") as output:
-        process = subprocess.Popen([*GUNICORN, "--bind", f"127.0.0.1:{port}"], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([*command, "--bind", f"127.0.0.1:{port}"], stdout=output, stderr=subprocess.STDOUT)
     try:
         while True:
             try:

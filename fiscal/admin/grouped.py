@@ -15,9 +15,9 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.views import ChangeList
 
 from backoffice.sync.admin.base import ViewOnlyAdmin
+from backoffice.sync.admin.lists import BigChangeList
 
 PARAMETER = "group"
 LIMIT = 100  # groups on the page, the largest first
@@ -80,7 +80,7 @@ BY_COURIER = Grouping(
 BY_CODE = Grouping("code", gettext_lazy("by code"), "error_code", "error_code", "error_code__isempty", error_texts)
 
 
-class GroupedChangeList(ChangeList):
+class GroupedChangeList(BigChangeList):
     """Either the rows or, with `?group=`, their groups: what is not shown is not queried."""
 
     queryset: QuerySet
@@ -150,5 +150,5 @@ class GroupedAdmin(ViewOnlyAdmin):
     change_list_template = "admin/fiscal/grouped_list.html"
     list_before_template = "admin/fiscal/groupings.html"
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BigChangeList]:
         return GroupedChangeList

@@ -257,6 +257,8 @@ class BulkActionsMixin(Base):
         if form.is_valid():
             tell_outcomes(request, run(ids, form.cleaned_data))
             return HttpResponseRedirect(request.get_full_path())
+        # Who chose an action types next, and confirms with Enter.
+        next(iter(form.fields.values())).widget.attrs["autofocus"] = True
         context = {
             **self.admin_site.each_context(request),
             "opts": self.model._meta,

@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.views import ChangeList
 
 from backoffice.sync.admin.base import MirroredAdmin
 from backoffice.sync.admin.labels import link
+from backoffice.sync.admin.lists import BigChangeList
 from backoffice.transfer.admin import ImportMixin
 from orders.admin import labels, search
 from orders.admin.forms import ClientForm
@@ -23,7 +23,7 @@ from orders.admin.virtpos import VirtposMixin
 from orders.models import Client, Order, ReturnReason
 
 
-class ClientChangeList(ChangeList):
+class ClientChangeList(BigChangeList):
     """Counts orders for the clients of the page only."""
 
     result_list: Any
@@ -80,7 +80,7 @@ class ClientAdmin(MergeMixin, VirtposMixin, ImportMixin, MirroredAdmin):
         ),
     )
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BigChangeList]:
         return ClientChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:

@@ -12,11 +12,11 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, RelatedDropdownFilter
-from unfold.views import ChangeList
 
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.base import MirroredAdmin
 from backoffice.sync.admin.labels import badge, short
+from backoffice.sync.admin.lists import BigChangeList
 from backoffice.sync.mirrored import SyncState
 from backoffice.transfer.admin import ImportMixin
 from couriers import map as courier_map
@@ -55,7 +55,7 @@ def _address(prefix: str) -> list[Any]:
     return [f"{prefix}_line", f"{prefix}_map", *(tuple(names[i : i + 2]) for i in range(0, len(names), 2))]
 
 
-class OrderChangeList(ChangeList):
+class OrderChangeList(BigChangeList):
     """What the list shows of other tables is read once for the page, not in a join over the whole table."""
 
     queryset: QuerySet[Order]
@@ -189,7 +189,7 @@ class OrderAdmin(
 
     # the list
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BigChangeList]:
         return OrderChangeList
 
     def get_search_results(

@@ -93,17 +93,30 @@
 
     // The courier in the row
 
-    async function assign(field) {
-        const name = field.value.trim();
-        if (name === field.defaultValue.trim()) {
-            return;
-        }
-        const option = [...document.querySelectorAll("#desk-couriers option")].find((one) => one.value === name);
+    /* The courier of this name, or the only one whose name begins so; it then stands in the field. */
+    function courierIn(field) {
+        const name = field.value.trim().toLowerCase();
+        const options = [...document.querySelectorAll("#desk-couriers option")];
+        const begun = options.filter((one) => name && one.value.toLowerCase().startsWith(name));
+        const option = begun.find((one) => one.value.toLowerCase() === name) ?? (begun.length === 1 ? begun[0] : null);
         field.setAttribute("aria-invalid", String(!option));
-        if (!option) {
+        if (option) {
+            field.value = option.value;
+        } else {
             say(status.dataset.unknown, false);
+        }
+        return option;
+    }
+
+    async function assign(field) {
+        if (field.value.trim() === field.defaultValue.trim()) {
             return;
         }
+        const option = courierIn(field);
+        if (!option) {
+            return;
+        }
+        const name = option.value;
         const body = new FormData();
         body.append("courier", option.dataset.id);
         body.append("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
@@ -128,6 +141,40 @@
             assign(event.target);
         }
     });
+
+    // The courier of all that is selected: the action of the list with its page filled in already. Where more is meant
+    // than the page shows, that page asks.
+
+    const giving = document.getElementById("desk-giving");
+    const actions = document.querySelector("#changelist-actions select[name=action]");
+    if (giving && actions?.querySelector("option[value=assign_courier]")) {
+        actions.parentElement.after(giving.content.cloneNode(true));
+        document.getElementById("desk-give").addEventListener("keydown", (event) => {
+            if (event.key === "Enter") {
+                event.preventDefault();
+                giveSelected(event.target);
+            }
+        });
+    }
+
+    function giveSelected(field) {
+        const option = courierIn(field);
+        if (!option) {
+            return;
+        }
+        const form = actions.form;
+        actions.value = "assign_courier";
+        const values = { courier: option.dataset.id };
+        if (form.querySelector("input.select-across")?.value !== "1") {
+            values.confirm = "1";
+        }
+        for (const [name, value] of Object.entries(values)) {
+            const hidden = document.createElement("input");
+            Object.assign(hidden, { type: "hidden", name, value });
+            form.append(hidden);
+        }
+        form.submit();
+    }
 
     document.addEventListener("keydown", (event) => {
         if (event.target.matches?.(".desk-courier")) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from django.template.loader import get_template
@@ -15,6 +16,12 @@ from backoffice.remotes.redact import redact
 
 def badge(text: Any, kind: str = "", title: str = "") -> str:
     """A coloured label; `kind` is success, info, warning, danger or nothing."""
+    return _drawn(str(text), kind, str(title))
+
+
+@lru_cache(maxsize=2048)
+def _drawn(text: str, kind: str, title: str) -> str:
+    """A list has hundreds of labels and few that differ; drawing each anew took a fifth of its time."""
     return get_template("unfold/helpers/label.html").render({"type": kind, "text": text, "label_title": title})
 
 
