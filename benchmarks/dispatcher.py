@@ -61,6 +61,11 @@ class Dispatcher:
         self.page.wait_for_load_state()
         self.hand.look()
 
+    def pick(self, field: Locator, courier: str) -> None:
+        """By the first letters. Letters that no key of an American keyboard has move no list of choices here."""
+        self.hand.type(courier[:5])
+        field.select_option(label=courier)
+
     def done(self, count: int) -> None:
         """The message that so many orders were changed."""
         expect(self.page.get_by_text(re.compile(rf"^{count} orders?: ")).first).to_be_visible()
@@ -104,10 +109,9 @@ class Dispatcher:
         self.hand.begin(f"move the window of {EACH} orders", f"{LIST}?day=today")
         self.select(EACH)
         self.run("move_window")
-        self.hand.press("Tab")
-        self.hand.retype("18:00:00")
-        self.hand.press("Tab", "Tab")
-        self.hand.retype("23:30:00")
+        for time in ("18:00:00", "23:30:00"):  # past the links of a date, then of the time and the other date
+            self.hand.press(*["Tab"] * (3 if time < "20" else 6))
+            self.hand.retype(time)
         self.hand.press("Enter")
         self.done(EACH)
 
@@ -165,8 +169,7 @@ class Dispatcher:
         self.page.mouse.up()
         expect(self.page.locator("#orders-count")).not_to_have_text(re.compile(r"\b0$"))
         self.hand.click(self.page.locator("#orders-courier"))
-        self.hand.type(self.couriers[1][:5])
-        self.page.locator("#orders-courier").select_option(label=self.couriers[1])
+        self.pick(self.page.locator("#orders-courier"), self.couriers[1])
         self.hand.click(self.page.locator("#orders-assign"))
         expect(self.page.locator("#orders-told")).to_contain_text("assigned to")
         self.hand.look()
@@ -176,7 +179,7 @@ class Dispatcher:
         self.hand.click(self.page.locator(".board-zone[data-courier=''] .board-pick").first)
         self.hand.press("Enter")
         expect(self.page.locator("#board-dialog")).to_be_visible()
-        self.hand.type(self.couriers[2][:5])
+        self.pick(self.page.locator("#board-courier"), self.couriers[2])
         self.hand.press("Tab", "Enter")
         expect(self.page.locator("#board-status")).to_contain_text(f"assigned to {self.couriers[2]}")
 
@@ -191,7 +194,7 @@ class Dispatcher:
         self.hand.click(self.page.locator(".desk-tabs").get_by_role("link", name="Problems"))
         self.page.wait_for_load_state()
         self.hand.look()
-        self.hand.click(self.page.locator("#result_list th a").first)
+        self.hand.click(self.page.locator("#result_list tbody th a").first)
         self.page.wait_for_load_state()
         self.hand.look()
         self.hand.click(self.page.locator("#id_delivery_time_to_1"))

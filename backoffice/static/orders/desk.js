@@ -5,6 +5,9 @@
     const EVERY = 15000; // milliseconds between two looks at what has changed
     const MARKED = 4000; // milliseconds for which a changed row stays marked
 
+    // The page of an action: a browser that shows it as the answer to a form leaves `autofocus` alone.
+    document.querySelector("form [autofocus]")?.focus();
+
     const status = document.getElementById("desk-status");
     const card = document.getElementById("desk-card");
     if (!status || !card) {
