@@ -263,8 +263,8 @@ class OrderAdmin(
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         # How one pays is mostly how the one before paid, and an order without it is refused.
-        paid = Order.objects.exclude(payment_type=None).order_by("-pk").values_list("payment_type", flat=True)[:1]
-        usual = {"payment_type": value for value in paid}
+        paid = Order.objects.exclude(payment_type=None).order_by("-pk").values_list("payment_type", flat=True)
+        usual = {"payment_type": paid.first()}
         return {**OrderForm.window_today(), **usual, **super().get_changeform_initial_data(request)}
 
     def render_change_form(

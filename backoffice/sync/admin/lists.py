@@ -61,7 +61,7 @@ class BigTableMixin(ExportMixin, ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BigChangeList
 
-    @display(description=unfold.ModelAdmin.action_checkbox.short_description)  # type: ignore[attr-defined]  # set there
+    @display(description=unfold.ModelAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: Model) -> str:
         return mark_safe(_checkbox(get_language()).replace(_KEY, str(obj.pk)))  # a number in our own HTML
 
