@@ -262,10 +262,12 @@ class OrderAdmin(
         return self.inlines if obj is not None else (LineInline,)  # what iRECA tells comes later
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial = {**OrderForm.window_today(), **super().get_changeform_initial_data(request)}
         # How one pays is mostly how the one before paid, and an order without it is refused.
         paid = Order.objects.exclude(payment_type=None).order_by("-pk").values_list("payment_type", flat=True)
-        usual = {"payment_type": paid.first()}
-        return {**OrderForm.window_today(), **usual, **super().get_changeform_initial_data(request)}
+        if "payment_type" not in initial and (kind := paid.first()) is not None:
+            initial["payment_type"] = kind
+        return initial
 
     def render_change_form(
         self,

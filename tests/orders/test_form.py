@@ -122,17 +122,17 @@ def test_an_unknown_status_stays_choosable(dispatcher: Browser) -> None:
     assert row.delivery_status == 8
 
 
-def test_a_new_order_begins_with_the_window_of_today(dispatcher: Browser) -> None:
+def test_a_new_order_begins_with_the_window_of_today_and_the_usual_payment(dispatcher: Browser) -> None:
     template = builders.order(1)
     form = loaded(dispatcher, "/admin/orders/order/add/", "order_form")
     today = timezone.localdate()
     assert form["delivery_time_from_0"] == form["delivery_time_to_0"] == today.isoformat()
-    wrong = dispatcher.post("/admin/orders/order/add/", form)
+    assert str(form["payment_type"]) == str(template.payment_type_id)
+    wrong = dispatcher.post("/admin/orders/order/add/", {**form, "payment_type": ""})
     assert set(errors(wrong)) >= {"payment_type", "to_city", "to_street", "to_home"}
     right = {
         **form,
         "number": "new",
-        "payment_type": template.payment_type_id,
         "to_city": "Moscow",
         "to_street": "Arbat",
         "to_home": "1",
