@@ -262,7 +262,7 @@ class OrderAdmin(
         return self.inlines if obj is not None else (LineInline,)  # what iRECA tells comes later
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        initial = {**OrderForm.window_today(), **super().get_changeform_initial_data(request)}
+        initial: dict[str, Any] = {**OrderForm.window_today(), **super().get_changeform_initial_data(request)}
         # How one pays is mostly how the one before paid, and an order without it is refused.
         paid = Order.objects.exclude(payment_type=None).order_by("-pk").values_list("payment_type", flat=True)
         if "payment_type" not in initial and (kind := paid.first()) is not None:
