@@ -32,9 +32,9 @@ IN_STOCK = Coalesce(
 IS_FOLDER = Exists(Good.objects.filter(parent=OuterRef("pk")))
 
 
-def sold(good: str) -> QuerySet[Line]:
-    """Sales of a good: lines of orders that are neither cancelled nor returns."""
-    lines = Line.objects.filter(good=OuterRef(good), order__is_refund=False).order_by()
+def sales() -> QuerySet[Line]:
+    """Lines of orders that are neither cancelled nor returns."""
+    lines = Line.objects.filter(good__isnull=False, order__is_refund=False).order_by()
     return lines.exclude(order__delivery_status=DeliveryStatus.CANCELLED)
 
 
@@ -57,14 +57,16 @@ class GoodsFilters(ReportFilters):
         return queryset.filter(Q(**{f"{path}article": value}) | Q(**{f"{path}title__icontains": value}))
 
     def of_sales(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        lines = sold(self.GOOD or "pk")
-        if value == "none":
-            first, last = self.days
-            lines = lines.filter(
-                order__delivery_time_from__gte=day_start(first),
-                order__delivery_time_from__lt=day_start(last + dimensions.DAY),
-            )
-        return queryset.filter(~Exists(lines))
+        good = self.GOOD or "pk"
+        if value == "never":
+            return queryset.filter(~Exists(sales().filter(good=OuterRef(good))))
+        first, last = self.days
+        # From the orders of the period to their goods: from each good to its orders would read all years.
+        sold = sales().filter(
+            order__delivery_time_from__gte=day_start(first),
+            order__delivery_time_from__lt=day_start(last + dimensions.DAY),
+        )
+        return queryset.exclude(**{f"{good}__in": sold.values("good")})
 
 
 class StockFilters(GoodsFilters):
