@@ -13,7 +13,7 @@ from backoffice.reports.cube import Derived, Dimension, Group, Measure, breakdow
 from backoffice.reports.filters import ReportFilters
 from backoffice.reports.report import Column, Report
 
-SHOWN_GROUPS = 500
+SHOWN_GROUPS = 200
 SHOWN_FILTERS = 3  # the period; the rest is one click away
 
 
