@@ -2,6 +2,7 @@
 terminals, acts of cash that couriers handed in.
 """
 
+import uuid
 from typing import ClassVar
 
 from django.conf import settings
@@ -295,7 +296,7 @@ class CashHandover(models.Model):
     )
     recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
     # Of the form that was filled in: it makes one act, however often it is sent.
-    key = models.UUIDField(unique=True, editable=False)
+    key = models.UUIDField(unique=True, editable=False, default=uuid.uuid4)
 
     objects = _OnlyAddedQuerySet.as_manager()
 
