@@ -7,24 +7,30 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import TabularInline
+from unfold.admin import ModelAdmin, TabularInline
 
 from backoffice.partners.admin.people import UserAdmin
 from backoffice.reports import mails
 from backoffice.reports.models import ReaderSource, ReportSubscription
-from backoffice.sync.admin.base import ViewOnlyAdmin
+from backoffice.sync.admin.base import BigTableMixin, ReferencesMixin
+from backoffice.sync.admin.forms import RowForm
 
 admin.site.unregister(User)
 
 
-class ReaderSourceInline(TabularInline):
+class ReaderSourceInline(ReferencesMixin, TabularInline):
     model = ReaderSource
+    form = RowForm  # its autocompletes cost no query a row
     extra = 0
     autocomplete_fields = ("source",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReaderSource]:
+        return super().get_queryset(request).select_related("user", "source")
 
 
 @admin.register(User)
@@ -54,7 +60,7 @@ class RecipientsForm(forms.ModelForm):
 
 
 @admin.register(ReportSubscription)
-class ReportSubscriptionAdmin(ViewOnlyAdmin):
+class ReportSubscriptionAdmin(BigTableMixin, ModelAdmin):
     """Whose reports go out by mail, how the last mail went, and who else gets them."""
 
     form = RecipientsForm
@@ -81,11 +87,8 @@ class ReportSubscriptionAdmin(ViewOnlyAdmin):
     )
     readonly_fields = tuple(name for name in fields if name != "recipients")
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("reports.change_reportsubscription")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("reports.delete_reportsubscription")
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # one begins at the report that it mails
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, subscription: ReportSubscription) -> str:

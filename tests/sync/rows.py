@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils import timezone
 
@@ -58,6 +59,9 @@ def _value(column: models.Field, number: int) -> Any:
         return {}
     if isinstance(column, models.DecimalField):
         return Decimal(1)
+    for validator in column.validators:
+        if isinstance(validator, MaxValueValidator) and isinstance(column, models.SmallIntegerField):
+            return number % (validator.limit_value + 1)
     if isinstance(column, models.IntegerField | models.FloatField):
         return number
     if isinstance(column, models.DateTimeField):
