@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -128,7 +127,7 @@ class TestPage:
     def test_the_sidebar_and_the_desk_lead_here(self, dispatcher: Browser) -> None:
         assert dispatcher.get("/admin/orders/order/").content.decode().count(f'href="{BOARD}"') >= 2
 
-    def test_a_busy_day_is_answered_quickly_by_few_queries(
+    def test_a_busy_day_costs_no_more_queries(
         self, dispatcher: Browser, queries: Callable[[Callable[[], object]], list[str]]
     ) -> None:
         def of(count: int) -> int:
@@ -151,12 +150,6 @@ class TestPage:
                 for n in range(400)
             )
         assert of(401) <= few
-        spent = []
-        for _ in range(5):  # the best of them: other tests run beside this one
-            start = time.process_time()
-            dispatcher.get(BOARD, {"part": "1"})
-            spent.append(time.process_time() - start)
-        assert min(spent) < 0.3
 
 
 class TestMoving:
