@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Case, F, Max, Min, Q, QuerySet, Value, When, Window
@@ -36,12 +37,14 @@ def since(moment: datetime) -> Q:
 
 def among(orders: Collection[Order]) -> set[int]:
     """The keys of those of a page's orders that have a twin, on the page or not. One query."""
-    visits = {tuple(getattr(order, name) for name in SHARED) for order in orders if _is_comparable(order)}
-    if not visits:
+    sums_of: dict[Any, set[Decimal]] = {}
+    for order in filter(_is_comparable, orders):
+        sums_of.setdefault((order.delivery_time_from, order.delivery_time_to), set()).add(order.amount_to_pay)
+    if not sums_of:
         return set()
     alike = Q()
-    for visit in visits:
-        alike |= Q(**dict(zip(SHARED, visit, strict=True)))
+    for (begin, end), sums in sums_of.items():
+        alike |= Q(delivery_time_from=begin, delivery_time_to=end, amount_to_pay__in=sums)
     return {order.pk for order in orders} & set(_twins(_comparable().filter(alike)).values_list("pk", flat=True))
 
 
