@@ -200,7 +200,7 @@ UNFOLD = {
     ],
     "SITE_SYMBOL": "local_shipping",
     "STYLES": [lambda request: static("backoffice/admin.css"), lambda request: static("backoffice/bell.css")],
-    "SCRIPTS": [lambda request: static("backoffice/names.js")],
+    "SCRIPTS": [lambda request: static("backoffice/names.js"), lambda request: static("backoffice/sidebar.js")],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "orders.dashboard.start_page",
