@@ -15,9 +15,10 @@ from backoffice.sync.merge import Merge
 from backoffice.sync.mirror import Embedded, Field, Mirror, Outgoing, Owner, Parts, Reference, Request, registry
 from backoffice.sync.mirrored import Mirrored
 from backoffice.sync.reread import by_list
-from orders import details, edits, parts, refunds
+from orders import details, edits, parts
 from orders.models import Client, DeliveryStatus, Order, ReturnReason
 from orders.phones import e164
+from orders.refund_command import COMMAND, REFUND
 
 MAX_REQUESTS = 2  # of one batch
 ADDRESS = ("postindex", "city", "street", "home", "apartment", "latitude", "longitude")
@@ -221,4 +222,4 @@ class OrderMirror(Mirror):
         details.after_overwriting(ids, of)
 
 
-COMMANDS["orders", refunds.COMMAND] = refunds.REFUND
+COMMANDS["orders", COMMAND] = REFUND
