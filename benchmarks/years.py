@@ -95,6 +95,7 @@ class Years:
                 "return_reason_id": f"CASE WHEN i % 20 = 0 THEN {FIRST + 1} + i % {REASONS} END",
                 "status": "CASE WHEN i % 20 = 0 THEN 0 ELSE 1 END",
                 "delivery_status": "CASE WHEN i % 20 = 0 THEN 11 ELSE 10 END",
+                "sale_receipts": "CASE WHEN i % 20 = 0 THEN 0 ELSE 1 END",
                 "amount_to_pay": "100 + i % 5000",
                 "to_city": "CASE WHEN i % 4 = 0 THEN 'Tula' ELSE 'Moscow' END",
                 "to_latitude": "55.5 + (i % 1000) / 2000.0",

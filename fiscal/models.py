@@ -2,11 +2,18 @@
 terminals, acts of cash that couriers handed in.
 """
 
+from __future__ import annotations
+
 import uuid
-from typing import ClassVar
+from collections.abc import Collection, Iterable
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -73,8 +80,22 @@ class FiscalDocument(models.Model):
         abstract = True
 
 
+class ReceiptQuerySet(models.QuerySet):
+    """Lets orders know how many receipts they have, also where rows are written in bulk."""
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        rows = list(objs)
+        with transaction.atomic(using=self.db):
+            made = super().bulk_create(rows, *args, **kwargs)
+            count_receipts({row.order_id for row in rows})
+        return made
+
+
 class Receipt(FiscalDocument):
-    """A receipt of payment or of return for an order; comes from iRECA and is never changed here."""
+    """A receipt of payment or of return for an order; comes from iRECA and is never changed here.
+
+    Its order counts it (`count_receipts`).
+    """
 
     class Kind(models.TextChoices):
         SALE = "sale", _("Receipt")
@@ -84,6 +105,8 @@ class Receipt(FiscalDocument):
     order = models.ForeignKey("orders.Order", models.PROTECT, related_name="receipts", verbose_name=_("order"))
     remote_data = models.JSONField(_("as received"), default=dict, editable=False)
     pulled_at = models.DateTimeField(_("pulled"), auto_now_add=True)
+
+    objects = ReceiptQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("receipt")
@@ -99,6 +122,27 @@ class Receipt(FiscalDocument):
 
     def __str__(self) -> str:
         return f"{self.fn} / {self.fd_number}"
+
+
+def count_receipts(orders: Collection[int]) -> None:
+    """Keep with orders how many receipts of each kind they have: that a paid order has none must be seen at once,
+    among millions of orders, so it has to stand in one row and in one index.
+    """
+
+    def count(kind: str) -> Any:
+        found = Receipt._base_manager.filter(order=OuterRef("pk"), kind=kind).order_by().values("order")
+        return Coalesce(Subquery(found.annotate(count=models.Count("pk")).values("count")), 0)
+
+    order = Receipt._meta.get_field("order").related_model
+    order._base_manager.filter(pk__in=orders).update(
+        sale_receipts=count(Receipt.Kind.SALE), return_receipts=count(Receipt.Kind.RETURN)
+    )
+
+
+@receiver([post_save, post_delete], sender=Receipt)
+def _count_again(instance: Receipt, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        count_receipts([instance.order_id])
 
 
 def _by_group(prefix: str, *columns: str, time: str) -> list[models.Index]:

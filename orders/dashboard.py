@@ -26,8 +26,9 @@ from backoffice.sync.models import Push
 from couriers.map import Whereabouts, whereabouts
 from couriers.models import License, LicenseUsage
 from fiscal import shifts
-from orders import conditions, details
+from orders import conditions
 from orders.models import DeliveryStatus, Line, Order, Origin, Payment, PaymentStatus
+from orders.models.order import LACKS_RECEIPT
 
 RECEIPTS_OF = timedelta(days=14)  # how far back a missing receipt is looked for; older ones are read again for ever
 MANY = 10_000  # orders of one day, and missing receipts: beyond it nobody reads figures
@@ -228,7 +229,7 @@ def couriers(rows: Sequence[_Row], now: datetime) -> list[CourierDay]:
 def missing_receipts(now: datetime) -> list[Figure]:
     """Paid and closed orders without their receipts, by how long ago their window ended."""
     ends = list(
-        Order.objects.filter(details.without_receipt(), delivery_time_from__gte=now - RECEIPTS_OF)
+        Order.objects.filter(LACKS_RECEIPT, delivery_time_from__gte=now - RECEIPTS_OF)
         .order_by()
         .values_list("delivery_time_to", flat=True)[:MANY]
     )

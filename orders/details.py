@@ -2,8 +2,7 @@
 for them.
 
 `details_due_at` says when an order is to be read next. A closed, paid order without its receipt is read again, ever
-less often, until the
-receipt is there: that is how no paid order stays without one unnoticed.
+less often, until the receipt is there: that is how no paid order stays without one unnoticed.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 from msgspec import UNSET
 
@@ -29,6 +28,7 @@ from fiscal.models import Receipt
 from orders import readers
 from orders.delivered import note_delivered
 from orders.models import DeliveryStatus, Order, PaymentStatus, ReturnReason, StatusChange
+from orders.models.order import LACKS_RECEIPT
 
 BATCH = 10  # a round of the worker must not keep the next push waiting for long
 LEASE = timedelta(minutes=2)
@@ -73,30 +73,10 @@ def expected_receipts(order: Order) -> tuple[str, int]:
     return Receipt.Kind.SALE, 2 if order.prepayment_sum else 1
 
 
-def without_receipt() -> Q:
-    """Orders that are paid and closed, and whose receipts (see `expected_receipts`) we have not all got."""
-    receipts = Receipt.objects.filter(order=OuterRef("pk")).order_by()
-    sales = receipts.filter(kind=Receipt.Kind.SALE)
-    two = sales.values("order").annotate(count=Count("pk")).filter(count__gt=1)
-    # What is cheap comes first: PostgreSQL asks in this order, and would gather the returns of all years for nothing.
-    missing = (
-        Q(Q(is_refund=True), ~Exists(receipts.filter(kind=Receipt.Kind.RETURN)))
-        | Q(Q(is_refund=False), ~Exists(sales))
-        | Q(Q(is_refund=False, prepayment_sum__gt=0), ~Exists(two))
-    )
-    return Q(missing, status=PaymentStatus.PAID, delivery_status=DeliveryStatus.CLOSED)
-
-
-def with_all_receipts(orders: Sequence[Order]) -> set[int]:
-    """Keys of those of the orders that have the receipts expected of them, in one query."""
-    found = Receipt.objects.filter(order__in=orders).order_by().values_list("order", "kind").annotate(Count("pk"))
-    counts = {(order, kind): count for order, kind, count in found}
-
-    def has_all(order: Order) -> bool:
-        kind, count = expected_receipts(order)
-        return counts.get((order.pk, kind), 0) >= count
-
-    return {order.pk for order in orders if has_all(order)}
+def has_all_receipts(order: Order) -> bool:
+    """Whether the receipts are here that it has when it is paid and closed."""
+    kind, count = expected_receipts(order)
+    return (order.sale_receipts if kind == Receipt.Kind.SALE else order.return_receipts) >= count
 
 
 def read_due(client: Any) -> int:
@@ -218,7 +198,7 @@ TEXTS = ("serial_number", "shift_number", "fn", "fd_number", "receipt_number", "
 def read_missing_receipts(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     """Receipts of paid and closed orders that lack one; those that `read_due` comes to by itself are left to it."""
     after = (progress.pull.cursor or {}).get("after", 0)
-    orders = Order._base_manager.filter(without_receipt(), details_due_at__isnull=True, pk__gt=after).order_by("pk")
+    orders = Order._base_manager.filter(LACKS_RECEIPT, details_due_at__isnull=True, pk__gt=after).order_by("pk")
     for order in orders.iterator(chunk_size=200):
         before = order.receipts.count()
         try:

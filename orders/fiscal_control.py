@@ -20,14 +20,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 from django.db.models.lookups import GreaterThan
 from django.utils.translation import gettext_lazy as _
 
 from fiscal.models import Receipt
-from orders import conditions, details
+from orders import conditions
 from orders.models import DeliveryStatus, Line, Order, Payment, PaymentStatus, Refund, RefundGood, RefundPayment
+from orders.models.order import HAS_SEVERAL_RECEIPTS, LACKS_RECEIPT
 
 LONG = timedelta(days=1)  # after the window, by when a paid order should be closed
 HORIZON = timedelta(days=31)
@@ -77,7 +78,7 @@ class Queue:
     name: str
     title: Any
     text: Any
-    rows: Callable[[QuerySet[Order], datetime, datetime | None], QuerySet[Order]]
+    rows: Callable[[QuerySet[Order], datetime], QuerySet[Order]]
     moment: str = "delivery_time_to"
     is_costly: bool = False
     youngest: timedelta = timedelta(0)  # no order in it is younger
@@ -87,8 +88,7 @@ class Queue:
 
     def orders(self, orders: QuerySet[Order], now: datetime, age: Age | None = None) -> QuerySet[Order]:
         """Those of the orders that are in this queue, of one age or of any."""
-        recent = age is not None and age not in (OLDER, UNKNOWN)
-        found = self.rows(orders, now, now - HORIZON if recent else None)
+        found = self.rows(orders, now)
         return found.filter(age.of(self.moment, now)) if age is not None else found
 
 
@@ -96,7 +96,7 @@ def counts(queue: Queue, now: datetime, *, all_years: bool = False) -> dict[Age,
     """How many orders of each age are in a queue. One query; a costly queue's older ones only where asked for."""
     ages = [age for age in queue.ages() if all_years or not queue.is_costly or age not in (OLDER, UNKNOWN)]
     since = None if OLDER in ages else now - HORIZON
-    rows = queue.rows(Order.objects.order_by(), now, since)
+    rows = queue.rows(Order.objects.order_by(), now)
     if since is not None:
         rows = rows.filter(**{f"{queue.moment}__gt": since})
     found = rows.aggregate(**{age.name: Count("pk", filter=age.of(queue.moment, now)) for age in ages})
@@ -121,38 +121,28 @@ def _differ(first: Any, second: Any) -> Q:
     return Q(GreaterThan(Abs(first - second, output_field=_MONEY), HALF_A_KOPECK))
 
 
-def _no_receipt(orders: Rows, now: datetime, since: datetime | None) -> Rows:
-    return orders.filter(details.without_receipt())
+def _no_receipt(orders: Rows, now: datetime) -> Rows:
+    return orders.filter(LACKS_RECEIPT)
 
 
-def _paid_open(orders: Rows, now: datetime, since: datetime | None) -> Rows:
+def _paid_open(orders: Rows, now: datetime) -> Rows:
     ended = Q(delivery_time_to__lte=now - LONG) | Q(delivery_time_to__isnull=True)
     return orders.filter(conditions.IS_OPEN, ended, status=PaymentStatus.PAID)
 
 
-def _closed_unpaid(orders: Rows, now: datetime, since: datetime | None) -> Rows:
+def _closed_unpaid(orders: Rows, now: datetime) -> Rows:
     return orders.filter(status=PaymentStatus.UNPAID, delivery_status=DeliveryStatus.CLOSED)
 
 
-def _doubled(orders: Rows, now: datetime, since: datetime | None) -> Rows:
+def _doubled(orders: Rows, now: datetime) -> Rows:
     """More receipts of a kind than an order has (`details.expected_receipts`)."""
-    all_ = Receipt.objects.order_by()
-    others = all_.filter(order=OuterRef("order"), kind=OuterRef("kind")).exclude(pk=OuterRef("pk"))
-    some = all_.filter(date_time_receipt__gt=since) if since is not None else all_
-    candidates = some.filter(Exists(others)).values("order")  # with one of them in the period, whose index serves
-    mine = all_.filter(order=OuterRef("pk"))
-
-    def more_than(count: int, kind: str) -> Exists:
-        many = mine.filter(kind=kind).values("order").annotate(count=Count("pk")).filter(count__gt=count)
-        return Exists(many)
-
-    last = mine.filter(date_time_receipt__isnull=False).order_by("-date_time_receipt", "-pk")
+    last = Receipt.objects.filter(order=OuterRef("pk"), date_time_receipt__isnull=False)
     return orders.filter(
-        Q(more_than(1, Receipt.Kind.RETURN))
-        | Q(more_than(2, Receipt.Kind.SALE))
-        | Q(Q(prepayment_sum=0) | Q(is_refund=True), more_than(1, Receipt.Kind.SALE)),
-        pk__in=candidates,
-    ).annotate(last_receipt=Subquery(last.values("date_time_receipt")[:1]))
+        HAS_SEVERAL_RECEIPTS,
+        Q(return_receipts__gt=1)
+        | Q(sale_receipts__gt=2)
+        | Q(Q(prepayment_sum=0) | Q(is_refund=True), sale_receipts__gt=1),
+    ).annotate(last_receipt=Subquery(last.order_by("-date_time_receipt", "-pk").values("date_time_receipt")[:1]))
 
 
 def _paid_and_closed(orders: Rows) -> Any:  # orders with one column more
@@ -160,7 +150,7 @@ def _paid_and_closed(orders: Rows) -> Any:  # orders with one column more
     return orders.filter(status=PaymentStatus.PAID, delivery_status=DeliveryStatus.CLOSED).annotate(paid=paid)
 
 
-def _payments_differ(orders: Rows, now: datetime, since: datetime | None) -> Rows:
+def _payments_differ(orders: Rows, now: datetime) -> Rows:
     discounts = _sum(Line.objects.all(), "discount_total", "order")
     return (
         _paid_and_closed(orders)
@@ -171,11 +161,11 @@ def _payments_differ(orders: Rows, now: datetime, since: datetime | None) -> Row
     )
 
 
-def _no_payments(orders: Rows, now: datetime, since: datetime | None) -> Rows:
-    return _paid_and_closed(orders).filter(Exists(Receipt.objects.filter(order=OuterRef("pk"))), paid__isnull=True)
+def _no_payments(orders: Rows, now: datetime) -> Rows:
+    return _paid_and_closed(orders).filter(Q(sale_receipts__gt=0) | Q(return_receipts__gt=0), paid__isnull=True)
 
 
-def _returns_differ(orders: Rows, now: datetime, since: datetime | None) -> Rows:
+def _returns_differ(orders: Rows, now: datetime) -> Rows:
     returned = Refund.objects.order_by().values("order")
     return (
         orders.filter(pk__in=returned)
@@ -194,7 +184,6 @@ QUEUES = (
         _("Closed and paid, without a receipt"),
         _("Receipts that a closed and paid order should have and that iRECA has not told; with a prepayment, two."),
         _no_receipt,
-        is_costly=True,
     ),
     Queue(
         "paid_open",
@@ -218,7 +207,6 @@ QUEUES = (
         ),
         _doubled,
         moment="last_receipt",
-        is_costly=True,
     ),
     Queue(
         "payments_differ",

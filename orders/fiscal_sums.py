@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from fiscal.models import Receipt
 from fiscal.shifts import Shift
@@ -68,13 +68,10 @@ class Money:
         )
 
 
-def _others() -> QuerySet[Receipt]:
-    """Other receipts of the same kind of an order."""
-    return Receipt.objects.filter(order=OuterRef("order"), kind=OuterRef("kind")).exclude(pk=OuterRef("pk")).order_by()
-
-
 # Receipts of which it cannot be told what they were for: their order has others of their kind.
-UNDIVIDED = Exists(_others())
+UNDIVIDED = Q(kind=Receipt.Kind.SALE, order__sale_receipts__gt=1) | Q(
+    kind=Receipt.Kind.RETURN, order__return_receipts__gt=1
+)
 
 
 def by_shift(shifts: Sequence[Shift]) -> dict[tuple[str, str], Money]:

@@ -15,7 +15,6 @@ from backoffice.sync import dictionaries
 from backoffice.sync.admin.labels import badge, link
 from backoffice.sync.connection import TITLES
 from backoffice.sync.mirrored import SyncState
-from fiscal.models import Receipt
 from orders.models import DeliveryStatus, Order, Origin, PaymentStatus
 
 DELIVERY_COLOURS: dict[int | None, str] = {
@@ -112,7 +111,7 @@ def two_receipts(order: Order) -> dict[str, Any] | None:
     """Of an order with a prepayment: that a second receipt is printed (seed 002:94), and how many are there."""
     if not order.prepayment_sum or order.is_refund:
         return None
-    there = order.receipts.filter(kind=Receipt.Kind.SALE).count()
+    there = order.sale_receipts
     is_due = order.status == PaymentStatus.PAID and order.delivery_status == DeliveryStatus.CLOSED
     return {"sum": formats.localize(order.prepayment_sum), "there": there, "missing": is_due and there < 2}
 

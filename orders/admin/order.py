@@ -76,14 +76,13 @@ class OrderChangeList(BigChangeList):
         sums = Line.objects.filter(order__in=ids).order_by().values_list("order").annotate(Sum("discount_total"))
         discounts = dict(sums)
         may_assign = self.model_admin.has_change_permission(request)
-        with_receipt = details.with_all_receipts(rows)
         doubled = duplicates.among(rows)
         troubled = Origin.objects.filter(order__in=ids, sync_state__in=(SyncState.FAILED, SyncState.CONFLICT))
         troubles = {origin.order_id: origin for origin in troubled.defer("data", "agreed", "sync_conflict")}
         for order in rows:
             order.trouble = troubles.get(order.pk)
             order.payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
-            order.has_receipt = order.pk in with_receipt
+            order.has_receipt = details.has_all_receipts(order)
             order.is_doubled = order.pk in doubled
             order.may_assign = may_assign and not order.is_closed
         self.result_list = rows

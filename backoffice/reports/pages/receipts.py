@@ -35,10 +35,10 @@ SALE, RETURN = Q(kind=Receipt.Kind.SALE), Q(kind=Receipt.Kind.RETURN)
 MOST_FOR_VAT = 20_000  # receipts whose lines are rounded one by one while a person waits
 
 RECEIPTS = Facts(Receipt)
-SHARED = Facts(Receipt, where=Q(UNDIVIDED))
-SOLD_BY = Facts(Receipt, where=SALE & ~Q(UNDIVIDED))
-GIVEN_BY_ORDER = Facts(Receipt, where=RETURN & Q(order__is_refund=True) & ~Q(UNDIVIDED))
-GIVEN_OF_ORDER = Facts(Receipt, where=RETURN & Q(order__is_refund=False) & ~Q(UNDIVIDED))
+SHARED = Facts(Receipt, where=UNDIVIDED)
+SOLD_BY = Facts(Receipt, where=SALE & ~UNDIVIDED)
+GIVEN_BY_ORDER = Facts(Receipt, where=RETURN & Q(order__is_refund=True) & ~UNDIVIDED)
+GIVEN_OF_ORDER = Facts(Receipt, where=RETURN & Q(order__is_refund=False) & ~UNDIVIDED)
 
 # Each of these joins one table of many to its receipts, and nothing else is counted beside it.
 _PAID, _BACK = "order__payments", "order__refund__payments"
@@ -161,7 +161,7 @@ COLUMNS = (
     Column(
         "sold",
         gettext_lazy("Sold"),
-        Case(When(SALE & ~Q(UNDIVIDED), then=_sum(Payment.objects.all(), "price", "order"))),
+        Case(When(SALE & ~UNDIVIDED, then=_sum(Payment.objects.all(), "price", "order"))),
         MONEY,
         total="sold",
     ),
@@ -170,11 +170,11 @@ COLUMNS = (
         gettext_lazy("Returned"),
         Case(
             When(
-                RETURN & Q(order__is_refund=True) & ~Q(UNDIVIDED),
+                RETURN & Q(order__is_refund=True) & ~UNDIVIDED,
                 then=Abs(_sum(Payment.objects.all(), "price", "order")),
             ),
             When(
-                RETURN & Q(order__is_refund=False) & ~Q(UNDIVIDED),
+                RETURN & Q(order__is_refund=False) & ~UNDIVIDED,
                 then=_sum(RefundPayment.objects.all(), "sum", "refund__order"),
             ),
         ),
