@@ -3,7 +3,7 @@
 import functools
 import logging
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse
@@ -36,7 +36,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
             logger.error("Not ready: migrations are missing: %s", ", ".join(".".join(name) for name in missing))
             return HttpResponse("migrations missing\n", status=503, content_type="text/plain")
         lines = figures.lines(timezone.now())
-    except DatabaseError:
+    except Error:
         logger.exception("Not ready: the database does not answer.")
         return HttpResponse("database unavailable\n", status=503, content_type="text/plain")
     return HttpResponse("\n".join(["ok", *lines, ""]), content_type="text/plain")

@@ -6,10 +6,12 @@ putting a new one in front, calling `reencrypt_all` (`manage.py rotate_secrets`)
 
 import base64
 import hmac
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
@@ -28,6 +30,7 @@ _REDACTED_SETTINGS = (
     "BIFIT_PASSWORD",
     "VIRTPOS_API_KEY",
     "EMAIL_HOST_PASSWORD",
+    "METRICS_TOKEN",
 )
 
 
@@ -149,10 +152,15 @@ class RedactingFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        for value in _secret_values():
-            text = text.replace(value, mask(value))
-        return text
+        return redacted(super().format(record))
+
+
+def redacted(text: str) -> str:
+    """The text with the values of secret settings masked, also as they stand in an address or in JSON."""
+    for value in _secret_values():
+        for written in {value, quote(value), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
+            text = text.replace(written, mask(value))
+    return text
 
 
 def _secret_values() -> Iterator[str]:

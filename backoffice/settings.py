@@ -159,6 +159,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "backoffice.trace.TraceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "backoffice.csp.ContentSecurityPolicyMiddleware",
@@ -315,17 +316,23 @@ SPECTACULAR_SETTINGS = {"OAS_VERSION": "3.1.1", "SCHEMA_PATH_PREFIX": "/api/v1",
 
 # Logging
 
+# line: for people; json: an object a line, for whatever collects logs
+LOG_FORMAT = env.str("LOG_FORMAT", default="line")
+if LOG_FORMAT not in ("line", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}, but must be line or json.")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "backoffice.secrets.RedactingFormatter",
-            "format": "{asctime} {levelname} {name}: {message}",
+            "()": "backoffice.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name}{mark}: {message}",
             "style": "{",
-        }
+        },
+        "json": {"()": "backoffice.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Django's own handlers would write each line twice, and mail tracebacks with settings in them.
     "loggers": {
@@ -333,3 +340,6 @@ LOGGING = {
         "pyBarcode": {"level": "WARNING"},  # it tells every start that it can draw no bitmaps
     },
 }
+
+# Who may read `/metrics` besides staff who may see Sync health: whoever sends this as a bearer token.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")

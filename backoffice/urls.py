@@ -7,6 +7,7 @@ from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
 from backoffice import health
+from backoffice.metrics.view import metrics
 from backoffice.partners.api import dictionaries, webhooks
 from backoffice.partners.api.views import NotFoundView
 from backoffice.sync import views as sync
@@ -42,4 +43,5 @@ urlpatterns = [
     path("callbacks/<str:remote>/<str:secret>/<str:kind>", sync.register_callback, name="register-callback"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics, name="metrics"),
 ]

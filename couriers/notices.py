@@ -10,15 +10,14 @@ from django.utils.translation import gettext_lazy
 
 from backoffice.sync.notices.kinds import Kind, Trouble, register
 from backoffice.sync.notices.troubles import listed
-from couriers.models import License, LicenseUsage
+from couriers.licences import licences
 
 
 def _licences(now: datetime) -> Iterator[Trouble]:
     """No courier more can begin to work."""
-    usage = LicenseUsage.objects.order_by("-at").first()
-    used = License.objects.filter(is_open=True).count()
-    if usage is not None and used >= usage.total:
-        yield Trouble(url=listed("couriers_license"), params={"used": used, "total": usage.total}, is_grave=True)
+    found = licences()
+    if found.are_exhausted:
+        yield Trouble(url=listed("couriers_license"), params={"used": found.used, "total": found.total}, is_grave=True)
 
 
 register(

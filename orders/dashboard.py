@@ -23,8 +23,8 @@ from django.utils.translation import gettext as _
 from backoffice.sync import dictionaries, figures
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
+from couriers import licences as couriers_licences
 from couriers.map import Whereabouts, whereabouts
-from couriers.models import License, LicenseUsage
 from fiscal import shifts
 from orders import conditions
 from orders.models import DeliveryStatus, Line, Order, Origin, Payment, PaymentStatus
@@ -245,13 +245,10 @@ def missing_receipts(now: datetime) -> list[Figure]:
 
 
 def licences() -> Figure:
-    usage = LicenseUsage.objects.order_by("-at").first()
-    used = License.objects.filter(is_open=True).count()
-    total = usage.total if usage is not None else None
-    kind = "danger" if total is not None and used >= total else ""
-    return Figure(
-        _("Licences used"), f"{used} / {total if total is not None else '–'}", _list("couriers_license"), kind
-    )
+    found = couriers_licences.licences()
+    total = found.total if found.total is not None else "–"
+    kind = "danger" if found.are_exhausted else ""
+    return Figure(_("Licences used"), f"{found.used} / {total}", _list("couriers_license"), kind)
 
 
 def sync(now: datetime) -> list[Figure]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from backoffice import trace
 from backoffice.remotes.http import Config, Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync import connection, lease
@@ -49,7 +50,8 @@ def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> 
     seen: set[tuple[str, str]] = set()
     for index, callback in enumerate(callbacks):
         try:
-            result = "" if (callback.kind, callback.digest) in seen else _process_one(callback, client)
+            with trace.bound([callback.trace]):
+                result = "" if (callback.kind, callback.digest) in seen else _process_one(callback, client)
         except RemoteError as error:
             if connection.is_outage(error):
                 _postpone(callbacks[index:], holder, error)
@@ -59,7 +61,7 @@ def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> 
         except Exception as error:
             # Whatever it is, it stays visible and holds up no other callback.
             if not isinstance(error, ValueError):
-                log.exception("callback %s", callback.pk)
+                log.exception("callback %s (request %s)", callback.pk, callback.trace)
             _finish(callback, holder, state=Callback.State.FAILED, error=f"{type(error).__name__}: {error}"[:5000])
         else:
             seen.add((callback.kind, callback.digest))

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from backoffice import trace
 from backoffice.remotes.http import Config, RemoteError, Retry
 from backoffice.remotes.http import Exchange as HttpExchange
 from backoffice.sync.models import Exchange, ExchangeSubject, RemoteState
@@ -67,9 +68,15 @@ def record_exchange(exchange: HttpExchange) -> None:
             duration_ms=exchange.duration_ms,
             started_at=exchange.started_at,
         )
+        subjects = [*exchange.subjects[:MAX_SUBJECTS], *map(trace_subject, trace.carried()[:MAX_SUBJECTS])]
         ExchangeSubject.objects.bulk_create(
-            [ExchangeSubject(exchange=row, subject=subject[:240]) for subject in exchange.subjects[:MAX_SUBJECTS]]
+            [ExchangeSubject(exchange=row, subject=subject[:240]) for subject in subjects]
         )
+
+
+def trace_subject(request_id: str) -> str:
+    """How an exchange that is of many requests names one of them among its objects."""
+    return f"trace:{request_id}"
 
 
 def backoff(failures: int, retry_after: float | None = None) -> float:

@@ -133,6 +133,7 @@ def open_pushes(remote: str, entity: str, rows: Collection[tuple[int, str]], act
                 "state",
                 "error",
                 "waits_for",
+                "trace",
             ],
         )
 

@@ -1,4 +1,5 @@
-"""How synchronisation is doing, in figures: for the page *Sync health* and for `/readyz`, which show the same ones.
+"""How synchronisation is doing, in figures: for the page *Sync health*, `/readyz`, `/metrics` and `manage.py doctor`,
+which show the same ones.
 
 Each function runs a fixed number of queries, and each query reads what is open, or a window of time, along an index:
 the millions of pushes that are done and of exchanges that are logged cost nothing.
@@ -11,11 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, OuterRef, Q, Subquery
+from django.db.models import Count, Max, Min, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Substr
 from django.utils import timezone
 
 from backoffice.sync import connection, pull
+from backoffice.sync.mirror import registry
+from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Callback, Exchange, Pull, Push, RemoteState, Schedule, Worker
 
 SILENCE = timedelta(seconds=60)  # without a heartbeat, after which a worker counts as dead
@@ -51,8 +54,12 @@ class Kind:
     remote: str
     entity: str
     by_state: dict[str, int] = field(default_factory=dict)
-    oldest: datetime | None = None
+    oldest_by_state: dict[str, datetime] = field(default_factory=dict)
     done: int = 0
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min(self.oldest_by_state.values(), default=None)
 
     @property
     def open(self) -> int:
@@ -108,11 +115,19 @@ class Inbox:
 
 @dataclass(frozen=True)
 class Reading:
-    """A reader: when it is due, and its last run."""
+    """A reader: when it is due, its last run, and when a run of it went well for the last time."""
 
     name: str
+    remote: str
     schedule: Schedule | None
     last: Pull | None
+    ok_at: datetime | None = None
+
+    def lag(self, now: datetime) -> timedelta:
+        """How long its run is overdue. Nothing is where it is switched off, or its remote is."""
+        if self.schedule is None or not self.schedule.enabled or not connection.is_on(self.remote):
+            return timedelta(0)
+        return max(now - self.schedule.due_at, timedelta(0))
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,19 @@ class Traffic:
     errors: int
     median: int | None
     slow: int | None  # the 95th percentile
+
+
+@dataclass(frozen=True)
+class Exchanges:
+    """What was exchanged with a remote lately with one outcome: ok, refused (4xx), broken (5xx) or none (no answer).
+    Durations in milliseconds.
+    """
+
+    remote: str
+    outcome: str
+    count: int
+    median: int
+    slow: int  # the 95th percentile
 
 
 def remotes() -> list[Remote]:
@@ -137,7 +165,7 @@ def queue(now: datetime) -> Queue:
     for group in waiting.annotate(count=Count("pk"), oldest=Min("created_at")):
         kind = kinds.setdefault((group["remote"], group["entity"]), Kind(group["remote"], group["entity"]))
         kind.by_state[group["state"]] = group["count"]
-        kind.oldest = min(kind.oldest or group["oldest"], group["oldest"])
+        kind.oldest_by_state[group["state"]] = group["oldest"]
     done_recently = done_hour = 0
     done = Push.objects.filter(done_at__gte=now - HOUR).order_by().values("remote", "entity")
     for sent in done.annotate(hour=Count("pk"), recent=Count("pk", filter=Q(done_at__gte=now - RECENT))):
@@ -172,10 +200,14 @@ def inbox(now: datetime) -> Inbox:
 def readings() -> list[Reading]:
     """All readers in their order."""
     last = Pull.objects.filter(what=OuterRef("name")).order_by("-id").values("pk")[:1]
-    schedules = {row.name: row for row in Schedule.objects.annotate(last_pull=Subquery(last))}
+    well = Pull.objects.filter(what=OuterRef("name"), state=Pull.State.DONE).order_by("-id").values("finished_at")[:1]
+    rows = Schedule.objects.annotate(last_pull=Subquery(last), ok_at=Subquery(well))
+    schedules = {row.name: row for row in rows}
     runs = Pull.objects.in_bulk([row.last_pull for row in schedules.values() if row.last_pull])
     return [
-        Reading(reader.name, schedule, runs.get(schedule.last_pull) if schedule is not None else None)
+        Reading(reader.name, reader.remote, schedule, runs.get(schedule.last_pull), schedule.ok_at)
+        if schedule is not None
+        else Reading(reader.name, reader.remote, None, None)
         for reader in pull.readers()
         for schedule in [schedules.get(reader.name)]
     ]
@@ -205,10 +237,46 @@ def traffic(now: datetime) -> Traffic:
     return Traffic(**counts, median=_percentile(durations, 50), slow=_percentile(durations, 95))
 
 
+def exchanges(now: datetime) -> list[Exchanges]:
+    """Of the last minutes, and of no more than SAMPLE: one query."""
+    window = Exchange.objects.filter(started_at__gte=now - RECENT).order_by("-started_at")
+    durations: dict[tuple[str, str], list[int]] = {}
+    for remote, status, duration in window.values_list("remote", "status", "duration_ms")[:SAMPLE]:
+        durations.setdefault((remote, _outcome(status)), []).append(duration)
+    return [
+        Exchanges(remote, outcome, len(some), _nearest(some, 50), _nearest(some, 95))
+        for (remote, outcome), values in sorted(durations.items())
+        for some in [sorted(values)]
+    ]
+
+
+def _outcome(status: int | None) -> str:
+    if status is None:
+        return "none"
+    return "ok" if status < 400 else "refused" if status < 500 else "broken"
+
+
+def conflicts() -> dict[str, int]:
+    """How many rows of each entity wait for a person to choose; entities without any are not told. One query."""
+    counts = [
+        mirror.model._base_manager.filter(sync_state=SyncState.CONFLICT)
+        .order_by()
+        .annotate(entity=Value(mirror.entity))
+        .values("entity")
+        .annotate(count=Count("pk"))
+        .values_list("entity", "count")
+        for mirror in registry.ranked()
+    ]
+    found = counts[0].union(*counts[1:], all=True)
+    return {entity: count for entity, count in found if count}
+
+
 def _percentile(ordered: Sequence[int], percent: int) -> int | None:
     """The nearest-rank percentile; None of nothing."""
-    if not ordered:
-        return None
+    return _nearest(ordered, percent) if ordered else None
+
+
+def _nearest(ordered: Sequence[int], percent: int) -> int:
     rank = -(-len(ordered) * percent // 100)
     return ordered[max(rank, 1) - 1]
 

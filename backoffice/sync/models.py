@@ -14,8 +14,19 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from backoffice import trace
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync import titles
+
+
+def trace_field() -> models.CharField:
+    """The id of the request, or of a worker's round, in which a row was written (see `backoffice/trace.py`).
+
+    The database has a default too: a process of the release before, which knows no such column, writes on meanwhile.
+    """
+    return models.CharField(
+        _("request id"), max_length=trace.LENGTH, blank=True, default=trace.current, db_default="", editable=False
+    )
 
 
 class Leased(models.Model):
@@ -67,6 +78,7 @@ class Push(Leased):
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     changed_at = models.DateTimeField(_("last change"), default=timezone.now)
     done_at = models.DateTimeField(_("done at"), null=True, blank=True)
+    trace = trace_field()  # of the latest change that it carries
 
     class Meta:
         verbose_name = _("push")
@@ -82,6 +94,7 @@ class Push(Leased):
             models.Index(fields=["lease_owner"], name="push_lease", condition=~Q(lease_owner="")),
             # what was done lately, without a look at the rows
             models.Index(fields=["done_at", "remote", "entity"], name="push_done", condition=Q(done_at__isnull=False)),
+            models.Index(fields=["trace"], name="push_trace", condition=~Q(trace="")),
         ]
 
     def __str__(self) -> str:
@@ -112,6 +125,7 @@ class Callback(Leased):
     read_ids = models.JSONField(default=list, editable=False)
     received_at = models.DateTimeField(_("received"), default=timezone.now)
     processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
+    trace = trace_field()
 
     class Meta:
         verbose_name = _("callback")
@@ -205,12 +219,16 @@ class Exchange(models.Model):
     error = models.TextField(_("error"), blank=True)
     duration_ms = models.PositiveIntegerField(_("duration, ms"), default=0)
     started_at = models.DateTimeField(_("started"), default=timezone.now)
+    trace = trace_field()  # where it is of many requests at once, each of them is one of its objects
 
     class Meta:
         verbose_name = _("exchange")
         verbose_name_plural = _("exchanges")
-        # the figures of an hour are counted without reading the bodies
-        indexes = [models.Index(fields=["started_at", "status", "duration_ms"], name="exchange_started")]
+        indexes = [
+            # the figures of an hour are counted without reading the bodies
+            models.Index(fields=["started_at", "status", "duration_ms"], name="exchange_started"),
+            models.Index(fields=["trace"], name="exchange_trace", condition=~Q(trace="")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F
 from django.utils import timezone
 
+from backoffice import trace
 from backoffice.remotes.http import RemoteError, Unknown
 from backoffice.sync import lease
 from backoffice.sync.connection import IRECA, backoff, is_outage
@@ -39,20 +40,23 @@ def stop_at_outage(error: RemoteError) -> None:
 
 @contextmanager
 def guarded(push: Push, holder: str) -> Iterator[None]:
-    """A bug, or a database that stumbles, at one push holds up no other: it is told in the log and tried later."""
-    try:
-        yield
-    except Outage:
-        raise
-    except Exception as error:
-        log.exception("%s failed", push)
-        delay = timedelta(seconds=backoff(push.attempts))
-        Push.objects.filter(pk=push.pk, lease_owner=holder).update(
-            error=f"{type(error).__name__}: {error}"[:2000],
-            attempts=F("attempts") + 1,
-            due_at=timezone.now() + delay,
-            **lease.RELEASED,
-        )
+    """Handle one push under the id of its request. A bug, or a database that stumbles, at one push holds up no other:
+    it is told in the log and tried later.
+    """
+    with trace.bound([push.trace]):
+        try:
+            yield
+        except Outage:
+            raise
+        except Exception as error:
+            log.exception("%s failed", push)
+            delay = timedelta(seconds=backoff(push.attempts))
+            Push.objects.filter(pk=push.pk, lease_owner=holder).update(
+                error=f"{type(error).__name__}: {error}"[:2000],
+                attempts=F("attempts") + 1,
+                due_at=timezone.now() + delay,
+                **lease.RELEASED,
+            )
 
 
 def due(remote: str) -> Any:

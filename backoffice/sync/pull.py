@@ -26,6 +26,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
+from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError, Retry
 from backoffice.sync import connection, lease
 from backoffice.sync.apply import Applied, apply
@@ -207,7 +208,7 @@ def run(pull: Pull, client: Any, holder: str, show: Callable[[Pull], None] | Non
     progress = Progress(pull, holder, show)
     progress.save(force=True)
     try:
-        with _bad_rows_to(progress, client):
+        with _bad_rows_to(progress, client), trace.bound([f"pull-{pull.pk}"]):
             reader_.read(client, progress, pull.params)
     except Lost:
         log.warning("pull of %s: the lease ran out, somebody else carries on", pull.what)

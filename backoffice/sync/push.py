@@ -27,6 +27,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync import commands, lease, outlets, pull, sent
@@ -97,7 +98,8 @@ class Batch:
             self.save([push for push in pushes if push.action == Push.Action.SAVE])
             for push in pushes:
                 if push.action == Push.Action.DELETE:
-                    self.delete(push)
+                    with trace.bound([push.trace]):
+                        self.delete(push)
         except Outage as outage:
             self._let_go([push.pk for push in pushes], outage.error)
             raise
@@ -151,12 +153,13 @@ class Batch:
 
     def _guarded(self, push: Push, row: Any) -> Outgoing | None:
         """One row that cannot be built must not hold up the others of its batch."""
-        try:
-            return self._outgoing(push, row)
-        except Exception as error:
-            log.exception("%s cannot be built", push)
-            self._later(push, f"{type(error).__name__}: {error}")
-            return None
+        with trace.bound([push.trace]):
+            try:
+                return self._outgoing(push, row)
+            except Exception as error:
+                log.exception("%s cannot be built", push)
+                self._later(push, f"{type(error).__name__}: {error}")
+                return None
 
     def _outgoing(self, push: Push, row: Any) -> Outgoing | None:
         if row.sync_state == SyncState.CONFLICT:
@@ -181,6 +184,10 @@ class Batch:
         items = [item for item in request.items if item.push.pk in held]
         if not items:
             return
+        with trace.bound(item.push.trace for item in items):
+            self._send(request, items)
+
+    def _send(self, request: Request, items: Sequence[Outgoing]) -> None:
         said = self._about_to_send(request, items)
         try:
             request.send(items)

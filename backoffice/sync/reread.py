@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync.apply import apply
@@ -53,7 +54,9 @@ def slices(
         held = renew(items[start:])
         some = [item for item in items[start : start + size] if item.push.pk in held]
         if some:
-            yield some, reread(mirror, client, some, renew)
+            with trace.bound(item.push.trace for item in some):
+                errors = reread(mirror, client, some, renew)
+            yield some, errors
         start += size
 
 

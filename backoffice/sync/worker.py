@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections, models
 from django.utils import timezone
 
+from backoffice import trace
 from backoffice.sync import callbacks, clients, connection, lease, presence, pull, push
 from backoffice.sync.connection import IRECA
 from backoffice.sync.models import AccessToken, Callback, Exchange, Pull, Push, Schedule, Sent, Worker
@@ -69,8 +70,9 @@ def drain_pulls(holder: str, remote: str = IRECA) -> int:
 def drain(holder: str) -> int:
     """All that is due, until nothing is. Returns how much was handled."""
     total = 0
-    while handled := sum(step(holder) for _role, step, _threads in _steps()):
-        total += handled
+    with trace.bound([trace.current() or trace.new()]):
+        while handled := sum(step(holder) for _role, step, _threads in _steps()):
+            total += handled
     return total
 
 
@@ -132,12 +134,13 @@ def _guarded(step: Any, argument: str) -> int:
     """A round that fails is told in the log and tried again: a worker that died of one bad moment would lose every
     later one.
     """
-    try:
-        return step(argument) or 0
-    except OperationalError:
-        log.warning("the database did not answer; trying again", exc_info=True)
-    except Exception:
-        log.exception("a round of %s failed", threading.current_thread().name)
+    with trace.bound([trace.new()]):
+        try:
+            return step(argument) or 0
+        except OperationalError:
+            log.warning("the database did not answer; trying again", exc_info=True)
+        except Exception:
+            log.exception("a round of %s failed", threading.current_thread().name)
     return 0
 
 

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from backoffice.sync import callbacks
 from backoffice.sync.admin.base import ViewOnlyAdmin
 from backoffice.sync.admin.filters import PeriodFilter
-from backoffice.sync.admin.labels import badge, block, pretty_body, short
+from backoffice.sync.admin.labels import badge, block, exchanges_of, pretty_body, short
+from backoffice.sync.connection import trace_subject
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Callback, Exchange, ExchangeSubject
 from backoffice.sync.titles import entity_title
@@ -38,9 +39,10 @@ class CallbackAdmin(ViewOnlyAdmin):
         "attempts",
         "error_text",
         "result",
+        "trace_text",
         "body_text",
     )
-    readonly_fields = ("kind_text", "state_badge", "error_text", "body_text")
+    readonly_fields = ("kind_text", "state_badge", "error_text", "trace_text", "body_text")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         queryset = super().get_queryset(request)
@@ -68,6 +70,10 @@ class CallbackAdmin(ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("error"))
     def error_text(self, callback: Callback) -> str:
         return block(callback.error)
+
+    @admin.display(description=gettext_lazy("request id"))
+    def trace_text(self, callback: Callback) -> str:
+        return exchanges_of(callback.trace)
 
     @admin.display(description=gettext_lazy("body"))
     def body_text(self, callback: Callback) -> str:
@@ -110,10 +116,10 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 def _subjects(term: str) -> list[str]:
-    """The names that an object may have in the log: the one that was typed, or the id of any entity."""
+    """The names that an object may have in the log: the one that was typed, or the id of any entity or request."""
     if ":" in term:
         return [term]
-    return [term, *(f"{mirror.entity}:{term}" for mirror in registry.ranked())]
+    return [term, trace_subject(term), *(f"{mirror.entity}:{term}" for mirror in registry.ranked())]
 
 
 @admin.register(Exchange)
@@ -123,7 +129,8 @@ class ExchangeAdmin(ViewOnlyAdmin):
     ordering = ("-id",)
     search_fields = ("path",)
     search_help_text = gettext_lazy(
-        "An iRECA id, or entity:id, such as orders:209900, or the beginning of a path, such as /orders"
+        "An iRECA id, or entity:id, such as orders:209900, the beginning of a path, such as /orders, or the id of a "
+        "request"
     )
     fields = (
         "started_at",
@@ -134,6 +141,7 @@ class ExchangeAdmin(ViewOnlyAdmin):
         "query",
         "status_badge",
         "error_text",
+        "trace",
         "subjects_text",
         "request_text",
         "response_text",
@@ -155,7 +163,9 @@ class ExchangeAdmin(ViewOnlyAdmin):
             return queryset.filter(path__startswith=term), False
         # Looked up first, along their index: as a subquery a database may prefer to walk the whole log.
         found = ExchangeSubject.objects.filter(subject__in=_subjects(term)).order_by("-exchange")
-        return queryset.filter(pk__in=list(found.values_list("exchange", flat=True)[:LATEST])), False
+        traced = Exchange.objects.filter(trace=term).order_by("-pk")
+        keys = {*found.values_list("exchange", flat=True)[:LATEST], *traced.values_list("pk", flat=True)[:LATEST]}
+        return queryset.filter(pk__in=keys), False
 
     @admin.display(description=gettext_lazy("path"), ordering="path")
     def path_text(self, exchange: Exchange) -> str:

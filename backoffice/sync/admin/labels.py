@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.template.loader import get_template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -27,6 +28,11 @@ def _drawn(text: str, kind: str, title: str) -> str:
 
 def link(url: str, text: Any) -> SafeString:
     return format_html('<a class="text-primary-600 underline dark:text-primary-500" href="{}">{}</a>', url, text)
+
+
+def exchanges_of(trace: str) -> SafeString | str:
+    """The id of a request, which leads to the exchanges that came of it."""
+    return link(reverse("admin:sync_exchange_changelist", query={"q": trace}), trace) if trace else "–"
 
 
 def short(text: str, length: int = 80) -> str:

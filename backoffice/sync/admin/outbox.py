@@ -17,13 +17,15 @@ from django.utils.translation import gettext_lazy, ngettext
 from backoffice.sync import verdicts
 from backoffice.sync.admin.base import ViewOnlyAdmin
 from backoffice.sync.admin.confirm import confirmation, is_confirmed
-from backoffice.sync.admin.labels import badge, block, link, pretty_json, short
+from backoffice.sync.admin.labels import badge, block, exchanges_of, link, pretty_json, short
 from backoffice.sync.commands import COMMANDS
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
 from backoffice.sync.outbox import make_due
 from backoffice.sync.outlets import OUTLETS
 from backoffice.sync.titles import entity_title
+
+LATEST = 1000  # pushes of one request that a search finds, at most
 
 KINDS: dict[str, str] = {
     Push.State.QUEUED: "info",
@@ -99,7 +101,7 @@ class PushAdmin(ViewOnlyAdmin):
     list_filter = (StateFilter, EntityFilter, "action", ErrorFilter)
     ordering = ("-id",)
     search_fields = ("entity",)
-    search_help_text = gettext_lazy("An iRECA id, or entity:id, such as orders:209900")
+    search_help_text = gettext_lazy("An iRECA id, or entity:id, such as orders:209900, or the id of a request")
     actions = ("retry_now", "it_was_done", "it_was_not_done")
     fields = (
         "entity_text",
@@ -114,9 +116,10 @@ class PushAdmin(ViewOnlyAdmin):
         "changed_at",
         "done_at",
         "remote_id",
+        "trace_text",
         "payload_text",
     )
-    readonly_fields = ("entity_text", "target", "what", "state_badge", "error_text", "payload_text")
+    readonly_fields = ("entity_text", "target", "what", "state_badge", "error_text", "trace_text", "payload_text")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Sending again changes nothing of what is sent, so it takes the right to change a push and nothing more."""
@@ -149,6 +152,8 @@ class PushAdmin(ViewOnlyAdmin):
         gone = Q(remote_id=ireca_id if colon else term)
         if colon:
             gone &= Q(entity=entity)
+        if traced := list(Push.objects.filter(trace=term).order_by("-pk").values_list("pk", flat=True)[:LATEST]):
+            found |= Q(pk__in=traced)
         return queryset.filter(found or gone), False
 
     @admin.display(description=gettext_lazy("entity"), ordering="entity")
@@ -181,6 +186,10 @@ class PushAdmin(ViewOnlyAdmin):
     @admin.display(description=gettext_lazy("error"))
     def error_text(self, push: Push) -> str:
         return block(push.error)
+
+    @admin.display(description=gettext_lazy("request id"))
+    def trace_text(self, push: Push) -> str:
+        return exchanges_of(push.trace)
 
     @admin.display(description=gettext_lazy("payload"))
     def payload_text(self, push: Push) -> str:

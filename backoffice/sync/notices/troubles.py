@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from backoffice.sync import connection
+from backoffice.sync import connection, figures
 from backoffice.sync.figures import SILENCE
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
@@ -72,10 +72,10 @@ def _stuck(now: datetime) -> Iterator[Trouble]:
 
 
 def _conflicts(now: datetime) -> Iterator[Trouble]:
+    counts = figures.conflicts()
     for mirror in registry.ranked():
         options = mirror.model._meta
-        count = mirror.model._base_manager.filter(sync_state=SyncState.CONFLICT).count()
-        if count:
+        if count := counts.get(mirror.entity):
             yield Trouble(
                 key=mirror.entity,
                 url=listed(f"{options.app_label}_{options.model_name}", sync_state__exact=SyncState.CONFLICT.value),
