@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -52,7 +53,7 @@ class JsonFormatter(structlog.stdlib.ProcessorFormatter):
         return redacted(super().format(record))
 
 
-def _add_origin(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _add_origin(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     record: logging.LogRecord = event["_record"]
     if current := _trace_of(record):
         event["trace"] = current

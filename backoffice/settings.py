@@ -156,6 +156,7 @@ INSTALLED_APPS = [
     "catalog",
     "orders",
     "backoffice.reports",
+    "backoffice.doctor",
 ]
 
 MIDDLEWARE = [

@@ -155,6 +155,7 @@ def test_a_bulk_change_costs_no_statement_more(db: None) -> None:
 def test_a_callback_and_what_is_read_because_of_it(listening: Sandbox, client: Browser, settings: Any) -> None:
     Exchange.objects.all().delete()
     order = listening.get("orders", "209900")
+    assert order is not None
     body = json.dumps([{**order, "description": "told there"}])
     url = reverse("ireca-callback", kwargs={"secret": settings.CALLBACK_SECRET, "kind": "orders"})
     answer = client.post(url, body, content_type="application/json", headers={"X-Request-ID": "callback-0001"})

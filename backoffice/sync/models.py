@@ -290,6 +290,9 @@ class RemoteState(models.Model):
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     last_ok_at = models.DateTimeField(_("last success"), null=True, blank=True)
     last_error_at = models.DateTimeField(_("last failure"), null=True, blank=True)
+    # where it was told to report changes, and with which CALLBACK_SECRET, by fingerprint
+    callbacks_url = models.TextField(_("callbacks go to"), blank=True, default="", db_default="", editable=False)
+    callbacks_secret = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     our_source = models.TextField(_("our name in its journal"), blank=True, default="")  # learned, see sent.py
     paced_until = models.FloatField(default=0.0, editable=False)  # of the database's clock, see throttle.py
 

@@ -1,4 +1,4 @@
-"""The id of the request that a push, a callback and an exchange came of."""
+"""The id of the request that a push, a callback and an exchange came of; where callbacks were registered."""
 
 from django.db import migrations, models
 
@@ -45,6 +45,18 @@ class Migration(migrations.Migration):
                 editable=False,
                 max_length=64,
                 verbose_name="request id",
+            ),
+        ),
+        migrations.AddField(
+            model_name="remotestate",
+            name="callbacks_secret",
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=64),
+        ),
+        migrations.AddField(
+            model_name="remotestate",
+            name="callbacks_url",
+            field=models.TextField(
+                blank=True, db_default="", default="", editable=False, verbose_name="callbacks go to"
             ),
         ),
         migrations.AddIndex(

@@ -7,7 +7,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
 from backoffice.remotes.http import RemoteError
+from backoffice.secrets import fingerprint
 from backoffice.sync import clients
+from backoffice.sync.connection import IRECA
+from backoffice.sync.models import RemoteState
 from backoffice.sync.views import KINDS
 
 
@@ -30,3 +33,5 @@ class Command(BaseCommand):
             except RemoteError as error:
                 raise CommandError(f"{kind}: {type(error).__name__}: {error}") from error
             self.stdout.write(f"{kind}: registered at {settings.PUBLIC_URL}")
+        told = {"callbacks_url": settings.PUBLIC_URL, "callbacks_secret": fingerprint(settings.CALLBACK_SECRET)}
+        RemoteState.objects.update_or_create(pk=IRECA, defaults=told)
