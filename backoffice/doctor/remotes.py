@@ -98,9 +98,10 @@ def callbacks(now: datetime) -> Iterator[Finding]:
     last = Callback.objects.filter(remote=IRECA).aggregate(at=Max("received_at"))["at"]
     is_busy = Push.objects.filter(remote=IRECA, done_at__gte=now - SILENT).exists()
     if told and is_busy and (last is None or last < now - SILENT) and not is_local(settings.PUBLIC_URL):
-        since = timesince(last, now) if last is not None else _("ever")
         yield warning(
-            _("No callback of iRECA has come for %(time)s, though changes went there.") % {"time": since},
+            _("No callback of iRECA has come for %(time)s, though changes went there.") % {"time": timesince(last, now)}
+            if last is not None
+            else _("No callback of iRECA has ever come, though changes went there."),
             _("See whether %(url)s can be reached from the internet, and register the callbacks again.")
             % {"url": settings.PUBLIC_URL},
         )
