@@ -32,7 +32,8 @@ TODO: dict[str, Any] = {
     "webhooks": _("Tell the partner that its receiver fails, and resume the webhook on its page once it works."),
 }
 # Of these a dispatcher or an accountant takes care in a day's work: no operator can mend them.
-WORK_OF_OTHERS = {"late", "doubled", "duplicates"}
+WORK_OF_OTHERS = {"late", "doubled", "duplicates", "shifts", "registrar-errors", "terminal-errors"}
+OF_NOTICES = {"unwatched"}  # kinds that cannot be looked for; here the check that fails says so itself
 NEARLY = 0.9  # of all licences
 
 
