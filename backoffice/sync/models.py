@@ -292,7 +292,9 @@ class RemoteState(models.Model):
     last_error_at = models.DateTimeField(_("last failure"), null=True, blank=True)
     # where it was told to report changes, and with which CALLBACK_SECRET, by fingerprint
     callbacks_url = models.TextField(_("callbacks go to"), blank=True, default="", db_default="", editable=False)
-    callbacks_secret = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+    callbacks_secret = models.CharField(
+        _("secret of callbacks"), max_length=64, blank=True, default="", db_default="", editable=False
+    )
     our_source = models.TextField(_("our name in its journal"), blank=True, default="")  # learned, see sent.py
     paced_until = models.FloatField(default=0.0, editable=False)  # of the database's clock, see throttle.py
 

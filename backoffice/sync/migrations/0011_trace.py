@@ -50,7 +50,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="remotestate",
             name="callbacks_secret",
-            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=64),
+            field=models.CharField(
+                blank=True, db_default="", default="", editable=False, max_length=64, verbose_name="secret of callbacks"
+            ),
         ),
         migrations.AddField(
             model_name="remotestate",
