@@ -94,7 +94,14 @@ CALLBACK_SECRET = env.str("CALLBACK_SECRET", default="")
 
 PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at most
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
-EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30)  # how long the log of HTTP exchanges is kept
+# For how many days what is over is kept (backoffice/sync/retention.py); 0: for ever. `manage.py archive` writes files.
+EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30)  # the log of HTTP exchanges and of webhooks, closed notices
+PUSH_DAYS = env.int("PUSH_DAYS", default=EXCHANGE_DAYS)  # changes that were sent
+CALLBACK_DAYS = env.int("CALLBACK_DAYS", default=EXCHANGE_DAYS)  # callbacks that were processed
+PULL_DAYS = env.int("PULL_DAYS", default=EXCHANGE_DAYS)  # runs of readers
+LOCATION_DAYS = env.int("LOCATION_DAYS", default=0)  # where couriers were
+JOURNAL_DAYS = env.int("JOURNAL_DAYS", default=0)  # iRECA's journal of orders
+HISTORY_DAYS = env.int("HISTORY_DAYS", default=0)  # who changed what here
 
 # Webhooks of partners
 WEBHOOK_ALLOWED_NETWORKS: list[str] = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])  # though not public, as CIDR
@@ -229,6 +236,24 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     _database.setdefault("CONN_MAX_AGE", 60)
     _database["CONN_HEALTH_CHECKS"] = True
+    # Connections of one process, "least:most", kept by psycopg; a thread has one only while it needs it.
+    if pool := env.str("DATABASE_POOL", default=""):
+        try:
+            least, most = (int(number) for number in pool.split(":"))
+        except ValueError:
+            raise ImproperlyConfigured(f"DATABASE_POOL is {pool!r}, but must be two numbers: 4:20.") from None
+        _database["CONN_MAX_AGE"] = 0
+        _database.setdefault("OPTIONS", {})["pool"] = {"min_size": least, "max_size": most, "timeout": 10}
+    # pgbouncer that pools by transaction: a cursor of the server would be on another connection at its next rows.
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_PGBOUNCER", default=False)
+
+# A copy that reports and exports are read from (backoffice/replica.py), and how many seconds it may be behind.
+if env.str("REPLICA_URL", default=""):
+    DATABASES["replica"] = {**env.db_url("REPLICA_URL"), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    DATABASES["replica"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_PGBOUNCER", default=False)
+    DATABASES["replica"].setdefault("TEST", {})["MIRROR"] = "default"
+    DATABASE_ROUTERS = ["backoffice.replica.Router"]
+REPLICA_MAX_LAG = env.float("REPLICA_MAX_LAG", default=60.0)
 
 
 # Languages and time

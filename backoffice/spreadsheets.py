@@ -27,6 +27,8 @@ from django.utils.formats import get_format
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
+from backoffice import replica
+
 Row = Sequence[Any]
 
 CSV, XLSX = "csv", "xlsx"
@@ -76,7 +78,9 @@ def response(
     if kind not in TYPES:
         raise LookupError(kind)
     body = stream_csv(header, rows) if kind == CSV else stream_xlsx(header, rows, sheet_title or name)
-    answer = StreamingHttpResponse(_in_language(body, translation.get_language()), content_type=TYPES[kind])
+    answer = StreamingHttpResponse(
+        replica.streamed(_in_language(body, translation.get_language())), content_type=TYPES[kind]
+    )
     answer["Content-Disposition"] = content_disposition_header(True, f"{name}.{kind}")
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"

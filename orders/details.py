@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from msgspec import UNSET
 
@@ -79,14 +79,18 @@ def has_all_receipts(order: Order) -> bool:
     return (order.sale_receipts if kind == Receipt.Kind.SALE else order.return_receipts) >= count
 
 
+def due(now: datetime) -> QuerySet[Order]:
+    return Order._base_manager.filter(details_due_at__lte=now)
+
+
 def read_due(client: Any) -> int:
     """Read what is due. Returns the number of orders read. A remote that fails leaves them due."""
     now = timezone.now()
     with transaction.atomic():
-        due = Order._base_manager.filter(details_due_at__lte=now).order_by("details_due_at")
+        rows = due(now).order_by("details_due_at")
         if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True)
-        orders = list(due[:BATCH])
+            rows = rows.select_for_update(skip_locked=True)
+        orders = list(rows[:BATCH])
         for order in orders:
             order.details_due_at = now + LEASE
         Order._base_manager.filter(pk__in=[order.pk for order in orders]).update(details_due_at=now + LEASE)
@@ -105,7 +109,7 @@ def read_due(client: Any) -> int:
     return len(orders)
 
 
-pull.FOLLOW_UPS.append(read_due)
+pull.FOLLOW_UPS.append(pull.FollowUp(read_due, due))
 
 
 def read(client: Any, order: Order) -> str:

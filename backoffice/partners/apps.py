@@ -11,7 +11,7 @@ class PartnersConfig(AppConfig):
     def ready(self) -> None:
         from backoffice.partners import notices, webhooks  # noqa: F401  registers the notices
         from backoffice.partners.api import idempotency
-        from backoffice.sync import worker
+        from backoffice.sync.tasks import TASKS, Task
 
         webhooks.connect()
-        worker.TASKS.append(worker.Task("idempotency keys", lambda holder: 0, threads=0, old=idempotency.old))
+        TASKS.append(Task("idempotency keys", lambda holder: 0, threads=0, old=idempotency.old))

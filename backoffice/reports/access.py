@@ -20,8 +20,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from backoffice import replica
 from backoffice.reports.models import ReaderSource
 from orders.conditions import day_start
 from orders.models import SavedView
@@ -99,6 +101,12 @@ def for_readers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
         reader = Reader.of(request.user)
         if not any(reader.may(right) for right in RIGHTS):
             raise PermissionDenied
-        return view(request, reader, *args, **kwargs)
+        with replica.reading() as source:
+            response = view(request, reader, *args, **kwargs)
+            if isinstance(response, TemplateResponse) and not response.is_rendered:
+                if replica.is_set():
+                    response.context_data = {**(response.context_data or {}), "read_from": source}
+                response.render()  # here, where its queries go to the replica
+        return response
 
     return admin.site.admin_view(guarded)

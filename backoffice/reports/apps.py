@@ -9,8 +9,8 @@ class ReportsConfig(AppConfig):
     def ready(self) -> None:
         from backoffice.reports import days, mails, spans
         from backoffice.reports.models import ReportSubscription
-        from backoffice.sync import worker
+        from backoffice.sync.tasks import TASKS, Task
 
         spans.connect()
-        worker.TASKS.append(worker.Task("days of couriers", days.Keeper().step))
-        worker.TASKS.append(worker.Task("reports-mail", mails.step, leased=(ReportSubscription,)))
+        TASKS.append(Task("days of couriers", days.Keeper().step))
+        TASKS.append(Task("reports-mail", mails.step, leased=(ReportSubscription,), every=10))

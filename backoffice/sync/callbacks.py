@@ -12,15 +12,16 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import models
 from django.utils import timezone
 
 from backoffice import trace
 from backoffice.remotes.http import Config, Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import connection, lease
+from backoffice.sync import connection, lease, wakeups
 from backoffice.sync.apply import apply, knows
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.models import Callback
@@ -38,15 +39,20 @@ def store(remote: str, kind: str, body: bytes) -> Callback:
     replacement mark.
     """
     text = body.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return Callback.objects.create(remote=remote, kind=kind, body=text, digest=hashlib.sha256(body).hexdigest())
+    callback = Callback.objects.create(remote=remote, kind=kind, body=text, digest=hashlib.sha256(body).hexdigest())
+    wakeups.ring(f"{remote}-messages")
+    return callback
+
+
+def due(remote: str, now: datetime) -> models.QuerySet[Callback]:
+    return Callback.objects.filter(remote=remote, state=Callback.State.NEW, due_at__lte=now)
 
 
 def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> int:
     """Process a batch of callbacks. Returns how many were looked at; 0 while the remote cannot be asked."""
     if client is not None and connection.is_blocked(remote):
         return 0
-    due = Callback.objects.filter(remote=remote, state=Callback.State.NEW, due_at__lte=timezone.now())
-    callbacks = lease.claim(due.order_by("due_at", "id"), holder, BATCH)
+    callbacks = lease.claim(due(remote, timezone.now()).order_by("due_at", "id"), holder, BATCH)
     seen: set[tuple[str, str]] = set()
     for index, callback in enumerate(callbacks):
         try:

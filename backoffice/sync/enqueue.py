@@ -19,6 +19,7 @@ from django.db.models import Case, F, Value, When
 from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
 
+from backoffice.sync import wakeups
 from backoffice.sync.changes import rows_changed
 
 _tracking: ContextVar[bool] = ContextVar("tracking", default=True)
@@ -136,6 +137,8 @@ def open_pushes(remote: str, entity: str, rows: Collection[tuple[int, str]], act
                 "trace",
             ],
         )
+    if rows:
+        wakeups.ring(f"{remote}-messages")
 
 
 def command(
@@ -144,7 +147,7 @@ def command(
     """Store a command: immutable, in order, never coalesced. Returns the Push."""
     from backoffice.sync.models import Push
 
-    return Push.objects.create(
+    push = Push.objects.create(
         remote=remote,
         entity=entity,
         action=Push.Action.COMMAND,
@@ -153,6 +156,8 @@ def command(
         object_id=object_id,
         remote_id=remote_id,
     )
+    wakeups.ring(f"{remote}-messages")
+    return push
 
 
 def _on_save(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -27,8 +27,8 @@ def owner(role: str = "") -> str:
     return ":".join(filter(None, (socket.gethostname()[:60], str(os.getpid()), _TOKEN, role)))
 
 
-def is_free() -> Q:
-    return Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
+def is_free(now: datetime | None = None) -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=now or timezone.now())
 
 
 def claim(queryset: models.QuerySet, holder: str, limit: int) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from backoffice import trace
 from backoffice.remotes.http import RemoteError, Unknown
-from backoffice.sync import lease
+from backoffice.sync import lease, wakeups
 from backoffice.sync.connection import IRECA, backoff, is_outage
 from backoffice.sync.models import Push
 
@@ -59,8 +59,9 @@ def guarded(push: Push, holder: str) -> Iterator[None]:
             )
 
 
-def due(remote: str) -> Any:
-    return Push.objects.filter(remote=remote, state__in=DUE_STATES, due_at__lte=timezone.now()).order_by("due_at", "id")
+def due(remote: str, now: datetime | None = None) -> Any:
+    moment = now or timezone.now()
+    return Push.objects.filter(remote=remote, state__in=DUE_STATES, due_at__lte=moment).order_by("due_at", "id")
 
 
 def named(target: models.Model) -> str:
@@ -75,4 +76,5 @@ def make_due(remote: str = IRECA, entities: Iterable[str] | None = None, **where
     queryset = Push.objects.filter(remote=remote, state__in=(*DUE_STATES, Push.State.REFUSED), **where)
     if entities is not None:
         queryset = queryset.filter(entity__in=list(entities))
+    wakeups.ring(f"{remote}-messages")
     return queryset.update(state=Push.State.QUEUED, due_at=timezone.now())

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, models, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -28,7 +28,7 @@ from django.utils.translation import gettext as _
 
 from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError, Retry
-from backoffice.sync import connection, lease
+from backoffice.sync import connection, lease, wakeups
 from backoffice.sync.apply import Applied, apply
 from backoffice.sync.connection import IRECA
 from backoffice.sync.enqueue import chunks
@@ -60,8 +60,16 @@ class Reader:
     remote: str = IRECA
 
 
+@dataclass(frozen=True)
+class FollowUp:
+    """`read(client)` reads what `due(now)` are the rows of, and returns how many it read."""
+
+    read: Callable[[Any], int]
+    due: Callable[[datetime], models.QuerySet]
+
+
 READERS: dict[str, Reader] = {}
-FOLLOW_UPS: list[Callable[[Any], int]] = []  # of iRECA
+FOLLOW_UPS: list[FollowUp] = []  # of iRECA
 
 
 def reader(
@@ -188,6 +196,7 @@ def request(what: str, user: Any = None, *, since: datetime | None = None, ids: 
             now = timezone.now()
             if Pull.objects.filter(pk=pull.pk, state=Pull.State.QUEUED, due_at__gt=now).update(due_at=now):
                 pull.due_at = now
+    wakeups.ring(f"{reader_.remote}-pulls")
     return pull
 
 
@@ -255,15 +264,28 @@ def _interrupted(pull: Pull, error: RemoteError, remote: str) -> None:
     pull.due_at = timezone.now() + timedelta(seconds=connection.backoff(pull.attempts))
 
 
+def due(remote: str, now: datetime) -> Iterator[models.QuerySet]:
+    """What waits for `run_due`; nothing while the remote is off."""
+    if connection.is_on(remote):
+        yield _due_runs(remote, now).filter(lease.is_free(now))
+        yield _due_schedules([r.name for r in readers() if r.remote == remote], now).filter(lease.is_free(now))
+
+
+def _due_runs(remote: str, now: datetime) -> models.QuerySet[Pull]:
+    states = (Pull.State.QUEUED, Pull.State.RUNNING)
+    return Pull.objects.filter(remote=remote, state__in=states, due_at__lte=now)
+
+
+def _due_schedules(names: Iterable[str], now: datetime) -> models.QuerySet[Schedule]:
+    return Schedule.objects.filter(enabled=True, due_at__lte=now, name__in=list(names))
+
+
 def run_due(client: Any, holder: str) -> int:
     """Run one pull that is due, and ask for those that the schedules call for."""
     if connection.is_blocked(client.session.remote):
         return 0
     _request_scheduled(client.session.remote, holder)
-    due = Pull.objects.filter(
-        remote=client.session.remote, state__in=(Pull.State.QUEUED, Pull.State.RUNNING), due_at__lte=timezone.now()
-    ).order_by("due_at", "id")
-    claimed = lease.claim(due, holder, 1)
+    claimed = lease.claim(_due_runs(client.session.remote, timezone.now()).order_by("due_at", "id"), holder, 1)
     for pull in claimed:
         run(pull, client, holder)
         is_failed = pull.state == Pull.State.FAILED
@@ -294,8 +316,8 @@ def ensure_schedules() -> None:
 
 def _request_scheduled(remote: str, holder: str) -> None:
     rank = {r.name: r.rank for r in readers() if r.remote == remote}
-    due = Schedule.objects.filter(enabled=True, due_at__lte=timezone.now(), name__in=rank).order_by("due_at")
-    for schedule in sorted(lease.claim(due, holder, 50), key=lambda s: rank[s.name]):
+    claimed = lease.claim(_due_schedules(rank, timezone.now()).order_by("due_at"), holder, 50)
+    for schedule in sorted(claimed, key=lambda s: rank[s.name]):
         request(schedule.name)
         Schedule.objects.filter(pk=schedule.pk).update(
             due_at=timezone.now() + timedelta(seconds=schedule.every), **lease.RELEASED
@@ -307,9 +329,9 @@ def follow_up(client: Any) -> int:
     if connection.is_blocked(client.session.remote):
         return 0
     handled = 0
-    for function in FOLLOW_UPS:
+    for each in FOLLOW_UPS:
         try:
-            handled += function(client)
+            handled += each.read(client)
         except RemoteError as error:
             if not connection.is_outage(error):
                 raise

@@ -1,4 +1,8 @@
+from collections.abc import Iterator
+from datetime import datetime
+
 from django.apps import AppConfig
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,8 +13,12 @@ class TransferConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from backoffice.sync import worker
+        from backoffice.sync import lease
+        from backoffice.sync.tasks import BLIND, TASKS, Task
         from backoffice.transfer import running
         from backoffice.transfer.models import Import
 
-        worker.TASKS.append(worker.Task("imports", running.work, threads=1, leased=(Import,), old=running.old))
+        def due(now: datetime) -> Iterator[QuerySet]:
+            yield running.due(now).filter(lease.is_free(now))
+
+        TASKS.append(Task("imports", running.work, leased=(Import,), old=running.old, due=due, every=BLIND))

@@ -48,8 +48,11 @@ class Undone(Exception):
 
 def work(holder: str) -> int:
     """One run that is due: what a worker does. Returns how many there were."""
-    due = Import.objects.filter(state__in=Import.MOVING, due_at__lte=timezone.now()).order_by("due_at", "id")
-    return carry_out(due, holder)
+    return carry_out(due(timezone.now()).order_by("due_at", "id"), holder)
+
+
+def due(now: datetime) -> models.QuerySet[Import]:
+    return Import.objects.filter(state__in=Import.MOVING, due_at__lte=now)
 
 
 def carry_out(runs: models.QuerySet[Import], holder: str) -> int:

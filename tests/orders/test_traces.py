@@ -17,7 +17,7 @@ from django.utils import timezone
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.client.resources import Orders
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import lease, outbox, pull, sent, worker
+from backoffice.sync import lease, outbox, pull, retention, sent, worker
 from backoffice.sync.admin.conflicts import field_conflicts
 from backoffice.sync.apply import apply, resolve
 from backoffice.sync.mirror import registry
@@ -367,7 +367,7 @@ def test_attempts_are_forgotten_when_a_later_journal_has_been_gone_through(ireca
 def test_old_attempts_are_pruned_but_not_what_waits_for_a_person(ireca: Sandbox, gap: Gap, order: Order) -> None:
     overwrite(ireca, gap, order)
     Sent.objects.update(at=timezone.now() - timedelta(days=1000))
-    worker._prune("any")
+    retention.prune()
     assert Sent.objects.get().taken == ["phone"]
 
 

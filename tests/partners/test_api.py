@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from backoffice.partners.api import writing
 from backoffice.partners.models import IdempotentRequest, Token
-from backoffice.sync import worker
+from backoffice.sync import retention
 from fiscal.models import Receipt, Tax
 from orders.models import Order
 from tests.partners.conftest import Partner
@@ -218,10 +218,10 @@ def test_a_request_whose_key_was_taken_over_changes_nothing(partner: Partner, mo
 
 def test_old_keys_are_forgotten(partner: Partner) -> None:
     partner.call("POST", "orders", [order("1")], **{KEY: "k"})
-    worker._prune("")
+    retention.prune()
     assert IdempotentRequest.objects.exists()
     IdempotentRequest.objects.update(created_at=timezone.now() - timedelta(days=4))
-    worker._prune("")
+    retention.prune()
     assert not IdempotentRequest.objects.exists()
 
 

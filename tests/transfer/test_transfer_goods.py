@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client as Browser
 
-from backoffice.sync import lease, worker
+from backoffice.sync import lease, retention, worker
 from backoffice.sync.models import Push
 from backoffice.transfer import admin, running
 from backoffice.transfer.models import FailedRow, Import, ImportFile
@@ -281,7 +281,7 @@ def test_warehouses(admin_client: Browser) -> None:
 def test_what_nobody_confirms_goes(admin_client: Browser) -> None:
     run = checked(admin_client, [["Артикул", "Наименование"], ["1", "a"]])
     Import.objects.update(created_at=run.created_at - running.UNCONFIRMED * 2)
-    worker._prune("")
+    retention.prune()
 
     assert not Import.objects.exists()
     assert not ImportFile.objects.exists()

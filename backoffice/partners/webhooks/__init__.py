@@ -15,11 +15,16 @@ def connect() -> None:
     """Listen to changes, and have the workers send. Called once, when the models are loaded."""
     from backoffice.partners.models import Delivery, Webhook
     from backoffice.partners.webhooks import delivery, events
-    from backoffice.sync import worker
+    from backoffice.sync import lease
     from backoffice.sync.changes import rows_changed
+    from backoffice.sync.tasks import BLIND, TASKS, Task
 
     def old(before: datetime) -> Iterator[Any]:
         yield Delivery.objects.filter(created_at__lt=before, state__in=(Delivery.State.DONE, Delivery.State.FAILED))
 
+    def due(now: datetime) -> Iterator[Any]:
+        yield events.waiting(now)
+        yield delivery.sendable(now).filter(lease.is_free(now))
+
     rows_changed.connect(events.on_change, dispatch_uid="webhooks")
-    worker.TASKS.append(worker.Task("webhooks", delivery.work, delivery.THREADS, (Webhook,), old))
+    TASKS.append(Task("webhooks", delivery.work, delivery.THREADS, (Webhook,), old, due, BLIND))

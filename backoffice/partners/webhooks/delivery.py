@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -51,15 +51,15 @@ def deliver(holder: str) -> int:
     return _Turn(claimed[0]).run() if claimed else 0
 
 
-def sendable() -> QuerySet[Webhook]:
+def sendable(now: datetime | None = None) -> QuerySet[Webhook]:
     """Webhooks that have something to send now."""
+    now = now or timezone.now()
     hooks = Webhook.objects.filter(is_active=True, paused_at__isnull=True, source__is_active=True)
-    return hooks.filter(Exists(_due(OuterRef("pk"))), due_at__lte=timezone.now())
+    return hooks.filter(Exists(_due(OuterRef("pk"), now)), due_at__lte=now)
 
 
-def _due(hook: Any) -> QuerySet[Delivery]:
+def _due(hook: Any, now: datetime) -> QuerySet[Delivery]:
     """What may be sent now: due, and with nothing before it, of the same object, that is to wait."""
-    now = timezone.now()
     queue = Delivery.objects.filter(webhook=hook, state=Delivery.State.QUEUED)
     earlier = Delivery.objects.filter(
         webhook=OuterRef("webhook"),

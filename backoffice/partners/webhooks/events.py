@@ -16,10 +16,11 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from backoffice.partners.models import Delivery, Source, Webhook
@@ -94,9 +95,12 @@ def _build_waiting() -> None:
 
 def build_due() -> int:
     """Build what was marked and, for whatever reason, not built. Returns how many marks were looked at."""
-    return build(
-        Delivery.objects.filter(state=Delivery.State.NEW, due_at__lte=timezone.now()).order_by("due_at")[:BATCH]
-    )
+    return build(waiting(timezone.now()).order_by("due_at")[:BATCH])
+
+
+def waiting(now: datetime) -> QuerySet[Delivery]:
+    """Marks that nobody has built in time."""
+    return Delivery.objects.filter(state=Delivery.State.NEW, due_at__lte=now)
 
 
 def build(marks: Iterable[Delivery]) -> int:
