@@ -66,7 +66,7 @@ class Router:
 
 
 def is_set() -> bool:
-    return ALIAS in settings.DATABASES
+    return bool(settings.REPLICA_URL)
 
 
 @contextmanager

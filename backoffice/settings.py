@@ -248,12 +248,14 @@ else:
     _database["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_PGBOUNCER", default=False)
 
 # A copy that reports and exports are read from (backoffice/replica.py), and how many seconds it may be behind.
-if env.str("REPLICA_URL", default=""):
+if REPLICA_URL := env.str("REPLICA_URL", default=""):
     DATABASES["replica"] = {**env.db_url("REPLICA_URL"), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     DATABASES["replica"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_PGBOUNCER", default=False)
-    DATABASES["replica"].setdefault("TEST", {})["MIRROR"] = "default"
     DATABASE_ROUTERS = ["backoffice.replica.Router"]
 REPLICA_MAX_LAG = env.float("REPLICA_MAX_LAG", default=60.0)
+
+# For how long `migrate` waits for a lock, in PostgreSQL's words, before it gives up (management/commands/migrate.py).
+MIGRATE_LOCK_TIMEOUT = env.str("MIGRATE_LOCK_TIMEOUT", default="5s")
 
 
 # Languages and time

@@ -8,4 +8,4 @@ class CouriersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from couriers import mirror, notices, webhooks  # noqa: F401  registers what this app mirrors and tells
+        from couriers import keeping, mirror, notices, webhooks  # noqa: F401  registers what this app has

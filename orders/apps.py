@@ -9,7 +9,7 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         from backoffice.sync.changes import rows_changed
-        from orders import cash_entries, mirror, notices, readers, resources, webhooks  # noqa: F401  registers what this app has
+        from orders import cash_entries, keeping, mirror, notices, readers, resources, webhooks  # noqa: F401  registers what this app has
         from orders.bifit import callbacks, commands, outlet, pages, reader, statuses  # noqa: F401  and does for registers
         from orders.virtpos import cards, enrolment  # noqa: F401  likewise
         from orders.virtpos import pages as _pages  # noqa: F401  and its reader

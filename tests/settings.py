@@ -11,7 +11,8 @@ _OUTSIDE = (
     "BIFIT_ORGANIZATION_ID BIFIT_PASSWORD BIFIT_TRADE_OBJECT_ID BIFIT_URL BIFIT_USERNAME VIRTPOS_API_KEY VIRTPOS_URL "
     "CELERY_BROKER_URL MAP_TILES_URL WEBHOOK_ALLOWED_NETWORKS WEBHOOK_FIRST_WAIT WEBHOOK_PAUSE_AFTER WEBHOOK_RETRY_FOR "
     "DEFAULT_FROM_EMAIL EMAIL_URL ROUTES_DETOUR ROUTES_SECONDS ROUTES_SERVICE ROUTES_SPEED WEBHOOK_TIMEOUT "
-    "TRUSTED_PROXIES"
+    "TRUSTED_PROXIES PUSH_DAYS CALLBACK_DAYS PULL_DAYS LOCATION_DAYS JOURNAL_DAYS HISTORY_DAYS "
+    "DATABASE_POOL DATABASE_PGBOUNCER REPLICA_URL REPLICA_MAX_LAG MIGRATE_LOCK_TIMEOUT"
 )
 for _name in _OUTSIDE.split():
     os.environ.pop(_name, None)
@@ -25,6 +26,10 @@ os.environ.update(
 )
 
 from backoffice.settings import *  # noqa: E402, F403  # after the environment is settled
+
+# The same rows under a second name, for the tests that read from a replica (REPLICA_URL stays empty for the others).
+DATABASES["replica"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}  # noqa: F405
+DATABASE_ROUTERS = ["backoffice.replica.Router"]
 
 # Hashing a password well takes longer than most tests.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

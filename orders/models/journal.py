@@ -50,6 +50,7 @@ class JournalEntry(models.Model):
         verbose_name_plural = _("journal entries")
         ordering = ["created_at", "id"]
         constraints = [models.UniqueConstraint(fields=["order", "digest"], name="journal_once")]
+        indexes = [models.Index(fields=["created_at"], name="journal_at")]  # for keeping.py
 
     def __str__(self) -> str:
         return self.event
