@@ -23,6 +23,11 @@ if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
         raise ImproperlyConfigured(f"ENV_FILE is {env_file}, but there is no such file.")
     if Path(env_file).is_file():
         env.read_env(env_file)
+# Files that are called as variables are, one value in each: how containers get their secrets.
+if secrets_dir := os.environ.get("SECRETS_DIR", ""):
+    for _file in sorted(Path(secrets_dir).iterdir()):
+        if _file.is_file():
+            os.environ.setdefault(_file.name, _file.read_text().strip())
 
 
 # Who we are
@@ -227,6 +232,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         # A relative path means the checkout, not whatever directory a command was started in.
         _database["NAME"] = BASE_DIR / _database["NAME"]
         _database["NAME"].parent.mkdir(parents=True, exist_ok=True)
+    # Opening it, with its switches, costs more than most queries; a worker would do that twice a second.
+    _database["CONN_MAX_AGE"] = 60
     _database["OPTIONS"] = {
         # A transaction that begins as a reader cannot wait for the write lock later: it fails at once.
         "transaction_mode": "IMMEDIATE",

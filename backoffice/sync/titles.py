@@ -32,6 +32,7 @@ OTHERS = {
     "online_orders": gettext_lazy("orders at BIFIT Kassa"),
     "orderReceipts": gettext_lazy("missing receipts"),
     "pechka54Settings": gettext_lazy("settings of Pechka54"),
+    "retention": gettext_lazy("deleting what is over"),
 }
 
 

@@ -2,9 +2,9 @@
 
 import gzip
 import json
-import os
 import shutil
 import subprocess
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import archive, lease, retention, worker
+from backoffice.sync import archive, enqueue, lease, retention, worker
 from backoffice.sync.models import Exchange, ExchangeSubject, Push, Schedule
 from couriers.models import Courier, Location
 from orders.models import JournalEntry, Order
@@ -136,19 +136,30 @@ def test_a_backup_under_load_goes_on_where_it_was_taken(ireca: Sandbox, tmp_path
     with pytest.raises(CommandError, match="there already"):
         call_command("backup", str(tmp_path / "backup"))
     restored = {**child_environment(), "DATABASE_URL": _restore(tmp_path / "backup")}
-    done = subprocess.run(
-        [*("python", "manage.py"), "worker", "--once"],
-        cwd=ROOT,
-        env={**restored, "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
+    for command in (["restored"], ["worker", "--once"]):
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=restored,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
     numbers = [f"N-{n}" for n in range(40)]
     there = [ireca.order(pk) for pk in Order.objects.filter(number__in=numbers).values_list("ireca_id", flat=True)]
     assert sorted(order["number"] for order in there) == sorted(numbers)
     assert ireca.violations == []
+
+
+def test_after_a_restore_no_command_is_given_blindly() -> None:
+    waiting = enqueue.command("ireca", "orders", "refund", {}, object_id=1, remote_id="1")
+    tried = enqueue.command("ireca", "orders", "refund", {}, object_id=2, remote_id="2")
+    Push.objects.filter(pk=tried.pk).update(attempts=3, lease_owner="gone:1:x", lease_until=timezone.now())
+    change = Push.objects.create(remote="ireca", entity="orders", object_id=3)
+    call_command("restored")
+    assert [Push.objects.get(pk=push.pk).attempts for push in (waiting, tried, change)] == [1, 3, 0]
+    assert not Push.objects.exclude(lease_owner="").exists()
 
 
 def _restore(backup: Path) -> str:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
-from backoffice.sync import pull
+from backoffice.sync import pull, retention
 from backoffice.sync.admin.base import SavesColumnsMixin, ViewOnlyAdmin
 from backoffice.sync.admin.forms import RowForm
 from backoffice.sync.admin.labels import badge, block, pretty_json, short
@@ -219,6 +219,7 @@ class ScheduleAdmin(BigTableMixin, ModelAdmin, SavesColumnsMixin):
 
     @admin.action(description=gettext_lazy("Run now"), permissions=["change"])
     def run_now(self, request: HttpRequest, queryset: QuerySet) -> None:
-        runs = [pull.request(schedule.name, user=request.user) for schedule in queryset]
+        queryset.filter(name=retention.NAME).update(due_at=timezone.now())
+        runs = [pull.request(each.name, user=request.user) for each in queryset.exclude(name=retention.NAME)]
         messages.success(request, _("Asked for: %(names)s") % {"names": _titles(run.what for run in runs)})
         _warn(request, {run.remote for run in runs})

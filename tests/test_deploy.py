@@ -1,0 +1,168 @@
+"""What the files under deploy/ promise: nobody is root, nothing but `var/` is written, secrets are files."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backoffice.settings import BASE_DIR
+from tests.broker import free_port
+
+DEPLOY = BASE_DIR / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+OURS = ("migrate", "web", "worker", "celery", "beat")
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_a_service_can_write_nothing_and_has_no_rights(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "privileged" not in service
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_run_one_image_and_have_their_secrets_in_files(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["image"] == "backoffice"
+    assert service["volumes"] == ["var:/srv/backoffice/var"]
+    assert service["environment"]["SECRETS_DIR"] == "/run/secrets"
+    assert not set(COMPOSE["secrets"]) & set(service["environment"])
+
+
+def test_nobody_works_before_the_migrations_are_there() -> None:
+    for name in set(OURS) - {"migrate"}:
+        assert COMPOSE["services"][name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+
+
+def test_the_image_is_not_roots_and_has_only_what_runs() -> None:
+    lines = [line.strip() for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line[:1] not in ("#", "")]
+    last = max(number for number, line in enumerate(lines) if line.startswith("FROM "))
+    final = lines[last:]
+    assert sum(line.startswith("FROM ") for line in lines) == 2
+    assert "USER 10001:10001" in final
+    assert not any(line.startswith(("RUN", "COPY", "ADD")) for line in final[final.index("USER 10001:10001") :])
+    assert any(line.startswith("HEALTHCHECK") for line in final)
+    assert "--require-hashes" in "".join(lines)
+    ignored = (BASE_DIR / ".dockerignore").read_text().splitlines()
+    assert ignored[0] == "*"  # what is not named is not sent: neither .env nor var/
+    copied = [line.split()[1:-1] for line in lines[:last] if line.startswith("COPY")]
+    assert {f"!{name}" for names in copied for name in names} <= set(ignored)
+    assert all((BASE_DIR / name).exists() for names in copied for name in names)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_is_hardened(unit: Path) -> None:
+    said = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line)
+    assert said["User"] == "backoffice"
+    assert said["ProtectSystem"] == "strict"
+    assert said["NoNewPrivileges"] == "yes"
+    assert said["CapabilityBoundingSet"] == ""
+    assert said["UMask"] == "0077"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+def test_systemd_reads_the_units(tmp_path: Path) -> None:
+    for file in (DEPLOY / "systemd").iterdir():
+        text = file.read_text().replace("/srv/backoffice/.venv/bin/", "/bin/")
+        for program in ("gunicorn", "python", "celery"):
+            text = text.replace(f"ExecStart=/bin/{program} ", "ExecStart=/bin/true ")
+        (tmp_path / file.name.replace("@.", "@1.")).write_text(text)
+    result = subprocess.run(
+        ["systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir()))], capture_output=True, text=True, timeout=60
+    )
+    wrong = ("Unknown", "Invalid", "Failed to parse", "lacks")
+    assert [line for line in result.stderr.splitlines() if any(word in line for word in wrong)] == []
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    """A copy of what the image holds, of which all but `var/` is made read-only."""
+    copy = tmp_path / "backoffice"
+    copy.mkdir()
+    for name in ("manage.py", "backoffice", "catalog", "couriers", "fiscal", "orders", "templates", "deploy"):
+        source = BASE_DIR / name
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, copy / name, ignore=ignore) if source.is_dir() else shutil.copy(source, copy / name)
+    (copy / "var").mkdir()
+    yield copy
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.mark.slow
+def test_a_page_is_served_from_a_checkout_that_nobody_may_write(checkout: Path, tmp_path: Path) -> None:
+    """The steps of the Dockerfile, then gunicorn as compose.yml starts it; what root may write is tried as nobody."""
+    port, secrets = free_port(), tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "SECRET_KEY").write_text("k" * 30 + "V3qX9fQmT0aW7vLr2bN8yHc5dJ1gPs6uEi4oKxBw\n")
+    (secrets / "FIELD_KEYS").write_text("one\n")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": "",
+        "SECRETS_DIR": str(secrets),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "BIND": f"127.0.0.1:{port}",
+        "WEB_CONCURRENCY": "1",
+        "SSL_REDIRECT": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+    def manage(*arguments: str) -> None:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    manage("collectstatic", "--noinput", "-v0")
+    manage("migrate", "-v0")
+    for path in (checkout, *checkout.rglob("*")):
+        if not path.is_relative_to(checkout / "var"):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+    before = sorted(checkout.rglob("*"))
+    user: dict[str, Any] = {}
+    if os.getuid() == 0:
+        for path in (checkout / "var", *(checkout / "var").iterdir()):
+            os.chown(path, 65534, 65534)
+        for parent in (tmp_path, *tmp_path.parents[:2]):
+            parent.chmod(0o755)
+        for file in (secrets, *secrets.iterdir()):
+            os.chown(file, 65534, 65534)
+        if not os.access(sys.executable, os.X_OK) or str(Path(sys.executable).resolve()).startswith("/root"):
+            pytest.skip("the interpreter is root's own: nobody else may run it")
+        user = {"user": 65534, "group": 65534, "extra_groups": []}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"], cwd=checkout, env=environment, **user
+    )
+    try:
+        assert _get(f"http://127.0.0.1:{port}/readyz").startswith("ok")
+        assert "csrfmiddlewaretoken" in _get(f"http://127.0.0.1:{port}/admin/login/")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+    after = {path for path in checkout.rglob("*") if not path.is_relative_to(checkout / "var")}
+    assert after <= set(before)
+
+
+def _get(url: str) -> str:
+    end = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return answer.read().decode()
+        except OSError:
+            assert time.monotonic() < end, "it does not answer"
+            time.sleep(0.3)
