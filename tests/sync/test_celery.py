@@ -110,16 +110,16 @@ def test_workers_of_both_kinds_lose_and_double_nothing_when_one_is_killed(
     assert lives(second)
     orders = Order.objects.filter(number__startswith="N-")
     assert orders.filter(sync_state="clean").count() == 300
-    created = [
+    said = [
         order["orderId"]
         for request in ireca.requests
         if request["method"] == "POST" and request["path"].startswith("/orders") and request["status"] == 200
         for order in request["body"]
     ]
     # A batch that was in the air when its sender was killed may be said again, as what it is: never as another order.
-    assert set(created) == set(orders.values_list("ireca_id", flat=True))
-    assert len(created) - 300 <= 20
-    assert len({ireca.order(id_)["number"] for id_ in created}) == 300
+    assert set(said) == set(orders.values_list("ireca_id", flat=True))
+    assert len(said) - 300 <= 20
+    assert len({ireca.order(id_)["description"] for id_ in said}) == 300
     assert ireca.violations == []
 
 
