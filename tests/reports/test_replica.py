@@ -84,7 +84,7 @@ def test_without_a_copy_nothing_is_said(admin_client: Client, path: str, setting
 
 def test_a_download_is_read_from_the_copy_to_its_last_row(admin_client: Client, path: str) -> None:
     beat(3)
-    _body, there, here = counted(admin_client, f"{path}csv/")
+    _body, there, here = counted(admin_client, f"{path}export/csv/")
     assert there > 0
     assert here == 0
 

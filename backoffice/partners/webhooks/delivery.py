@@ -128,7 +128,7 @@ class _Turn:
 
     def _queue(self) -> Iterator[Delivery]:
         """What is due, as long as there is something: sending takes time, and more may come."""
-        while batch := list(_due(self.hook.pk).order_by("pk")[:BATCH]):
+        while batch := list(_due(self.hook.pk, timezone.now()).order_by("pk")[:BATCH]):
             yield from batch
 
     def _wait(self) -> None:
