@@ -14,7 +14,7 @@ BEFORE = {
     "catalog": "0005",
     "couriers": "0005",
     "fiscal": "0009",
-    "orders": "0017",
+    "orders": "0018",
     "partners": "0005",
     "reports": "0003",
     "sync": "0010",

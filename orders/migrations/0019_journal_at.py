@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("orders", "0017_delivered"),
+        ("orders", "0018_receipts_counted"),
     ]
 
     operations = [
