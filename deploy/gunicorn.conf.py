@@ -16,3 +16,4 @@ control_socket_disable = True
 preload_app = False  # a new release is read by new processes: `systemctl reload` starts them one by one
 accesslog = None  # the proxy writes one
 errorlog = "-"
+logger_class = "backoffice.gunicorn_log.Log"  # secrets in addresses are masked

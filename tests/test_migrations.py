@@ -17,7 +17,7 @@ BEFORE = {
     "orders": "0018",
     "partners": "0005",
     "reports": "0003",
-    "sync": "0010",
+    "sync": "0011",
     "transfer": "0001",
 }
 # (app, migration, operation, what): why it may be so all the same.

@@ -26,6 +26,7 @@ from backoffice.logs import JsonFormatter, LineFormatter
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import callbacks, clients, worker
 from backoffice.sync.models import Callback, Exchange, ExchangeSubject, Push
+from backoffice.sync.tasks import Task
 from catalog.models import Supplier
 from orders.models import ReturnReason
 
@@ -192,8 +193,8 @@ def test_each_round_of_a_worker_has_an_id(lines: Callable[[], list[dict[str, Any
     def fail(holder: str) -> int:
         raise RuntimeError("a bug")
 
-    worker._guarded(fail, "tests")
-    worker._guarded(fail, "tests")
+    for _ in range(2):
+        worker.turn(Task("failing", fail), "tests")
     first, second = [line["trace"] for line in lines()]
     assert trace.sane(first) == first != second
 

@@ -1,7 +1,7 @@
 """Tells a broker, if there is one, that something may be due, so that workers need not wait for their next look.
 
 The rows are the truth: a message that is lost, late or doubled costs seconds at most, never a change (decisions 001 and
-009). So whoever saves does not even talk to the broker: `ring` notes a name after the commit, and a thread of this
+010). So whoever saves does not even talk to the broker: `ring` notes a name after the commit, and a thread of this
 process sends what was noted, each name at most once in EVERY. A broker that is down slows nobody and fails nothing.
 """
 

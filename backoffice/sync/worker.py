@@ -1,7 +1,8 @@
 """The worker: empties the inbox, the outbox and what is due to be read, again and again.
 
-`drain()` is all of it; an embedded worker calls it in a loop, and any other engine just wakes it. Pulls, and the TASKS
-of apps, run in threads of their own, so that a long one holds up no order.
+`turn()` is one round of one loop, whoever calls it: `run_forever` in threads, which a look at the rows wakes, or
+Celery, which a message wakes (`backoffice/celery.py`). `drain()` is all loops until nothing is due. Each remote, pulls,
+and the TASKS of apps have loops of their own, so that a long one holds up no order.
 """
 
 from __future__ import annotations
@@ -9,46 +10,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
-from typing import Any
 
-from django.conf import settings
 from django.db import OperationalError, close_old_connections, models
 from django.utils import timezone
 
 from backoffice import trace
-from backoffice.sync import callbacks, clients, connection, lease, presence, pull, push
+from backoffice.sync import callbacks, clients, connection, lease, outbox, pull, push, retention
 from backoffice.sync.connection import IRECA
-from backoffice.sync.models import AccessToken, Callback, Exchange, Pull, Push, Schedule, Sent, Worker
+from backoffice.sync.lookout import Lookout
+from backoffice.sync.models import AccessToken, Callback, Pull, Push, Schedule, Worker
+from backoffice.sync.tasks import BLIND, TASKS, Task
 
 log = logging.getLogger(__name__)
 
-IDLE = 0.5  # seconds between two looks when nothing was due
+LOOK = 0.5  # seconds between two looks at what is due
+REST = 2.0  # seconds that a loop rests that was woken for nothing
 BEAT = 5.0  # seconds between heartbeats
-PRUNE_EVERY = 60.0  # seconds between looks for old rows
 PATIENCE = 8.0  # seconds that a stopping worker gives to what is under way
-PRUNE = 500  # rows of a kind at a time
-
-
-@dataclass(frozen=True)
-class Task:
-    """What an app above adds to the worker: `step(holder)` does what is due, and returns how much; 0 when nothing is.
-
-    It runs in threads of its own, so that it holds up no order, with its `leased` rows freed when their holder dies;
-    `old(before)` are rows whose time is over.
-    """
-
-    name: str
-    step: Callable[[str], int]
-    threads: int = 1
-    leased: tuple[type[models.Model], ...] = ()
-    old: Callable[[datetime], Iterable[models.QuerySet]] = lambda before: ()
-
-
-TASKS: list[Task] = []
 
 
 def drain_messages(holder: str, remote: str = IRECA) -> int:
@@ -71,18 +52,46 @@ def drain(holder: str) -> int:
     """All that is due, until nothing is. Returns how much was handled."""
     total = 0
     with trace.bound([trace.current() or trace.new()]):
-        while handled := sum(step(holder) for _role, step, _threads in _steps()):
+        while handled := sum(task.step(holder) for task in loops()):
             total += handled
     return total
 
 
-def _steps() -> list[tuple[str, Callable[[str], int], int]]:
-    """All that a worker does: role, step, threads. Each remote has steps of its own, so that none waits for another."""
-    steps: list[tuple[str, Callable[[str], int], int]] = [(task.name, task.step, task.threads) for task in TASKS]
+def loops() -> list[Task]:
+    """All that a worker does. Each remote has loops of its own, so that none waits for another."""
+    tasks = list(TASKS)
     for remote in connection.TITLES:
-        steps.append((f"{remote}-messages", partial(drain_messages, remote=remote), 1))
-        steps.append((f"{remote}-pulls", partial(drain_pulls, remote=remote), 1))
-    return steps
+        messages, pulls = partial(drain_messages, remote=remote), partial(drain_pulls, remote=remote)
+        waiting, to_read = partial(_due_messages, remote), partial(pull.due, remote)
+        tasks.append(Task(f"{remote}-messages", messages, due=waiting, every=BLIND, remote=remote))
+        tasks.append(Task(f"{remote}-pulls", pulls, due=to_read, every=BLIND, remote=remote))
+    return tasks
+
+
+def _due_messages(remote: str, now: datetime) -> Iterable[models.QuerySet]:
+    yield callbacks.due(remote, now).filter(lease.is_free(now))
+    if connection.is_on(remote):
+        yield outbox.due(remote, now).filter(lease.is_free(now))
+        if remote == IRECA:
+            yield from (follow_up.due(now) for follow_up in pull.FOLLOW_UPS)
+
+
+def turn(task: Task, holder: str) -> int:
+    """One round of a loop. Returns how much was handled.
+
+    A round that fails is told in the log and tried again: a worker that died of one bad moment would lose every later
+    one.
+    """
+    with trace.bound([trace.new()]):
+        try:
+            return task.step(holder)
+        except OperationalError:
+            log.warning("the database did not answer; trying again", exc_info=True)
+        except Exception:
+            log.exception("a round of %s failed", task.name)
+        finally:
+            close_old_connections()
+    return 0
 
 
 def start() -> str:
@@ -93,9 +102,18 @@ def start() -> str:
     for remote in connection.TITLES:
         connection.unblock(remote)
     pull.ensure_schedules()
+    retention.ensure_schedule()
     name = lease.owner()
     Worker.objects.update_or_create(name=name, defaults={"started_at": timezone.now(), "beat_at": timezone.now()})
     return name
+
+
+def stay_alive(name: str, stop: threading.Event) -> None:
+    """Tell every few seconds that this worker lives, and free what dead ones hold, until `stop` is set."""
+    beat = Task("heartbeat", _beat)
+    while not stop.wait(BEAT):
+        turn(beat, name)
+    Worker.objects.filter(name=name).update(stopped_at=timezone.now())
 
 
 def run_forever(stop: threading.Event) -> None:
@@ -104,69 +122,58 @@ def run_forever(stop: threading.Event) -> None:
     A pull that is cut off goes on where it stopped, with the next worker.
     """
     name = start()
-    threads = [
-        threading.Thread(target=_loop, args=(step, lease.owner(name), stop), name=name, daemon=True)
-        for role, step, count in _steps()
-        for name in (f"{role}-{number}" for number in range(count))
-    ]
-    for thread in threads:
+    threads = [_Loop(task, number, stop) for task in loops() for number in range(task.threads)]
+    heart = threading.Thread(target=stay_alive, args=(name, stop), name="heartbeat")
+    for thread in (heart, *threads):
         thread.start()
-    pruned = 0.0
-    while not stop.wait(BEAT):
-        _guarded(_beat, name)
-        if time.monotonic() - pruned > PRUNE_EVERY:
-            pruned = time.monotonic()
-            _guarded(_prune, name)
+    lookout = Lookout(thread.task for thread in threads)
+    look = Task("lookout", lambda _holder: _look(lookout, threads))
+    while not stop.wait(LOOK):
+        turn(look, name)
     deadline = time.monotonic() + PATIENCE
     for thread in threads:
+        thread.rung.set()
+    for thread in threads:
         thread.join(max(deadline - time.monotonic(), 0.0))
-    Worker.objects.filter(name=name).update(stopped_at=timezone.now())
+    heart.join()
 
 
-def _loop(step: Any, holder: str, stop: threading.Event) -> None:
-    while not stop.is_set():
-        if not _guarded(step, holder):
-            stop.wait(IDLE)
-        close_old_connections()
+class _Loop(threading.Thread):
+    """A loop in a thread of its own: works while there is something, then sleeps until it is rung."""
+
+    def __init__(self, task: Task, number: int, stop: threading.Event) -> None:
+        super().__init__(name=f"{task.name}-{number}", daemon=True)
+        self.task, self.stop = task, stop
+        self.rung = threading.Event()
+        self.rests_until = 0.0
+
+    def run(self) -> None:
+        holder = lease.owner(self.name)
+        while not self.stop.is_set():
+            was_rung = self.rung.is_set()
+            self.rung.clear()
+            if turn(self.task, holder):
+                continue
+            if was_rung:
+                # What waits cannot be done now, or another worker does it.
+                self.rests_until = time.monotonic() + REST
+            self.rung.wait(self.task.every)
 
 
-def _guarded(step: Any, argument: str) -> int:
-    """A round that fails is told in the log and tried again: a worker that died of one bad moment would lose every
-    later one.
-    """
-    with trace.bound([trace.new()]):
-        try:
-            return step(argument) or 0
-        except OperationalError:
-            log.warning("the database did not answer; trying again", exc_info=True)
-        except Exception:
-            log.exception("a round of %s failed", threading.current_thread().name)
-    return 0
+def _look(lookout: Lookout, threads: Sequence[_Loop]) -> int:
+    due, now = lookout.due(), time.monotonic()
+    for thread in threads:
+        if thread.task.name in due and thread.rests_until <= now:
+            thread.rung.set()
+    return len(due)
 
 
-def _beat(name: str) -> None:
-    now = timezone.now()
-    Worker.objects.filter(name=name).update(beat_at=now)
+def _beat(name: str) -> int:
     _release_dead()
+    return Worker.objects.filter(name=name).update(beat_at=timezone.now())
 
 
 def _release_dead() -> None:
     lease.release_dead(
         (Push, Callback, Pull, Schedule, AccessToken, *(model for task in TASKS for model in task.leased))
     )
-
-
-def _prune(name: str) -> None:
-    """Old rows of what is over go a few at a time; whatever is open stays for ever."""
-    before = timezone.now() - timedelta(days=settings.EXCHANGE_DAYS)
-    for old in (
-        Exchange.objects.filter(started_at__lt=before),
-        Push.objects.filter(state=Push.State.DONE, done_at__lt=before),
-        Callback.objects.filter(state=Callback.State.DONE, received_at__lt=before),
-        Sent.objects.filter(at__lt=before, taken__isnull=True),
-        Pull.objects.filter(state__in=(Pull.State.DONE, Pull.State.FAILED), created_at__lt=before),
-        Worker.objects.filter(beat_at__lt=before),
-        presence.expired(),
-        *(rows for task in TASKS for rows in task.old(before)),
-    ):
-        old.model._base_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNE])).delete()
