@@ -11,7 +11,10 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from backoffice.sync.models import Push
+from fiscal.models import Receipt
+from orders import details
 from orders.models import DeliveryStatus, Order, ReturnReason
+from orders.models.order import LACKS_RECEIPT
 from tests.orders import builders
 from tests.orders.pages import change_form, change_url, errors
 from tests.orders.test_refunds import given_back, paid
@@ -150,28 +153,22 @@ class TestTheReturnItself:
 
 
 def test_a_prepayment_has_two_receipts(dispatcher: Browser) -> None:
-    from fiscal.models import Receipt
-    from orders import details
-
     row = builders.order(1, prepayment_sum=40, **builders.CLOSED)
     other = builders.order(2, **builders.CLOSED)
     for order in (row, other):
         Receipt.objects.create(order=order, kind="sale", fn="1", fd_number="1", fiscal_sign="1")
     assert "two receipts are printed" in dispatcher.get(change_url(row)).content.decode()
     assert "two receipts are printed" not in dispatcher.get(change_url(other)).content.decode()
-    assert list(Order.objects.filter(details.without_receipt())) == [row]
-    assert details.with_all_receipts([row, other]) == {other.pk}
+    assert list(Order.objects.filter(LACKS_RECEIPT)) == [row]
+    assert [order for order in Order.objects.all() if details.has_all_receipts(order)] == [other]
     Receipt.objects.create(order=row, kind="sale", fn="1", fd_number="2", fiscal_sign="2")
-    assert not Order.objects.filter(details.without_receipt()).exists()
-    assert details.with_all_receipts([row, other]) == {row.pk, other.pk}
+    assert not Order.objects.filter(LACKS_RECEIPT).exists()
+    assert all(map(details.has_all_receipts, Order.objects.all()))
 
 
 def test_a_return_needs_a_receipt_of_return() -> None:
-    from fiscal.models import Receipt
-    from orders import details
-
     row = builders.order(1, is_refund=True, **builders.CLOSED)
     Receipt.objects.create(order=row, kind="sale", fn="1", fd_number="1", fiscal_sign="1")
-    assert Order.objects.filter(details.without_receipt()).exists()
+    assert Order.objects.filter(LACKS_RECEIPT).exists()
     Receipt.objects.create(order=row, kind="return", fn="1", fd_number="2", fiscal_sign="2")
-    assert not Order.objects.filter(details.without_receipt()).exists()
+    assert not Order.objects.filter(LACKS_RECEIPT).exists()

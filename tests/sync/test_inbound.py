@@ -16,8 +16,8 @@ from backoffice.sync.mirror import registry
 from backoffice.sync.models import Callback, DictionaryEntry, Exchange, Pull, Push, Schedule
 from couriers.mirror import release
 from couriers.models import Courier, License, LicenseUsage
-from orders import details
 from orders.models import Order
+from orders.models.order import LACKS_RECEIPT
 from tests.conftest import ASKED_ONE_BY_ONE
 from tests.sync.test_push import many_orders
 
@@ -194,7 +194,7 @@ def test_a_receipt_that_is_late_is_asked_for_again(ireca: Sandbox) -> None:
     order = Order.objects.get(ireca_id="209900")
     assert order.details_due_at is not None
     assert order.details_attempts >= 1
-    assert order in Order.objects.filter(details.without_receipt())
+    assert order in Order.objects.filter(LACKS_RECEIPT)
 
 
 def test_the_exchange_log_finds_an_object_and_hides_secrets(ireca: Sandbox) -> None:
