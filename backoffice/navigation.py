@@ -106,6 +106,9 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
         [
             (_("Users"), "auth.user", "manage_accounts"),
             (_("Groups"), "auth.group", "groups"),
+            (_("Audit"), "accounts.event", "policy"),
+            (_("Sessions"), "accounts.visit", "devices"),
+            (_("Failed logins"), "axes.accessattempt", "lock_clock"),
             (_("Sources"), "partners.source", "storefront"),
             (_("Register services"), "orders.feed", "point_of_sale"),
             (_("Webhooks"), "partners.webhook", "webhook"),
@@ -151,6 +154,14 @@ def _reports(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": report.title, "icon": report.icon, "link": reverse("report", args=[report.name])}
         for report in MENU
         if report.may_be_seen_by(reader)
+    ]
+
+
+def account_links(request: HttpRequest) -> list[dict[str, Any]]:
+    """What the person's own menu leads to."""
+    return [
+        {"title": _("My account"), "link": reverse("account")},
+        {"title": _("Change password"), "link": reverse("admin:password_change")},
     ]
 
 

@@ -20,6 +20,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.db import models, transaction
+from django.dispatch import Signal
 
 _PURPOSE = b"courier-backoffice: fields at rest"
 _REDACTED_SETTINGS = (
@@ -32,6 +33,10 @@ _REDACTED_SETTINGS = (
     "EMAIL_HOST_PASSWORD",
     "METRICS_TOKEN",
 )
+
+
+# Sent with `counts`, rows by model, when all stored secrets stand under the first key.
+reencrypted = Signal()
 
 
 class UnknownKey(Exception):
@@ -118,9 +123,12 @@ def reencrypt_all() -> Iterator[tuple[str, int]]:
 
     Raises UnknownKey at the first row that no key fits. Rows before it are done, and a second run is harmless.
     """
+    counts = {}
     for model in apps.get_models():
         if model._meta.managed and not model._meta.proxy and (names := encrypted_fields(model)):
-            yield model._meta.label, reencrypt(model, names)
+            counts[model._meta.label] = reencrypt(model, names)
+            yield model._meta.label, counts[model._meta.label]
+    reencrypted.send(None, counts=counts)
 
 
 def encrypted_fields(model: type[models.Model]) -> list[str]:

@@ -5,6 +5,7 @@ A remote without its settings is off. How settings become a client: `backoffice/
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -156,6 +157,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "simple_history",
+    "axes",
+    "django_otp",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -163,6 +166,7 @@ INSTALLED_APPS = [
     "backoffice.sync",
     "backoffice.transfer",
     "backoffice.partners",
+    "backoffice.accounts",
     "fiscal",
     "couriers",
     "catalog",
@@ -183,7 +187,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # it names the request to whoever notes an event, so it goes before those who may end a session
     "simple_history.middleware.HistoryRequestMiddleware",
+    "backoffice.accounts.visits.VisitMiddleware",
+    "backoffice.accounts.gate.SecondStepMiddleware",
+    "axes.middleware.AxesMiddleware",  # last, as its checks ask
 ]
 
 ROOT_URLCONF = "backoffice.urls"
@@ -213,8 +221,13 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("backoffice/favicon.svg")}
     ],
     "SITE_SYMBOL": "local_shipping",
-    "STYLES": [lambda request: static("backoffice/admin.css"), lambda request: static("backoffice/bell.css")],
+    "STYLES": [
+        lambda request: static("backoffice/admin.css"),
+        lambda request: static("backoffice/bell.css"),
+        lambda request: static("backoffice/accounts.css"),
+    ],
     "SCRIPTS": [lambda request: static("backoffice/names.js"), lambda request: static("backoffice/sidebar.js")],
+    "ACCOUNT": {"navigation": "backoffice.navigation.account_links"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "orders.dashboard.start_page",
@@ -307,6 +320,38 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+
+# Failed logins (backoffice/accounts/throttle.py): counted in the database, for all web processes together.
+LOGIN_FAILURES = env.int("LOGIN_FAILURES", default=5)  # of one person at one address
+LOGIN_ADDRESS_FAILURES = env.int("LOGIN_ADDRESS_FAILURES", default=50)  # of whoever is at one address
+LOGIN_LOCK_MINUTES = env.int("LOGIN_LOCK_MINUTES", default=15)
+AXES_HANDLER = "backoffice.accounts.throttle.Handler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(minutes=LOGIN_LOCK_MINUTES)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who is locked is not locked for longer by trying
+AXES_CLIENT_IP_CALLABLE = "backoffice.accounts.throttle.client_address"
+AXES_LOCKOUT_CALLABLE = "backoffice.accounts.throttle.locked_out"
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail has it
+AXES_ENABLE_ADMIN = False  # ours is backoffice/accounts/admin
+AXES_VERBOSE = False
+
+# Sessions of people (backoffice/accounts/visits.py), in hours: how long one lasts, and how long unused.
+SESSION_HOURS = env.float("SESSION_HOURS", default=12.0)
+SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", default=2.0)
+SESSION_COOKIE_AGE = int(SESSION_HOURS * 3600)
+if min(SESSION_HOURS, SESSION_IDLE_HOURS, LOGIN_FAILURES, LOGIN_ADDRESS_FAILURES, LOGIN_LOCK_MINUTES) <= 0:
+    raise ImproperlyConfigured("The limits of sessions and logins must be above zero.")
+
+# Who must sign in with a code of an app: all, superusers, or names of groups. Empty: who wants to.
+REQUIRE_TOTP: list[str] = [word.strip() for word in env.list("REQUIRE_TOTP", default=[]) if word.strip()]
+TOTP_ISSUER = env.str("TOTP_ISSUER", default="Courier back office")  # what the app of codes calls us
+
+AUDIT_DAYS = env.int("AUDIT_DAYS", default=1095)  # how long the audit trail is kept; 0: for ever
+
 # HTTPS is the rule in production; SSL_REDIRECT=0 is for a proxy that redirects by itself.
 SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", default=not DEBUG)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
@@ -372,6 +417,7 @@ LOGGING = {
     # Django's own handlers would write each line twice, and mail tracebacks with settings in them.
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "axes": {"level": "WARNING"},  # it tells of each login what the audit trail has
         "pyBarcode": {"level": "WARNING"},  # it tells every start that it can draw no bitmaps
     },
 }

@@ -31,6 +31,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("backoffice/favicon.svg"))),
     # before the admin, which answers every address below its own
+    path("admin/account/", include("backoffice.accounts.views")),
     path("admin/sync/health/", include("backoffice.sync.admin.health")),
     path("admin/fiscal/", include("orders.admin.fiscal")),
     path("admin/notices/", include("backoffice.sync.admin.notices_page")),

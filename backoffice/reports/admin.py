@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 
-from backoffice.partners.admin.people import UserAdmin
+from backoffice.accounts.admin.people import PersonAdmin
 from backoffice.reports import mails
 from backoffice.reports.models import ReaderSource, ReportSubscription
 from backoffice.sync.admin.base import BigTableMixin, ReferencesMixin
@@ -34,7 +34,7 @@ class ReaderSourceInline(ReferencesMixin, TabularInline):
 
 
 @admin.register(User)
-class ReaderAdmin(UserAdmin):
+class ReaderAdmin(PersonAdmin):
     """People, with the sources that some of them are limited to in reports."""
 
     inlines = (ReaderSourceInline,)

@@ -1,0 +1,85 @@
+"""What an administrator does for a person: takes the second step off a lost phone, ends sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from backoffice.accounts import agents, audit, second, visits
+from backoffice.accounts.models import Event, Visit
+from backoffice.partners.admin.people import UserAdmin
+
+RESET, END = "accounts.reset_authenticator", "accounts.end_visit"
+
+
+class PersonAdmin(UserAdmin):
+    """People, with their second step and their sessions below the form. `backoffice.reports` registers it."""
+
+    change_form_outer_after_template = "admin/accounts/person.html"
+
+    def get_urls(self) -> list[Any]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:pk>/second-step/", wrap(require_POST(self.reset_view)), name="auth_user_reset_second_step"),
+            path("<int:pk>/sessions/", wrap(require_POST(self.end_visits_view)), name="auth_user_end_visits"),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        if obj is not None:
+            context["person"] = {
+                "authenticator": second.of(obj),
+                "codes_left": second.codes_left(obj),
+                "is_required": second.is_required(obj),
+                "may_reset": self._may(request, obj, RESET),
+                "may_end": self._may(request, obj, END),
+                "visits": [(visit, agents.named(visit.agent), False) for visit in visits.open_of(obj)[:20]],
+            }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    @staticmethod
+    def _may(request: HttpRequest, person: User, right: str) -> bool:
+        # Else who may not become a superuser could take the second step off one.
+        return request.user.has_perm(right) and (request.user.is_superuser or not person.is_superuser)
+
+    def _person(self, request: HttpRequest, pk: int, right: str) -> User:
+        if not (self.has_view_permission(request) and request.user.has_perm(right)):
+            raise PermissionDenied
+        person = User.objects.filter(pk=pk).first()
+        if person is None:
+            raise Http404
+        if not self._may(request, person, right):
+            raise PermissionDenied
+        return person
+
+    def reset_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """For who lost the phone and the codes. All sessions end, as any of them may be the finder's."""
+        person = self._person(request, pk, RESET)
+        if second.remove([person]):
+            audit.note(Event.Kind.SECOND_RESET, person)
+            visits.end_others(request, person, Visit.End.SECOND)
+            messages.success(request, _("The second step of %(person)s is off.") % {"person": person})
+        return HttpResponseRedirect(reverse("admin:auth_user_change", args=[pk]))
+
+    def end_visits_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        person = self._person(request, pk, END)
+        count = visits.end_others(request, person, Visit.End.ADMIN)
+        if count:
+            audit.note(Event.Kind.SESSION_ENDED, person, why=Visit.End.ADMIN, count=count)
+        messages.success(request, _("Sessions ended: %(count)s.") % {"count": count})
+        return HttpResponseRedirect(reverse("admin:auth_user_change", args=[pk]))

@@ -1,0 +1,57 @@
+"""People who log in as browsers do, by the login page."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.test import Client as Browser
+from django_otp.oath import TOTP
+
+from backoffice.accounts import second
+from backoffice.accounts.models import Authenticator, Event
+
+LOGIN, INDEX, ACCOUNT = "/admin/login/", "/admin/", "/admin/account/"
+STEP, SETUP = f"{ACCOUNT}second-step/", f"{ACCOUNT}authenticator/"
+PASSWORD = "a long password 17"
+
+
+def person(name: str = "anna", group: str = "", **kwargs: Any) -> User:
+    user = User.objects.create_user(name, password=PASSWORD, is_staff=True, **kwargs)
+    if group:
+        user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+def attempt(name: str, password: str = PASSWORD, browser: Browser | None = None, **extra: Any) -> Any:
+    browser = browser or Browser()
+    browser.cookies["django_language"] = "en"
+    return browser.post(LOGIN, {"username": name, "password": password}, **extra)
+
+
+def browser_of(user: User, **extra: Any) -> Browser:
+    """Through the login page, with the password only."""
+    browser = Browser(**extra)
+    assert attempt(user.username, browser=browser).status_code == 302
+    return browser
+
+
+def code(user: User, at: float | None = None) -> str:
+    """What the person's app shows at a moment."""
+    totp = TOTP(Authenticator.objects.get(user=user).secret)
+    totp.time = time.time() if at is None else at
+    return f"{totp.token():06}"
+
+
+def with_second_step(user: User) -> list[str]:
+    """Sets it up. Returns the backup codes; the code of a step before was used for it."""
+    second.begin(user)
+    codes = second.confirm(user, code(user, time.time() - Authenticator.STEP))
+    assert codes is not None
+    return codes
+
+
+def kinds() -> list[str]:
+    """Of the audit trail, oldest first."""
+    return list(Event.objects.order_by("pk").values_list("kind", flat=True))
