@@ -158,7 +158,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "simple_history",
     "axes",
-    "django_otp",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
