@@ -108,7 +108,7 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
             (_("Groups"), "auth.group", "groups"),
             (_("Audit"), "accounts.event", "policy"),
             (_("Sessions"), "accounts.visit", "devices"),
-            (_("Failed logins"), "axes.accessattempt", "lock_clock"),
+            (_("Failed logins"), "accounts.attempt", "lock_clock"),
             (_("Sources"), "partners.source", "storefront"),
             (_("Register services"), "orders.feed", "point_of_sale"),
             (_("Webhooks"), "partners.webhook", "webhook"),

@@ -1,4 +1,6 @@
-"""Event: the audit trail. Visit: a session of a person. Authenticator and BackupCode: the second step of a login."""
+"""Event: the audit trail. Visit: a session of a person. Attempt: failed logins that are counted now. Authenticator and
+BackupCode: the second step of a login.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import time
 from binascii import unhexlify
 from typing import Any, NoReturn
 
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -128,6 +131,20 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} {self.begun_at:%Y-%m-%d %H:%M}"
+
+
+class Attempt(AccessAttempt):
+    """The failures of a name at an address with one browser, under names that people here read."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("failed login")
+        verbose_name_plural = _("failed logins")
+        default_permissions = ("view",)
+        permissions = [("unlock", "Can unlock failed logins")]
+
+    def __str__(self) -> str:
+        return self.username or ""
 
 
 class Authenticator(TimestampMixin, ThrottlingMixin, Device):

@@ -15,15 +15,18 @@ from itertools import islice
 from typing import Any
 
 from django.apps import apps
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from simple_history.models import HistoricalChanges
 
-from backoffice.accounts.models import Event
+from backoffice.accounts.models import Event, Visit
+from backoffice.partners.models import Token
 from backoffice.sync.connection import TITLES
 from backoffice.sync.models import ExportLog
 
@@ -86,12 +89,31 @@ def histories() -> dict[Any, Any]:
 
 def models() -> list[Any]:
     """What an entry can be about."""
-    known = {*histories(), *(ct.model_class() for ct in ContentType.objects.all())} - {None}
-    shown = [m for m in known if not issubclass(m, HistoricalChanges) and m._meta.app_label not in HIDDEN]
-    return sorted(shown, key=lambda model: str(model._meta.verbose_name))
+    return sorted({*histories(), *admin.site._registry, Token}, key=lambda model: str(model._meta.verbose_name))
 
 
-HIDDEN = frozenset({"sessions", "contenttypes", "admin"})
+# What the details of events are called.
+TITLES_OF_DETAILS = {
+    "created": gettext_lazy("created"),
+    "deleted": gettext_lazy("deleted"),
+    "added": gettext_lazy("added"),
+    "removed": gettext_lazy("removed"),
+    "cleared": gettext_lazy("cleared"),
+    "username": gettext_lazy("name"),
+    "is_active": gettext_lazy("is active"),
+    "is_staff": gettext_lazy("may enter the admin"),
+    "is_superuser": gettext_lazy("is a superuser"),
+    "why": gettext_lazy("reason"),
+    "count": gettext_lazy("sessions"),
+    "left": gettext_lazy("codes left"),
+    "source": gettext_lazy("source"),
+    "begins": gettext_lazy("begins with"),
+    "attempts": gettext_lazy("failed attempts"),
+    "ip": gettext_lazy("from address"),
+    "what": gettext_lazy("rights of"),
+    "rows": gettext_lazy("rows"),
+}
+WORDS = {"group": gettext_lazy("group"), "permission": gettext_lazy("permission"), **dict(Visit.End.choices)}
 
 
 def _streams(asked: Asked, size: int) -> Iterator[list[Entry]]:
@@ -156,14 +178,20 @@ def _event(row: Event) -> Entry:
         capfirst(row.get_kind_display()),
         _named(model, row.object_id),
         row.address or "",
-        "; ".join(f"{name}: {_written(value)}" for name, value in row.details.items()),
+        "; ".join(f"{TITLES_OF_DETAILS.get(name, name)}: {_written(value)}" for name, value in row.details.items()),
         model,
         row.object_id,
     )
 
 
 def _written(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return (" → " if len(value) == 2 and isinstance(value[0], bool) else ", ").join(map(_written, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items())
+    return str(WORDS.get(value, value))
 
 
 def _logged(row: LogEntry) -> Entry:

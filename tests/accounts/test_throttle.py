@@ -121,10 +121,10 @@ def test_an_administrator_sees_attempts_and_unlocks() -> None:
     admin = Browser()
     assert attempt("root", browser=admin, **THERE).status_code == 302
     row = AccessAttempt.objects.get()
-    page = admin.get("/admin/axes/accessattempt/").content.decode()
+    page = admin.get("/admin/accounts/attempt/").content.decode()
     assert "198.51.100.7" in page
-    assert admin.get(f"/admin/axes/accessattempt/{row.pk}/delete/").status_code == 403
-    admin.post("/admin/axes/accessattempt/", {"action": "forgive", "_selected_action": [row.pk]})
+    assert admin.get(f"/admin/accounts/attempt/{row.pk}/delete/").status_code == 403
+    admin.post("/admin/accounts/attempt/", {"action": "forgive", "_selected_action": [row.pk]})
 
     assert attempt("anna", **HERE).status_code == 302
     assert Event.Kind.UNLOCKED in kinds()
@@ -134,7 +134,7 @@ def test_a_dispatcher_sees_none_of_it() -> None:
     browser = Browser()
     attempt(person("dora", "Dispatchers").username, browser=browser)
     assert browser.get(INDEX).status_code == 200
-    pages = ("axes/accessattempt", "accounts/visit", "accounts/event")
+    pages = ("accounts/attempt", "accounts/visit", "accounts/event")
     assert {browser.get(f"/admin/{page}/").status_code for page in pages} == {403}
 
 

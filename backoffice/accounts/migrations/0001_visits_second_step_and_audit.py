@@ -13,10 +13,25 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("admin", "0003_logentry_add_action_flag_choices"),
+        ("axes", "0010_accessattemptexpiration"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="Attempt",
+            fields=[],
+            options={
+                "verbose_name": "failed login",
+                "verbose_name_plural": "failed logins",
+                "permissions": [("unlock", "Can unlock failed logins")],
+                "proxy": True,
+                "default_permissions": ("view",),
+                "indexes": [],
+                "constraints": [],
+            },
+            bases=("axes.accessattempt",),
+        ),
         migrations.CreateModel(
             name="Event",
             fields=[
@@ -218,6 +233,6 @@ class Migration(migrations.Migration):
         ),
         # The audit page reads the admin's log by time, for which Django has no index.
         migrations.RunSQL(
-            "CREATE INDEX admin_log_time ON django_admin_log (action_time DESC)", "DROP INDEX admin_log_time"
+            "CREATE INDEX admin_log_time ON django_admin_log (action_time DESC, id DESC)", "DROP INDEX admin_log_time"
         ),
     ]
