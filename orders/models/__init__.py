@@ -5,6 +5,7 @@ from orders.models.card import DiscountCard
 from orders.models.cash import CashEntry
 from orders.models.client import Client
 from orders.models.customer import Customer
+from orders.models.erasure import Erasure
 from orders.models.journal import JournalEntry, StatusChange
 from orders.models.line import CanceledItem, Line, LineSpecificity, LineWarehouse
 from orders.models.merge import ClientMerge
@@ -24,6 +25,7 @@ __all__ = [
     "Deed",
     "DeliveryStatus",
     "DiscountCard",
+    "Erasure",
     "Feed",
     "Hold",
     "JournalEntry",

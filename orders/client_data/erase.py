@@ -1,0 +1,327 @@
+"""Erasing what is held of a client, in steps that can be repeated and go on where they were cut off.
+
+1. **rows**: his columns, those of his orders, and their histories are emptied. It is a change like any other: the
+   outbox tells the remotes, partners hear of it.
+2. **logs**: every other text, JSON and file of every table is looked through, and what tells of him is emptied.
+3. **remotes**: what both sides agreed on still has the old values, and must: with emptied ones the remote would look
+   as if it had changed them, and they would come back. So it waits until the outbox has told it.
+4. **rest**: all tables again, with what the remotes answered last and what was agreed on.
+
+Sums, receipts, states and times stay, as the law on cash registers demands, and tell of nobody.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.contenttypes.models import ContentType
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from simple_history.models import HistoricalChanges
+
+from backoffice.accounts import audit
+from backoffice.accounts.models import Event
+from backoffice.accounts.trail import histories
+from backoffice.secrets import EncryptedTextField
+from backoffice.sync import lease
+from backoffice.sync.enqueue import chunks
+from backoffice.sync.mirror import registry
+from backoffice.sync.mirrored import Mirrored, MirroredPart
+from backoffice.sync.models import Push
+from fiscal.models import FiscalDocument
+from orders.client_data.gather import Held
+from orders.client_data.traces import Traces
+from orders.models import Client, DiscountCard, Erasure, Order, StatusChange
+from orders.virtpos import cards
+
+PAUSE = timedelta(minutes=1)  # between looks at whether the remotes were told
+
+PLACE = ("postindex", "street", "home", "apartment", "latitude", "longitude")
+EMPTIED: dict[type[Any], tuple[str, ...]] = {
+    Client: (
+        *("title", "firstname", "lastname", "birthday", "inn", "phone", "phone_e164", "email", "description"),
+        *(f"address_{part}" for part in PLACE),
+    ),
+    Order: (
+        *("client_firstname", "client_lastname", "client_inn", "client_email", "phone", "phone_e164", "description"),
+        "to_line",
+        *(f"to_{part}" for part in PLACE),
+        *("delivered_latitude", "delivered_longitude"),
+    ),
+}
+NAMES = {Client: ("firstname", "lastname"), Order: ("client_firstname", "client_lastname")}
+# What is in no table of ours, or holds no word of people: keys of sessions, our own bookkeeping.
+NOT_LOOKED_INTO = frozenset({"sessions", "contenttypes", "migrations"})
+
+
+def ask(held: Held, person: Any = None) -> Erasure:
+    """Begin, or find what was begun. Nothing is erased yet: `advance` does, here or in the worker."""
+    traces = _traces(held)
+    row, is_new = Erasure.objects.get_or_create(
+        client_id=held.client.pk,
+        defaults={
+            "clients": list(held.clients),
+            "orders": list(held.orders),
+            "known": traces.dumps(),
+            "asked_by": person.pk if person is not None else None,
+        },
+    )
+    if not is_new and row.done_at is not None:
+        # Something was written of him since.
+        row.clients, row.orders, row.known = list(held.clients), list(held.orders), traces.dumps()
+        row.step, row.swept, row.done_at, row.due_at = Erasure.Step.ROWS, [], None, timezone.now()
+        row.save()
+    return row
+
+
+def advance(row: Erasure) -> Erasure:
+    """Go on until it is done, or waits for the remotes."""
+    steps: dict[str, Callable[[Erasure], bool]] = {
+        Erasure.Step.ROWS: _rows,
+        Erasure.Step.LOGS: lambda row: _sweep(row, with_agreed=False),
+        Erasure.Step.REMOTES: _is_told,
+        Erasure.Step.REST: lambda row: _sweep(row, with_agreed=True),
+    }
+    order = list(Erasure.Step)
+    while row.step != Erasure.Step.DONE:
+        if not steps[row.step](row):
+            row.due_at = timezone.now() + PAUSE
+            row.save(update_fields=["due_at"])
+            return row
+        row.step, row.swept = order[order.index(Erasure.Step(row.step)) + 1], []
+        row.save(update_fields=["step", "swept"])
+    _finish(row)
+    return row
+
+
+def drain(holder: str) -> int:
+    """The worker's step: whatever is due."""
+    now = timezone.now()
+    due = Erasure.objects.filter(done_at=None, due_at__lte=now).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+    done = 0
+    for row in due.order_by("due_at")[:5]:
+        taken = Erasure.objects.filter(pk=row.pk, lease_until=row.lease_until)
+        if taken.update(lease_owner=holder, lease_until=now + lease.LEASE):
+            try:
+                before = row.step
+                advance(row)
+                done += row.step != before
+            finally:
+                Erasure.objects.filter(pk=row.pk).update(lease_owner="", lease_until=None)
+    return done
+
+
+def preview(held: Held) -> dict[str, int]:
+    """How many rows of which tables `advance` would touch. Nothing is written."""
+    traces = _traces(held)
+    counts = {model._meta.label_lower: len(keys) for model, keys in held.roots.items() if keys}
+    for model in _tables():
+        if model not in held.roots and (count := sum(1 for _row in _telling(model, traces, held, with_agreed=True))):
+            counts[model._meta.label_lower] = count
+    return counts
+
+
+def _traces(held: Held) -> Traces:
+    phones: set[str] = set()
+    words: set[str] = set()
+    names: set[tuple[str, str]] = set()
+    values: set[str] = set()
+    for model, keys in held.roots.items():
+        phone, mail, inn = ("phone", "email", "inn") if model is Client else ("phone", "client_email", "client_inn")
+        for source in (model, histories()[model]):
+            columns = [name for name in EMPTIED[model] if name in {f.name for f in source._meta.concrete_fields}]
+            for some in chunks(keys):
+                for found in source._base_manager.filter(**{f"{model._meta.pk.attname}__in": some}).values(*columns):
+                    phones.add(found[phone])
+                    words |= {found[mail], found[inn]}
+                    names.add(tuple(found[name] for name in NAMES[model]))  # type: ignore[arg-type]
+                    values |= {str(value) for value in found.values() if value not in (None, "")}
+    return Traces.of(phones, words, names, values)
+
+
+def _rows(row: Erasure) -> bool:
+    """His own columns, as a change that the remotes and partners are told; histories without one."""
+    for card in DiscountCard.objects.filter(client__in=row.clients, is_deleted=False):
+        cards.delete(card)
+    for model, keys in ((Client, row.clients), (Order, row.orders)):
+        empty = {name: _empty(model, name) for name in EMPTIED[model]}
+        for some in chunks(keys):
+            with transaction.atomic():
+                count = model.objects.filter(pk__in=some).update(**empty)
+                history = histories()[model]
+                kept = {f.name for f in history._meta.concrete_fields}
+                known = {name: value for name, value in empty.items() if name in kept}
+                history._base_manager.filter(**{f"{model._meta.pk.attname}__in": some}).update(
+                    **known, history_change_reason=None
+                )
+                row.counts[model._meta.label_lower] = row.counts.get(model._meta.label_lower, 0) + count
+    for some in chunks(row.orders):
+        StatusChange.objects.filter(order__in=some).update(latitude=None, longitude=None, accuracy=None)
+    for model, keys in ((Client, row.clients), (Order, row.orders)):
+        about = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
+        for some in chunks(keys):
+            about.filter(object_id__in=[str(key) for key in some]).update(object_repr="")
+    row.save(update_fields=["counts"])
+    return True
+
+
+def _empty(model: type[models.Model], name: str) -> Any:
+    field = model._meta.get_field(name)
+    return None if field.null else ""  # type: ignore[union-attr]
+
+
+def _is_told(row: Erasure) -> bool:
+    """Whether no change of these rows is on its way to a remote that has them."""
+    for model, keys in ((Client, row.clients), (Order, row.orders)):
+        mirror = registry.for_model(model)
+        assert mirror is not None
+        for some in chunks(keys):
+            there = model._base_manager.filter(pk__in=some, remote_data__isnull=False).values("pk")
+            if Push.objects.filter(
+                entity=mirror.entity, object_id__in=list(there.values_list("pk", flat=True)), state__in=Push.OPEN
+            ).exists():
+                return False
+    return True
+
+
+# looking through everything
+
+
+def _tables() -> list[Any]:
+    return sorted(
+        (
+            m
+            for m in apps.get_models()
+            if m._meta.managed and m._meta.app_label not in NOT_LOOKED_INTO and m is not Erasure
+        ),
+        key=lambda model: model._meta.label,
+    )
+
+
+def _sweep(row: Erasure, *, with_agreed: bool) -> bool:
+    """Empty what tells of him, table by table; a table that is done is noted."""
+    traces = Traces.loads(row.known)
+    held = Held(Client.objects.get(pk=row.client_id), tuple(row.clients), tuple(row.orders))
+    for model in _tables():
+        label = model._meta.label_lower
+        if label in row.swept:
+            continue
+        count = 0
+        # Lines go with their order to the remotes, so they change as anything does.
+        manager = model.objects if issubclass(model, MirroredPart) else model._base_manager
+        for found, changes in _telling(model, traces, held, with_agreed=with_agreed):
+            count += manager.filter(pk=found).update(**changes)
+        if count:
+            row.counts[label] = row.counts.get(label, 0) + count
+        row.swept.append(label)
+        row.save(update_fields=["counts", "swept"])
+    return True
+
+
+def _telling(
+    model: type[Any], traces: Traces, held: Held, *, with_agreed: bool
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Keys of rows that tell of him, with what their columns become."""
+    fields = [field for field in model._meta.concrete_fields if _is_text(field) and not field.primary_key]
+    if issubclass(model, Mirrored) and not with_agreed:
+        fields = [field for field in fields if field.name not in ("remote_data", "sync_conflict")]
+    if not fields:
+        return
+    rows = model._base_manager.all()
+    own = set(_own(model, held))
+    base = model.instance_type if issubclass(model, HistoricalChanges) else model
+    if issubclass(base, Mirrored | AbstractBaseUser):
+        rows = rows.filter(pk__in=own)  # another with the same phone is another
+    for record in rows.order_by("pk").values_list("pk", *(field.attname for field in fields)).iterator(chunk_size=500):
+        changes = {}
+        for field, value in zip(fields, record[1:], strict=True):
+            cleaned = _cleaned(field, value, traces, is_own=record[0] in own)
+            if cleaned is not _SAME:
+                changes[field.name] = cleaned
+        if changes:
+            yield record[0], changes
+
+
+def _own(model: type[Any], held: Held) -> Iterator[Any]:
+    """Keys of rows of this table that are his: there any of his values is his, however common."""
+    if model in held.roots:
+        yield from held.roots[model]
+        return
+    base = model.instance_type if issubclass(model, HistoricalChanges) else None
+    if base in held.roots:
+        for some in chunks(held.roots[base]):
+            yield from model._base_manager.filter(**{f"{base._meta.pk.attname}__in": some}).values_list("pk", flat=True)
+        return
+    for field in model._meta.concrete_fields:
+        if field.is_relation and field.related_model in held.roots:
+            for some in chunks(held.roots[field.related_model]):
+                yield from model._base_manager.filter(**{f"{field.name}__in": some}).values_list("pk", flat=True)
+
+
+_SAME = object()
+
+
+def _is_text(field: models.Field) -> bool:
+    kinds = (models.CharField, models.TextField, models.JSONField, models.BinaryField)
+    return isinstance(field, kinds) and not field.choices
+
+
+def _cleaned(field: models.Field, value: Any, traces: Traces, *, is_own: bool) -> Any:
+    """What the column becomes; _SAME where it tells of nobody."""
+    if value in (None, "", b"", {}, []):
+        return _SAME
+    if isinstance(field, models.BinaryField):
+        return b"" if traces.tell(_file_text(bytes(value))) else _SAME
+    if isinstance(field, models.JSONField):
+        if not is_own and not traces.tell(_written(value)):
+            return _SAME
+        cleaned = traces.cleaned(value, by_key=is_own and not issubclass(field.model, FiscalDocument))
+        if traces.tell(_written(cleaned)):  # a name that stands in parts
+            cleaned = traces.cleaned(value, by_key=True)
+        if traces.tell(_written(cleaned)):
+            cleaned = type(value)()
+        return _SAME if cleaned == value else cleaned
+    if isinstance(field, EncryptedTextField):
+        return "" if traces.tell(str(value)) and field.blank else _SAME
+    text = str(value)
+    if is_own and text in traces.values:
+        return ""
+    told = traces.tell(text) or traces.tell(_unescaped(text))
+    return _SAME if not told else (None if field.null and not field.blank else "")
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _unescaped(text: str) -> str:
+    """A body as people read it: JSON writes letters as numbers."""
+    if "\\u" not in text:
+        return ""
+    try:
+        return _written(json.loads(text))
+    except ValueError:
+        return ""
+
+
+def _file_text(data: bytes) -> str:
+    """The text of a file that was brought: CSV as it is, the parts of a workbook."""
+    if data[:2] != b"PK":
+        return data.decode("utf-8", "replace") + data.decode("cp1251", "replace")
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        return "".join(book.read(name).decode("utf-8", "replace") for name in book.namelist() if name.endswith(".xml"))
+
+
+def _finish(row: Erasure) -> None:
+    row.known, row.done_at = "", timezone.now()
+    row.save(update_fields=["known", "done_at"])
+    audit.note(Event.Kind.CLIENT_ERASED, Client.objects.get(pk=row.client_id), rows=row.counts)
