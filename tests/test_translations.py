@@ -72,6 +72,7 @@ UNSEEN = {Attempt, Authenticator, BackupCode, IdempotentRequest}
 # Columns that only the machinery reads: no page shows them (test_no_page_mixes_the_languages would see them).
 INTERNAL = {
     "accounts.Visit.key",
+    *(f"orders.Erasure.{name}" for name in ("clients", "orders", "known", "swept", "asked_by")),
     "fiscal.CashHandover.key",
     "orders.BulkChange.after_each",
     *(f"orders.RoutePlan.{name}" for name in ("version", "setup", "stops", "routes")),
