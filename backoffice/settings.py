@@ -190,6 +190,7 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
     "backoffice.accounts.visits.VisitMiddleware",
     "backoffice.accounts.gate.SecondStepMiddleware",
+    "backoffice.sync.personal.PersonalMiddleware",
     "axes.middleware.AxesMiddleware",  # last, as its checks ask
 ]
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from backoffice.sync.personal import is_hidden, mask_all
 from couriers.models import Courier
 from orders.models import RoutePlan
 from orders.plans import REASONS, Reading
@@ -58,7 +59,7 @@ def _order(plan: RoutePlan, read: Reading, key: int) -> dict[str, Any]:
     return {
         "id": key,
         "number": said["number"],
-        "address": said["address"],
+        "address": mask_all(said["address"]) if is_hidden() else said["address"],
         "place": list(stop.place) if stop is not None else None,
         "window": window,
         "opens": opens,

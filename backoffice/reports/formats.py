@@ -58,20 +58,3 @@ def plain(value: Any, kind: str) -> Any:
 
 def _rounded(value: Any, step: Decimal) -> Decimal:
     return Decimal(value).quantize(step, ROUND_HALF_UP)
-
-
-# masks: text -> what may be shown of it
-
-
-def mask_name(text: str) -> str:
-    """Initials."""
-    return " ".join(f"{word[0]}." for word in text.split()) if text else ""
-
-
-def mask_phone(text: str) -> str:
-    """The last two digits."""
-    return f"•••{text[-2:]}" if text else ""
-
-
-def mask_all(text: str) -> str:
-    return "•••" if text else ""

@@ -31,7 +31,7 @@ class Reading(models.Model):
             ("view_sync", "Can read reports of exchange and devices"),
             ("all_sources", "Can read reports of all sources, not only of the own ones"),
             ("all_periods", "Can read reports of all years, not only of the own shift"),
-            ("view_personal", "Can see names, phones and addresses in reports"),
+            ("view_personal", "Can see names, phones and addresses of clients"),
             ("export", "Can export reports"),
         ]
 

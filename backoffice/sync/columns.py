@@ -4,14 +4,27 @@ A remote's text has no documented length, so its columns have none: a limit of o
 accepts.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import models
+
+from backoffice.sync.personal import PersonalCharField, PersonalDecimalField
 
 
 def text(label: Any, **kwargs: Any) -> models.CharField:
     """One line of text, empty when there is none."""
     return models.CharField(label, blank=True, default="", **kwargs)
+
+
+def personal(label: Any, mask: Callable[[str], str], **kwargs: Any) -> models.CharField:
+    """One line of text that tells of a client: masked for who may not see it."""
+    return PersonalCharField(label, blank=True, default="", mask=mask, **kwargs)
+
+
+def place(label: Any, **kwargs: Any) -> models.DecimalField:
+    """A coordinate of where a client lives: blurred for who may not see it."""
+    return PersonalDecimalField(label, max_digits=13, decimal_places=10, null=True, blank=True, **kwargs)
 
 
 def money(label: Any, **kwargs: Any) -> models.DecimalField:

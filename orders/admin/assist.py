@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from backoffice.sync import dictionaries
+from backoffice.sync.personal import is_hidden
 from catalog.models import Good, Stock
 from couriers import views as couriers
 from fiscal.vat import KOPECK
@@ -100,6 +101,8 @@ class AssistMixin(Base):
     def client_view(self, request: HttpRequest, pk: int) -> JsonResponse:
         """A client with his history, as HTML to show and as values to take over."""
         self._ensure_editor(request, "orders.view_client")
+        if is_hidden():
+            raise PermissionDenied  # masks would be taken over into the order
         client = Client.objects.filter(pk=pk).first()
         if client is None:
             raise Http404

@@ -20,6 +20,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 from unfold.widgets import RADIO_CLASSES
 
+from backoffice.sync.personal import is_hidden
 from orders import merging
 from orders.merging import Difference, NotMergeable, Option, Preview
 from orders.models import Client, ClientMerge
@@ -101,7 +102,8 @@ class MergeMixin(Base):
 
     def has_merge_permission(self, request: HttpRequest) -> bool:
         """Both rights at once: the orders move."""
-        return self.has_change_permission(request) and request.user.has_perm("orders.change_order")
+        may_change = self.has_change_permission(request) and request.user.has_perm("orders.change_order")
+        return may_change and not is_hidden()  # a choice between masks is none
 
     @action(description=gettext_lazy("Merge"), permissions=["merge"])
     def merge_clients(self, request: HttpRequest, queryset: QuerySet[Client]) -> HttpResponse:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import columns, history
 from backoffice.sync.mirrored import Mirrored
+from backoffice.sync.personal import PersonalCharField, mask_all, mask_name, mask_phone
 from orders.phones import e164
 
 
@@ -18,22 +19,24 @@ class Client(Mirrored):
     OUR_FIELDS = frozenset({"phone_e164", "source", "source_id", "external_id", "merged_into", "merged_into_id"})
     SUCCESSOR = "merged_into"
 
-    title = columns.text(_("company"))
-    firstname = columns.text(_("first name"))
-    lastname = columns.text(_("last name"))
+    title = columns.personal(_("company"), mask_name)
+    firstname = columns.personal(_("first name"), mask_name)
+    lastname = columns.personal(_("last name"), mask_name)
     birthday = models.DateField(_("birthday"), null=True, blank=True)
-    address_postindex = columns.text(_("postal code"))
+    address_postindex = columns.personal(_("postal code"), mask_all)
     address_city = columns.text(_("city"))
-    address_street = columns.text(_("street"))
-    address_home = columns.text(_("house"))
-    address_apartment = columns.text(_("flat or office"))
-    address_latitude = columns.coordinate(_("latitude"))
-    address_longitude = columns.coordinate(_("longitude"))
-    inn = columns.text(_("INN"))
-    phone = columns.text(_("phone"))
-    phone_e164 = models.CharField(_("phone, E.164"), max_length=20, blank=True, default="", editable=False)
-    email = columns.text(_("e-mail"))
-    description = columns.text(_("description"))
+    address_street = columns.personal(_("street"), mask_all)
+    address_home = columns.personal(_("house"), mask_all)
+    address_apartment = columns.personal(_("flat or office"), mask_all)
+    address_latitude = columns.place(_("latitude"))
+    address_longitude = columns.place(_("longitude"))
+    inn = columns.personal(_("INN"), mask_all)
+    phone = columns.personal(_("phone"), mask_phone)
+    phone_e164 = PersonalCharField(
+        _("phone, E.164"), max_length=20, blank=True, default="", editable=False, mask=mask_phone
+    )
+    email = columns.personal(_("e-mail"), mask_all)
+    description = columns.personal(_("description"), mask_all)
     source = columns.reference("partners.Source", _("source"))
     external_id = columns.text(_("id at the source"))
     # Who stands for this client since a person found them to be one (orders/merging.py); always one step away.

@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import columns
+from backoffice.sync.personal import PersonalJSONField
 
 
 class StatusChange(models.Model):
@@ -14,8 +15,8 @@ class StatusChange(models.Model):
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="status_changes", verbose_name=_("order"))
     delivery_status = models.IntegerField(_("delivery"), null=True)
     return_reason = columns.reference("orders.ReturnReason", _("reason"))
-    longitude = columns.coordinate(_("longitude"))
-    latitude = columns.coordinate(_("latitude"))
+    longitude = columns.place(_("longitude"))
+    latitude = columns.place(_("latitude"))
     accuracy = models.DecimalField(_("accuracy, m"), max_digits=10, decimal_places=2, null=True, blank=True)
     created_at = models.DateTimeField(_("at"), null=True)
 
@@ -41,8 +42,8 @@ class JournalEntry(models.Model):
     source = columns.text(_("who"))
     courier = columns.reference("couriers.Courier", _("courier"))
     created_at = models.DateTimeField(_("at"), null=True)
-    before = models.JSONField(_("before"), null=True, blank=True)
-    after = models.JSONField(_("after"), null=True, blank=True)
+    before = PersonalJSONField(_("before"), null=True, blank=True)
+    after = PersonalJSONField(_("after"), null=True, blank=True)
     digest = models.CharField(max_length=64, editable=False)
 
     class Meta:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import columns, history
 from backoffice.sync.mirrored import Mirrored
+from backoffice.sync.personal import PersonalCharField, PersonalTextField, mask_all, mask_name, mask_phone
 from orders.phones import e164
 
 
@@ -113,13 +114,13 @@ class Order(Mirrored):
 
     courier = columns.reference("couriers.Courier", _("courier"), related_name="orders", db_index=False)
     client = columns.reference("orders.Client", _("client"), related_name="orders")
-    client_firstname = columns.text(_("first name"))
-    client_lastname = columns.text(_("last name"))
-    client_inn = columns.text(_("INN"))
-    client_email = columns.text(_("e-mail"))
-    phone = columns.text(_("phone"), help_text=_("When empty, the client's phone is used."))
-    phone_e164 = models.CharField(
-        _("phone, E.164"), max_length=20, blank=True, default="", db_index=True, editable=False
+    client_firstname = columns.personal(_("first name"), mask_name)
+    client_lastname = columns.personal(_("last name"), mask_name)
+    client_inn = columns.personal(_("INN"), mask_all)
+    client_email = columns.personal(_("e-mail"), mask_all)
+    phone = columns.personal(_("phone"), mask_phone, help_text=_("When empty, the client's phone is used."))
+    phone_e164 = PersonalCharField(
+        _("phone, E.164"), max_length=20, blank=True, default="", db_index=True, editable=False, mask=mask_phone
     )
     supplier = columns.reference("catalog.Supplier", _("supplier"), db_index=False)
 
@@ -146,19 +147,19 @@ class Order(Mirrored):
     from_longitude = columns.coordinate(_("longitude"))
     from_is_use_google_geo = models.BooleanField(_("find coordinates"), null=True, blank=True)
 
-    to_line = columns.text(_("to, in one line"))
-    to_postindex = columns.text(_("postal code"))
+    to_line = columns.personal(_("to, in one line"), mask_all)
+    to_postindex = columns.personal(_("postal code"), mask_all)
     to_city = columns.text(_("city"))
-    to_street = columns.text(_("street"))
-    to_home = columns.text(_("house"))
-    to_apartment = columns.text(_("flat or office"))
-    to_latitude = columns.coordinate(_("latitude"))
-    to_longitude = columns.coordinate(_("longitude"))
+    to_street = columns.personal(_("street"), mask_all)
+    to_home = columns.personal(_("house"), mask_all)
+    to_apartment = columns.personal(_("flat or office"), mask_all)
+    to_latitude = columns.place(_("latitude"))
+    to_longitude = columns.place(_("longitude"))
     to_is_use_google_geo = models.BooleanField(_("find coordinates"), null=True, blank=True)
 
     delivery_time_from = models.DateTimeField(_("deliver from"), null=True, blank=True)
     delivery_time_to = models.DateTimeField(_("deliver until"), null=True, blank=True)
-    description = models.TextField(_("description"), blank=True, default="")
+    description = PersonalTextField(_("description"), blank=True, default="", mask=mask_all)
 
     is_refund = models.BooleanField(_("is a refund"), default=False, editable=False)
     is_returned = models.BooleanField(_("was returned"), default=False, editable=False)
@@ -179,8 +180,8 @@ class Order(Mirrored):
     # What its status changes say, kept by orders/delivered.py.
     taken_at = models.DateTimeField(_("taken by the courier"), null=True, editable=False)
     delivered_at = models.DateTimeField(_("delivered at"), null=True, editable=False)
-    delivered_latitude = columns.coordinate(_("latitude"), editable=False)
-    delivered_longitude = columns.coordinate(_("longitude"), editable=False)
+    delivered_latitude = columns.place(_("latitude"), editable=False)
+    delivered_longitude = columns.place(_("longitude"), editable=False)
 
     history = history.records(
         *("details_due_at", "details_attempts", "phone_e164", "refund_key"),

@@ -16,6 +16,7 @@ from backoffice.partners.models import Source
 from backoffice.sync import columns
 from backoffice.sync.connection import BIFIT, TITLES, VIRTPOS
 from backoffice.sync.mirrored import SyncState
+from backoffice.sync.personal import PersonalJSONField
 
 SERVICES = [(remote, TITLES[remote]) for remote in (BIFIT, VIRTPOS)]
 
@@ -84,7 +85,7 @@ class Origin(models.Model):
     key = models.CharField(_("id there"), max_length=191)
     # What an order of VirtPos keeps where its key changes (orders/virtpos/succession.py).
     kin = models.CharField(max_length=191, blank=True, default="", editable=False)
-    data = models.JSONField(_("as it was read last"), default=dict)
+    data = PersonalJSONField(_("as it was read last"), default=dict)
     # What was agreed, by our column (`lines` as a digest): values as JSON has them.
     agreed = models.JSONField(default=dict, editable=False)
     status = columns.text(_("state there"))

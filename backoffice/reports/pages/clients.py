@@ -10,11 +10,12 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Trim
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.reports import dimensions, formats
+from backoffice.reports import dimensions
 from backoffice.reports.cube import PERCENT, Derived, Measure, percentage
 from backoffice.reports.filters import KeyFilter
 from backoffice.reports.pages import orders
 from backoffice.reports.report import Column, Report
+from backoffice.sync import personal
 from orders.conditions import day_start
 from orders.models import Client, DeliveryStatus, DiscountCard, Order
 
@@ -100,7 +101,7 @@ REPORT = Report(
         *orders.MONEY_OF_ORDERS,
     ),
     dimensions=(
-        dimensions.row("client_key", _("Client"), "client_id", Client, NAME, formats.mask_name),
+        dimensions.row("client_key", _("Client"), "client_id", Client, NAME, personal.mask_name),
         *(each for each in orders.DIMENSIONS if each.name in ("day", "week", "month", "source", "city")),
     ),
     usual_by="client_key",

@@ -23,7 +23,7 @@ from backoffice.reports.access import Reader
 from backoffice.reports.cube import MONEY, Derived, Facts, Measure
 from backoffice.reports.filters import NONE, CodeFilter, ReportFilters, RowFilter
 from backoffice.reports.report import Column, Report, Row
-from backoffice.sync import dictionaries
+from backoffice.sync import dictionaries, personal
 from catalog.models import Warehouse
 from couriers.models import Courier
 from fiscal.models import PaymentType
@@ -126,10 +126,10 @@ COURIER = Column("courier", _("Courier"), "courier__title")
 DELIVERY = Column(
     "delivery", _("Delivery"), "delivery_status", show=label_of("orderDeliveryStatuses", DeliveryStatus), may_sort=True
 )
-CLIENT = Column("client", _("Client"), "client__lastname", mask=formats.mask_name, is_usual=False)
-PHONE = Column("phone", _("Phone"), "phone", mask=formats.mask_phone, is_usual=False)
+CLIENT = Column("client", _("Client"), "client__lastname", mask=personal.mask_name, is_usual=False)
+PHONE = Column("phone", _("Phone"), "phone", mask=personal.mask_phone, is_usual=False)
 CITY = Column("city", _("City"), "to_city", is_usual=False)
-ADDRESS = Column("address", _("Address"), ADDRESS_TEXT, mask=formats.mask_all, is_usual=False)
+ADDRESS = Column("address", _("Address"), ADDRESS_TEXT, mask=personal.mask_all, is_usual=False)
 PAYMENT_TYPE = Column("payment_type", _("Payment type"), "payment_type__title")
 REASON = Column("reason", _("Reason of cancellation"), "return_reason__title", is_usual=False)
 

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 
 from backoffice.secrets import EncryptedTextField
+from backoffice.sync import personal
 from backoffice.sync.admin.actions import SyncActionsMixin
 from backoffice.sync.admin.forms import RowForm, secret_formfield
 from backoffice.sync.admin.formsets import RowFormSet
@@ -80,6 +81,12 @@ def _keep_baseline(row: Any) -> None:
 
 class EditableAdmin(HistoryMixin, TogetherMixin, ReferencesMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
     """An admin whose form never overwrites what somebody else changed meanwhile; its model has a history."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What is masked is not edited: a mask would be saved in place of what is behind it."""
+        fields = tuple(super().get_readonly_fields(request, obj))
+        masked = personal.names(self.model) if obj is not None and personal.is_hidden() else set()
+        return (*fields, *sorted(masked - set(fields)))
 
     # The hidden `row_state` belongs to no fieldset; who else is here, and what both changed.
     change_form_before_template = "admin/sync/row_state.html"

@@ -26,6 +26,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.redact import redact
+from backoffice.sync import personal
 from backoffice.sync.apply import resolve
 from backoffice.sync.dictionaries import label
 from backoffice.sync.merge import blank
@@ -164,8 +165,8 @@ class ConflictsMixin(Base):
         row = self.mirror.queryset().filter(pk=unquote(object_id)).first()
         if row is None:
             raise Http404
-        if not self.has_change_permission(request, row):
-            raise PermissionDenied
+        if not self.has_change_permission(request, row) or personal.is_hidden():
+            raise PermissionDenied  # it shows what the other side says, as it says it
         back = reverse(self.page_name("change"), args=[row.pk])
         if row.sync_state != SyncState.CONFLICT:
             messages.info(request, _("There is no conflict any more."))

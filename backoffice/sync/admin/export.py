@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice import spreadsheets
-from backoffice.sync import tables
+from backoffice.sync import personal, tables
 from backoffice.sync.models import ExportLog
 from backoffice.sync.tables import Column
 
@@ -46,7 +46,7 @@ class ExportMixin(Base):
     def export_columns(self, request: HttpRequest) -> list[Column]:
         """What this person may take out of this list."""
         columns = tables.of(self.model).columns
-        if not request.user.has_perm(PERSONAL):
+        if not request.user.has_perm(PERSONAL) or personal.is_hidden():
             columns = [column for column in columns if not column.personal]
         return list(columns)
 
@@ -92,7 +92,7 @@ class ExportMixin(Base):
             "title": _("Export: %(what)s") % {"what": tables.of(self.model).title},
             "opts": opts,
             "columns": self.export_columns(request),
-            "is_partial": not request.user.has_perm(PERSONAL),
+            "is_partial": not request.user.has_perm(PERSONAL) or personal.is_hidden(),
             "ids": ids,
             "count": count,
             "is_filtered": bool(request.GET),

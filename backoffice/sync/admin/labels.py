@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from backoffice.remotes.redact import redact
+from backoffice.sync import personal
 
 
 def badge(text: Any, kind: str = "", title: str = "") -> str:
@@ -52,12 +53,16 @@ def block(text: str) -> SafeString | str:
 
 
 def pretty_json(value: Any) -> SafeString | str:
-    """A JSON value for reading, secrets masked."""
+    """A JSON value for reading, secrets masked; nothing of it for who may not see personal data."""
+    if personal.is_hidden():
+        return personal.mask_all(str(value or ""))
     return "–" if value is None else block(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def pretty_body(body: str) -> SafeString | str:
-    """The body of a message: indented where it is JSON, as it is where it is not."""
+    """The body of a message: indented where it is JSON, as it is where it is not. Not for all either."""
+    if personal.is_hidden():
+        return personal.mask_all(body)
     try:
         return pretty_json(json.loads(body))
     except ValueError:

@@ -20,6 +20,7 @@ from unfold import admin as unfold
 from unfold.decorators import display
 from unfold.views import ChangeList
 
+from backoffice.sync import personal
 from backoffice.sync.admin.export import ExportMixin
 
 CAP = 10_000
@@ -64,6 +65,12 @@ class BigTableMixin(ExportMixin, ModelAdmin):
     @display(description=unfold.ModelAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: Model) -> str:
         return mark_safe(_checkbox(get_language()).replace(_KEY, str(obj.pk)))  # a number in our own HTML
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Whoever may not see names and phones may not guess at them by filters either."""
+        if personal.is_hidden() and personal.is_asked(self.model, lookup):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
 
     def response_action(self, request: HttpRequest, queryset: QuerySet, *args: Any) -> HttpResponse | None:
         """Refuse "all that match" where their number was not counted: one would act on more than the page says."""
