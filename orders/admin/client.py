@@ -19,6 +19,7 @@ from backoffice.transfer.admin import ImportMixin
 from orders.admin import labels, search
 from orders.admin.forms import ClientForm
 from orders.admin.merge import MergeMixin, MergingFilter
+from orders.admin.personal import ClientDataMixin
 from orders.admin.virtpos import VirtposMixin
 from orders.models import Client, Order, ReturnReason
 
@@ -39,7 +40,7 @@ class ClientChangeList(BigChangeList):
 
 
 @admin.register(Client)
-class ClientAdmin(MergeMixin, VirtposMixin, ImportMixin, MirroredAdmin):
+class ClientAdmin(MergeMixin, VirtposMixin, ClientDataMixin, ImportMixin, MirroredAdmin):
     form = ClientForm
     actions = ("merge_clients", "send_to_virtpos", *MirroredAdmin.actions)  # type: ignore[assignment]  # one more of them
     change_form_outer_before_template = "admin/orders/client/before.html"
@@ -105,6 +106,7 @@ class ClientAdmin(MergeMixin, VirtposMixin, ImportMixin, MirroredAdmin):
         if obj is not None:
             context["merging"] = self.merging_of(request, obj)
             context["virtpos"] = self.virtpos_of(request, obj)
+            context["client_data_url"] = self.client_data_url(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.display(description=gettext_lazy("name"), ordering="lastname")

@@ -21,7 +21,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models import Q
@@ -32,7 +32,7 @@ from backoffice.accounts import audit
 from backoffice.accounts.models import Event
 from backoffice.accounts.trail import histories
 from backoffice.secrets import EncryptedTextField
-from backoffice.sync import lease
+from backoffice.sync import lease, personal
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import Mirrored, MirroredPart
@@ -65,7 +65,8 @@ NOT_LOOKED_INTO = frozenset({"sessions", "contenttypes", "migrations"})
 
 def ask(held: Held, person: Any = None) -> Erasure:
     """Begin, or find what was begun. Nothing is erased yet: `advance` does, here or in the worker."""
-    traces = _traces(held)
+    with personal.seen_by(None):  # whoever asks may not see what is looked for
+        traces = _traces(held)
     row, is_new = Erasure.objects.get_or_create(
         client_id=held.client.pk,
         defaults={
@@ -324,4 +325,5 @@ def _file_text(data: bytes) -> str:
 def _finish(row: Erasure) -> None:
     row.known, row.done_at = "", timezone.now()
     row.save(update_fields=["known", "done_at"])
-    audit.note(Event.Kind.CLIENT_ERASED, Client.objects.get(pk=row.client_id), rows=row.counts)
+    asked_by = User.objects.filter(pk=row.asked_by).first()
+    audit.note(Event.Kind.CLIENT_ERASED, Client.objects.get(pk=row.client_id), actor=asked_by, rows=row.counts)

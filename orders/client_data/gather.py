@@ -51,11 +51,26 @@ class Held:
             found = Client.objects.filter(pk=key).first()
         if found is None:
             raise NotThere(key)
+        return cls._of(found)
+
+    @classmethod
+    def of_key(cls, pk: int) -> Held:
+        """By our key only.
+
+        Raises NotThere.
+        """
+        found = Client.objects.filter(pk=pk).first()
+        if found is None:
+            raise NotThere(str(pk))
+        return cls._of(found)
+
+    @classmethod
+    def _of(cls, found: Client) -> Held:
         client = found.merged_into or found
         absorbed = Client.objects.filter(merged_into=client).values_list("pk", flat=True)
         clients = (client.pk, *sorted(absorbed))
         his = Q(client__in=clients)
-        if client.phone_e164:
+        if client.phone_e164:  # masked or not: a lookup takes what is behind it
             his |= Q(client=None, phone_e164=client.phone_e164)
         return cls(client, clients, tuple(Order.objects.filter(his).order_by("pk").values_list("pk", flat=True)))
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.db import models
+from django.test import Client as Browser
 from django.utils import timezone
 
 from backoffice.accounts.models import Event
@@ -314,3 +315,43 @@ def test_what_ireca_has_is_erased_there_before_it_is_forgotten_here(ireca: Sandb
     assert found() == set()
     there = ireca.get("clients", client.ireca_id)
     assert LAST not in json.dumps(there, ensure_ascii=False, default=str)
+
+
+def person(name: str, *rights: str) -> Browser:
+    user = User.objects.create_user(name, is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=("view_client", *rights)))
+    browser = Browser()
+    browser.force_login(user)
+    return browser
+
+
+def test_the_page_is_for_who_has_the_right(client: Client) -> None:
+    url = f"/admin/orders/client/{client.pk}/data/"
+    nobody, giver, eraser = person("a"), person("b", "give_client_data", "view_personal"), person("c", "erase_client")
+    blind = person("d", "give_client_data")
+
+    assert [who.get(url).status_code for who in (nobody, giver, eraser, blind)] == [403, 200, 200, 403]
+    assert [who.post(f"{url}file/").status_code for who in (nobody, eraser, blind)] == [403, 403, 403]
+    assert [who.post(url, {"key": client.pk}).status_code for who in (nobody, giver)] == [403, 403]
+    assert url in giver.get(f"/admin/orders/client/{client.pk}/change/").content.decode()
+    assert url not in nobody.get(f"/admin/orders/client/{client.pk}/change/").content.decode()
+    assert Erasure.objects.count() == 0
+
+
+def test_a_person_takes_the_file(client: Client) -> None:
+    answer = person("b", "give_client_data", "view_personal").post(f"/admin/orders/client/{client.pk}/data/file/")
+    assert json.loads(answer.content)["tables"]["orders.order"]
+    event = Event.objects.get(kind=Event.Kind.CLIENT_EXPORTED)
+    assert (event.actor, event.object_id) == ("b", str(client.pk))
+
+
+def test_a_person_erases_with_the_key_typed(client: Client) -> None:
+    url, eraser = f"/admin/orders/client/{client.pk}/data/", person("c", "erase_client")
+    assert eraser.post(url, {"key": "yes"}).status_code == 200
+    assert Erasure.objects.count() == 0
+    assert eraser.post(url, {"key": client.pk}).status_code == 302
+    worker.drain(lease.owner())
+
+    assert found() == set()
+    event = Event.objects.get(kind=Event.Kind.CLIENT_ERASED)
+    assert (event.actor, event.object_id) == ("c", str(client.pk))

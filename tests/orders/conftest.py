@@ -25,6 +25,8 @@ def _login(name: str, *actions: str) -> Client:
         user.user_permissions.add(
             *Permission.objects.filter(content_type__app_label__in=APPS, codename__startswith=f"{action}_")
         )
+    if actions:
+        user.user_permissions.add(Permission.objects.get(codename="view_personal"))
     client = Client(headers={"accept-language": "en"})
     client.force_login(user)
     return client
