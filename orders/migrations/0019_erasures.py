@@ -8,7 +8,7 @@ import backoffice.secrets
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0017_delivered"),
+        ("orders", "0018_receipts_counted"),
     ]
 
     operations = [
