@@ -187,7 +187,7 @@ def end_visits(request: HttpRequest) -> HttpResponse:
     """One's own: one of them, or all but this."""
     if wanted := request.POST.get("visit", ""):
         own = Visit.objects.filter(user=request.user.pk, pk=wanted) if wanted.isdecimal() else Visit.objects.none()
-        count = visits.end(own.exclude(pk=request.session.get(visits.VISIT)), Visit.End.PERSON)
+        count = visits.end(own.exclude(pk=request.session.get(visits.VISIT, 0)), Visit.End.PERSON)
     else:
         count = visits.end_others(request, request.user, Visit.End.PERSON)
     if count:

@@ -73,7 +73,7 @@ def end_others(request: HttpRequest | None, user: Any, why: Visit.End) -> int:
     """End a person's sessions but the one in which he asks for it, if it is he who asks."""
     visits = Visit.objects.filter(user=user)
     if request is not None and getattr(request, "user", None) == user:
-        visits = visits.exclude(pk=request.session.get(VISIT))
+        visits = visits.exclude(pk=request.session.get(VISIT, 0))
     return end(visits, why)
 
 
@@ -108,7 +108,7 @@ def ended(request: HttpRequest, user: Any) -> None:
     """The session of this request is about to be flushed."""
     session = request.session
     why = Visit.End(session.pop("visit_why", Visit.End.LOGOUT))
-    visit = session.get(VISIT)
+    visit: int = session.get(VISIT, 0)
     Visit.objects.filter(pk=visit, ended_at=None).update(key=None, ended_at=timezone.now(), end=why)
     if why == Visit.End.LOGOUT:
         audit.note(Event.Kind.LOGOUT, actor=user, request=request)

@@ -45,7 +45,9 @@ def seen_by(user: Any) -> Iterator[None]:
 
 
 class PersonalMiddleware:
-    """Stands after the middleware of authentication."""
+    """Stands after the middleware of authentication. A file that is streamed is read behind its back: exports leave
+    personal columns out themselves.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,7 @@ def querysets(held: Held) -> Iterator[QuerySet]:
     yield from _said_of(held)
 
 
-def _reach(found: dict[type[models.Model], set[int]], roots: dict[Any, Collection[int]]) -> None:
+def _reach(found: dict[type[models.Model], set[int]], roots: Mapping[type[models.Model], Collection[int]]) -> None:
     """Add rows that refer to these, and that refer to those: lines of orders, warehouses of lines."""
     for model, keys in roots.items():
         new = set(keys) - found.get(model, set())

@@ -88,7 +88,7 @@ class EventAdmin(ViewOnlyAdmin):
         form = AskForm(request.GET)
         entries: list[trail.Entry] = []
         older = ""
-        query = {name: value for name, value in request.GET.items() if name not in ("at", "skip")}
+        query: dict[str, Any] = {name: value for name, value in request.GET.items() if name not in ("at", "skip")}
         if form.is_valid():
             skip = request.GET.get("skip", "")
             asked = form.asked(_moment(request.GET.get("at", "")), int(skip) if skip.isdecimal() else 0)
