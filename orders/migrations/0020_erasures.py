@@ -8,7 +8,7 @@ import backoffice.secrets
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0018_receipts_counted"),
+        ("orders", "0019_journal_at"),
     ]
 
     operations = [
