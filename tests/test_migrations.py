@@ -11,6 +11,7 @@ from backoffice.settings import BASE_DIR
 
 # The last migration of each app that was there before the product had users to keep working.
 BEFORE = {
+    "accounts": "0001",
     "catalog": "0005",
     "couriers": "0005",
     "fiscal": "0009",

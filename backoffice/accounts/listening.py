@@ -76,7 +76,9 @@ def _after_person(instance: Any, created: bool, raw: bool = False, **kwargs: Any
         audit.note(Event.Kind.PASSWORD, instance)
         visits.end_others(audit.current_request(), instance, Visit.End.PASSWORD)
     before = instance._before or {}
-    changed = {name: [old, getattr(instance, name)] for name, old in before.items() if old != getattr(instance, name)}
+    changed: dict[str, Any] = {
+        name: [old, getattr(instance, name)] for name, old in before.items() if old != getattr(instance, name)
+    }
     if changed:
         audit.note(Event.Kind.PERSON, instance, **changed)
     if "is_active" in changed and not instance.is_active:

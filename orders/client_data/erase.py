@@ -58,7 +58,10 @@ EMPTIED: dict[type[Any], tuple[str, ...]] = {
         *("delivered_latitude", "delivered_longitude"),
     ),
 }
-NAMES = {Client: ("firstname", "lastname"), Order: ("client_firstname", "client_lastname")}
+NAMES: dict[type[Any], tuple[str, str]] = {
+    Client: ("firstname", "lastname"),
+    Order: ("client_firstname", "client_lastname"),
+}
 # What is in no table of ours, or holds no word of people: keys of sessions, our own bookkeeping.
 NOT_LOOKED_INTO = frozenset({"sessions", "contenttypes", "migrations"})
 
@@ -144,7 +147,7 @@ def _traces(held: Held) -> Traces:
                 for found in source._base_manager.filter(**{f"{model._meta.pk.attname}__in": some}).values(*columns):
                     phones.add(found[phone])
                     words |= {found[mail], found[inn]}
-                    names.add(tuple(found[name] for name in NAMES[model]))  # type: ignore[arg-type]
+                    names.add(tuple(found[name] for name in NAMES[model]))
                     values |= {str(value) for value in found.values() if value not in (None, "")}
     return Traces.of(phones, words, names, values)
 
@@ -177,7 +180,7 @@ def _rows(row: Erasure) -> bool:
 
 def _empty(model: type[models.Model], name: str) -> Any:
     field = model._meta.get_field(name)
-    return None if field.null else ""  # type: ignore[union-attr]
+    return None if field.null else ""
 
 
 def _is_told(row: Erasure) -> bool:
@@ -325,5 +328,5 @@ def _file_text(data: bytes) -> str:
 def _finish(row: Erasure) -> None:
     row.known, row.done_at = "", timezone.now()
     row.save(update_fields=["known", "done_at"])
-    asked_by = User.objects.filter(pk=row.asked_by).first()
+    asked_by = User.objects.filter(pk=row.asked_by).first() if row.asked_by is not None else None
     audit.note(Event.Kind.CLIENT_ERASED, Client.objects.get(pk=row.client_id), actor=asked_by, rows=row.counts)
