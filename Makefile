@@ -85,6 +85,8 @@ lock: $(DEV_STAMP) ## Renew requirements*.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --universal \
 		pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --universal \
+		--extra celery -c requirements.txt pyproject.toml -o requirements-celery.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --universal \
 		--group dev pyproject.toml -o requirements-dev.txt
 
 clean: ## Remove .venv, caches and everything that was generated (var/ with the demo's database too)
