@@ -8,8 +8,8 @@ class OrdersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from backoffice.sync import worker
         from backoffice.sync.changes import rows_changed
+        from backoffice.sync.tasks import BLIND, TASKS, Task
         from orders import cash_entries, keeping, mirror, notices, readers, resources, webhooks  # noqa: F401  registers what this app has
         from orders.bifit import callbacks, commands, outlet, pages, reader, statuses  # noqa: F401  and does for registers
         from orders.client_data import erase
@@ -17,6 +17,6 @@ class OrdersConfig(AppConfig):
         from orders.virtpos import cards, enrolment  # noqa: F401  likewise
         from orders.virtpos import pages as _pages  # noqa: F401  and its reader
 
-        worker.TASKS.append(worker.Task("erasures", erase.drain, leased=(Erasure,)))
+        TASKS.append(Task("erasures", erase.drain, leased=(Erasure,), due=erase.due, every=BLIND))
         rows_changed.connect(cash_entries.heard, dispatch_uid="cash-entries")
         rows_changed.connect(statuses.heard, dispatch_uid="bifit-statuses")

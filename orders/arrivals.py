@@ -32,6 +32,7 @@ from backoffice.sync import history
 from backoffice.sync.apply import Applied
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
+from backoffice.sync.personal import seen_by
 from orders.actions import by_line
 from orders.models import DeliveryStatus, Feed, Hold, Line, Order, Origin
 from orders.phones import e164
@@ -91,6 +92,7 @@ def _no_claims(fresh: Sequence[Arrival]) -> Mapping[str, str]:
     return {}
 
 
+@seen_by(None)
 def apply(feed: Feed, arrivals: Iterable[Arrival], *, again: bool = False, claims: Claims = _no_claims) -> Arrived:
     """Store what a service says. Idempotent; HTTP is over by now.
 
@@ -160,6 +162,7 @@ def _told_to(result: Arrived, key: str) -> Iterator[None]:
         result.bad.append(_("order %(key)s: %(why)s") % {"key": key, "why": f"{type(error).__name__}: {error}"})
 
 
+@seen_by(None)
 def adopt(feed: Feed, order: Order, arrival: Arrival) -> Origin:
     """Note that an order of ours is at the service now, under `arrival.key`; what was told there is agreed."""
     origin = Origin(order=order, remote=feed.remote, key=arrival.key)
@@ -324,6 +327,7 @@ def _write_lines(order: Order, lines: Sequence[Mapping[str, Any]]) -> None:
 # a person decides
 
 
+@seen_by(None)
 def resolve(origin: Origin, choices: Mapping[str, str]) -> None:
     """Settle what changed on both sides: by column "ours" or "theirs". What is not chosen stays a conflict.
 

@@ -27,6 +27,7 @@ from backoffice.remotes.ireca import contract
 from backoffice.sync import enqueue, history
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
+from backoffice.sync.personal import seen_by
 from couriers.models import Courier
 from fiscal.models import PaymentType
 from orders import parts
@@ -206,6 +207,7 @@ def returnable(order: Order) -> Returnable:
     )
 
 
+@seen_by(None)
 def make(order_id: int, wanted: Wanted, user: Any = None) -> Order:
     """Make a refund of an order: the row, its lines and payments, and the command that creates it at iRECA.
 
@@ -319,6 +321,7 @@ def _number(original: Order) -> str:
     return next(name for nth in range(1, len(taken) + 2) if (name := f"{original}-R{nth}") not in taken)
 
 
+@seen_by(None)
 def take_in(made: Sequence[Order]) -> None:
     """Let refunds that were stored with their lines and payments be created at iRECA. Raises NotReturnable."""
     rows = Order._base_manager.filter(pk__in=[refund.pk for refund in made])

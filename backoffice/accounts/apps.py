@@ -8,8 +8,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from backoffice.accounts import listening, retention
-        from backoffice.sync import worker
+        from backoffice.sync.tasks import TASKS, Task
 
         listening.connect()
         # No thread: it has nothing to do but to name the rows whose time is over.
-        worker.TASKS.append(worker.Task("accounts", lambda holder: 0, threads=0, old=retention.old))
+        TASKS.append(Task("accounts", lambda holder: 0, threads=0, old=retention.old))

@@ -22,6 +22,7 @@ from backoffice.sync.merge import Merge, adds, three_way
 from backoffice.sync.mirror import Keys, Mirror, Parts
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
+from backoffice.sync.personal import seen_by
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Applied:
 SYNC_COLUMNS = ["remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict", "updated_at"]
 
 
+@seen_by(None)
 def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
     """Merge the remote's objects into our rows. Idempotent: what is agreed already costs one SELECT.
 

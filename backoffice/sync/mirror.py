@@ -22,6 +22,7 @@ from backoffice.remotes.ireca.contract import names
 from backoffice.secrets import fingerprint
 from backoffice.sync.merge import Merge
 from backoffice.sync.mirrored import Mirrored, keys_by_ireca_id
+from backoffice.sync.personal import real
 
 
 class Owner(Enum):
@@ -83,7 +84,7 @@ class Field:
 
     def read(self, row: Any) -> Any:
         """The contract's value of this field of a row."""
-        return getattr(row, self.name)
+        return real(getattr(row, self.name))
 
     def write(self, row: Any, value: Any, keys: Keys) -> None:
         if value is None or isinstance(value, str):
@@ -131,7 +132,7 @@ class Embedded(Field):
         return tuple(f"{self.prefix}{part}" for part in self.parts)
 
     def read(self, row: Any) -> Any:
-        return self.struct(**{part: getattr(row, f"{self.prefix}{part}") for part in self.parts})
+        return self.struct(**{part: real(getattr(row, f"{self.prefix}{part}")) for part in self.parts})
 
     @cached_property
     def _fields(self) -> tuple[Field, ...]:

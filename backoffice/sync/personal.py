@@ -36,7 +36,11 @@ def is_hidden() -> bool:
 
 @contextmanager
 def seen_by(user: Any) -> Iterator[None]:
-    """What is read in this block is read for that person; for nobody in particular when None."""
+    """What is read in this block is read for that person; for nobody in particular when None.
+
+    `@seen_by(None)` stands over what compares rows with a remote or makes a command of them, because a person may ask
+    for that too: a mask must neither be sent nor be taken for a change.
+    """
     token = _user.set(user)
     try:
         yield
@@ -107,7 +111,10 @@ class MaskedDict(dict):
 
 def real(value: Any) -> Any:
     """What is behind a mask. For what is computed and stored, never for what is shown."""
-    return value.kept if isinstance(value, Masked | MaskedNumber | MaskedDict | MaskedList) else value
+    return value.kept if type(value) in _MASKS else value
+
+
+_MASKS = frozenset((Masked, MaskedNumber, MaskedDict, MaskedList))
 
 
 class _Personal(models.Field):

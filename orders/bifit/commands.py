@@ -22,6 +22,7 @@ from backoffice.sync import connection, enqueue, pull, verdicts
 from backoffice.sync.commands import COMMANDS, Command
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.models import Push
+from backoffice.sync.personal import seen_by
 from orders import arrivals
 from orders.actions import Outcome
 from orders.bifit import ENTITY, mapping, statuses
@@ -64,6 +65,7 @@ def creation(order: Order) -> Push | None:
     return commands.order_by("-pk").first()
 
 
+@seen_by(None)
 def create(ids: Collection[int]) -> list[Outcome]:
     """Ask for these orders to be created there; says for each what came of it. ValueError when none can be."""
     if why := why_off():

@@ -16,7 +16,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.apps import apps
@@ -24,7 +24,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.utils import timezone
 from simple_history.models import HistoricalChanges
 
@@ -107,20 +107,22 @@ def advance(row: Erasure) -> Erasure:
     return row
 
 
+def due(now: datetime) -> Iterator[QuerySet[Erasure]]:
+    """What waits for a step that nobody is at."""
+    yield Erasure.objects.filter(lease.is_free(now), done_at=None, due_at__lte=now)
+
+
 def drain(holder: str) -> int:
-    """The worker's step: whatever is due."""
-    now = timezone.now()
-    due = Erasure.objects.filter(done_at=None, due_at__lte=now).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+    """The worker's step: one step of what is due. Returns how many came further."""
     done = 0
-    for row in due.order_by("due_at")[:5]:
-        taken = Erasure.objects.filter(pk=row.pk, lease_until=row.lease_until)
-        if taken.update(lease_owner=holder, lease_until=now + lease.LEASE):
+    for rows in due(timezone.now()):
+        for row in lease.claim(rows.order_by("due_at"), holder, 5):
+            before = row.step
             try:
-                before = row.step
                 advance(row)
-                done += row.step != before
             finally:
-                Erasure.objects.filter(pk=row.pk).update(lease_owner="", lease_until=None)
+                Erasure.objects.filter(pk=row.pk, lease_owner=holder).update(**lease.RELEASED)
+            done += row.step != before
     return done
 
 

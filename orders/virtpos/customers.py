@@ -22,6 +22,7 @@ from backoffice.remotes.virtpos import contract
 from backoffice.sync import history
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
+from backoffice.sync.personal import real
 from orders.arrivals import Arrived, decide
 from orders.models import Client, Customer, Feed
 from orders.phones import e164
@@ -46,7 +47,7 @@ def said_by(customer: contract.Customer) -> dict[str, Any]:
 
 def held_by(client: Client) -> dict[str, Any]:
     """What our row says, likewise."""
-    held: dict[str, Any] = {column: getattr(client, column) for column in TEXTS}
+    held: dict[str, Any] = {column: real(getattr(client, column)) for column in TEXTS}
     return {**held, BIRTHDAY: client.birthday.isoformat() if client.birthday else None}
 
 

@@ -15,12 +15,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backoffice.partners.models import Scope, Source, Token
+from backoffice.remotes.ireca import contract
 from backoffice.sync import personal
+from backoffice.sync.apply import apply
+from backoffice.sync.mirror import registry
 from backoffice.sync.models import Callback, Exchange, Push
 from catalog.models import Good
 from couriers.models import Courier
-from orders import actions, copying
+from orders import actions, copying, refunds
 from orders.models import Client, JournalEntry, Order
+from orders.virtpos.customers import held_by
+from tests.orders.test_refunds import paid, wanted
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +189,34 @@ def test_who_changes_an_order_without_seeing_it_loses_nothing(order: Order) -> N
     assert (again.phone, again.phone_e164, again.to_street) == (PHONE, PHONE, STREET)
 
 
+def test_what_he_asks_a_remote_to_do_names_the_client(order: Order) -> None:
+    """No mask is sent, and none is taken for a change of ours."""
+    mirror = registry.for_model(Order)
+    said = contract.dump(mirror.build(mirror.queryset().get(pk=order.pk)))
+    assert {PHONE, LAST} <= {said["phone"], said["client"]["lastname"]}
+    told = mirror.state(mirror.build(mirror.queryset().get(pk=order.pk)))
+    Order.objects.filter(pk=order.pk).update(remote_data=told)
+    with personal.seen_by(user("eve", *VIEWER, "change_order")):
+        assert contract.dump(mirror.build(mirror.queryset().get(pk=order.pk))) == said
+        theirs = mirror.build(mirror.queryset().get(pk=order.pk))
+        theirs.code_alias = "A-18"
+        applied = apply(mirror, [theirs])
+        held = held_by(Client.objects.get(pk=order.client_id))
+    assert (applied.conflicts, applied.updated) == (0, 1)
+    kept = Order.objects.get(pk=order.pk)
+    assert (kept.number, kept.phone, kept.to_street, kept.sync_conflict) == ("A-18", PHONE, STREET, {})
+    assert held["phone"] == PHONE
+
+
+def test_a_return_of_his_names_the_client(order: Order) -> None:
+    row = paid(("1", "100", "0"))
+    Order.objects.filter(pk=row.pk).update(phone=PHONE, client_lastname=LAST)
+    with personal.seen_by(user("eve", *VIEWER, "add_order")):
+        refund = refunds.make(row.pk, wanted(row, "1"))
+    payload = Push.objects.get(entity="orders", object_id=refund.pk, action="command").payload
+    assert (payload["order"]["phone"], payload["order"]["client"]["lastname"]) == (PHONE, LAST)
+
+
 def test_the_form_saves_only_what_he_may_edit(order: Order) -> None:
     viewer = browser(user("eve", *VIEWER, "change_order"))
     url = f"/admin/orders/order/{order.pk}/change/"
@@ -205,7 +238,7 @@ def test_partners_see_all(order: Order) -> None:
     source = Source.objects.create(title="Shop", scopes=list(Scope.values))
     Order.objects.filter(pk=order.pk).update(source=source, external_id="17")
     _token, text = Token.make(source)
-    answer = Browser().get("/api/v1/orders/17", headers={"authorization": f"Bearer {text}"})
+    answer = Browser().get("/api/v1/orders?orderId=17", headers={"authorization": f"Bearer {text}"})
     assert LAST in answer.getvalue().decode()
 
 

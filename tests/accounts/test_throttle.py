@@ -10,7 +10,7 @@ from time_machine import travel
 
 from backoffice.accounts.models import Event
 from backoffice.partners.models import Scope, Source, Token
-from backoffice.sync.worker import _prune
+from backoffice.sync import retention
 from tests.accounts.logging_in import INDEX, attempt, kinds, person
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +141,6 @@ def test_a_dispatcher_sees_none_of_it() -> None:
 def test_old_attempts_go() -> None:
     with travel("2026-01-02 09:00:00+03:00", tick=False):
         attempt("anna", "wrong")
-    _prune("any")
+    retention.prune(60)
     assert AccessAttempt.objects.count() == 0
     assert Event.objects.filter(kind=Event.Kind.FAILURE).exists()

@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from time_machine import Traveller, travel
 
 from backoffice.accounts.models import Event, Visit
-from backoffice.sync.worker import _prune
+from backoffice.sync import retention
 from tests.accounts.logging_in import ACCOUNT, INDEX, PASSWORD, browser_of, kinds, person
 
 pytestmark = pytest.mark.django_db
@@ -191,11 +191,11 @@ def test_old_sessions_go(clock: Traveller, settings: Settings) -> None:
     browser.post("/admin/logout/")
     browser_of(person("boris"))
     clock.shift(13 * HOUR)
-    _prune("any")
+    retention.prune(60)
     assert Session.objects.count() == 0
     assert [visit.end for visit in Visit.objects.all()] == [Visit.End.LOGOUT]
     settings.AUDIT_DAYS = 1
     clock.shift(48 * HOUR)
-    _prune("any")
+    retention.prune(60)
     assert Visit.objects.count() == 0
     assert Event.objects.count() == 0

@@ -13,11 +13,11 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
+from backoffice.sync import retention
 from backoffice.sync.models import Callback, Notice, NoticePreference, Push, RemoteState, Turn, Worker
 from backoffice.sync.notices import kinds, watch
 from backoffice.sync.notices.kinds import Kind, Trouble
 from backoffice.sync.notices.reading import gone_for, mark_seen, open_for
-from backoffice.sync.worker import _prune
 from tests.sync.admin_pages import messages
 
 pytestmark = pytest.mark.django_db
@@ -171,7 +171,7 @@ def test_old_ones_go(now: datetime, settings: Any) -> None:
     Notice.objects.create(kind="refused", since=long_ago, closed_at=long_ago)
     Notice.objects.create(kind="refused", since=long_ago, closed_at=now)
     Notice.objects.create(kind="refused", since=long_ago)
-    _prune("worker")
+    retention.prune(60)
     assert Notice.objects.count() == 2
 
 
