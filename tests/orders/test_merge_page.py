@@ -197,6 +197,7 @@ def test_it_takes_the_right_to_change_clients_and_orders(
 ) -> None:
     user = User.objects.create_user("someone", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights, content_type__app_label="orders"))
+    user.user_permissions.add(Permission.objects.get(codename="view_personal"))
     browser = Browser(headers={"accept-language": "en"})
     browser.force_login(user)
     assert browser.get(page(*pair)).status_code == status

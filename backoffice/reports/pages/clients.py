@@ -6,7 +6,7 @@ The rows are orders that name a client. A client is lost for a period when he or
 from __future__ import annotations
 
 import django_filters
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Trim
 from django.utils.translation import gettext_lazy as _
 
@@ -19,7 +19,7 @@ from backoffice.sync import personal
 from orders.conditions import day_start
 from orders.models import Client, DeliveryStatus, DiscountCard, Order
 
-NAME = Trim(Concat("lastname", Value(" "), "firstname", Value(" "), "title"))
+NAME = Trim(Concat("lastname", Value(" "), "firstname", Value(" "), "title", output_field=CharField()))
 EARLIER = Order.objects.filter(
     client=OuterRef("client"), is_refund=False, delivery_time_from__lt=OuterRef("delivery_time_from")
 )

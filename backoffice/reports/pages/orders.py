@@ -12,7 +12,7 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Abs, Coalesce, Concat
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -117,7 +117,11 @@ def label_of(kind: str, known: Any) -> Any:
     return lambda code: dictionaries.label(kind, code, known)
 
 
-ADDRESS_TEXT = Case(When(to_street="", then=F("to_line")), default=Concat("to_street", Value(" "), "to_home"))
+ADDRESS_TEXT = Case(
+    When(to_street="", then=F("to_line")),
+    default=Concat("to_street", Value(" "), "to_home", output_field=CharField()),
+    output_field=CharField(),
+)
 NUMBER = Column("number", _("Order number"), "number", url=order_url)
 WINDOW = Column("window", _("Deliver from"), "delivery_time_from", formats.MOMENT, may_sort=True)
 UNTIL = Column("until", _("Deliver until"), "delivery_time_to", formats.MOMENT)
