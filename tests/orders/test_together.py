@@ -29,7 +29,8 @@ pytestmark = pytest.mark.django_db
 
 def person(name: str) -> Browser:
     user = User.objects.create_user(name.lower(), first_name=name, password="x", is_staff=True)
-    user.user_permissions.add(*Permission.objects.filter(content_type__app_label__in=APPS))
+    rights = Permission.objects.filter(content_type__app_label__in=APPS)
+    user.user_permissions.add(*rights, Permission.objects.get(codename="view_personal"))
     browser = Browser(headers={"accept-language": "en"})
     browser.force_login(user)
     return browser
