@@ -340,7 +340,7 @@ AXES_ENABLE_ADMIN = False  # ours is backoffice/accounts/admin
 AXES_VERBOSE = False
 
 # Sessions of people (backoffice/accounts/visits.py), in hours: how long one lasts, and how long unused.
-SESSION_HOURS = env.float("SESSION_HOURS", default=12.0)
+SESSION_HOURS = env.float("SESSION_HOURS", default=16.0)  # from eight to ten at night, with some to spare
 SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", default=2.0)
 SESSION_COOKIE_AGE = int(SESSION_HOURS * 3600)
 if min(SESSION_HOURS, SESSION_IDLE_HOURS, LOGIN_FAILURES, LOGIN_ADDRESS_FAILURES, LOGIN_LOCK_MINUTES) <= 0:

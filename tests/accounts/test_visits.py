@@ -47,7 +47,7 @@ def test_a_session_ends_when_it_is_not_used(clock: Traveller) -> None:
 
 def test_a_session_ends_however_much_it_is_used(clock: Traveller) -> None:
     browser = browser_of(person())
-    for _ in range(12):
+    for _ in range(16):
         clock.shift(0.99 * HOUR)
         assert is_in(browser)
     clock.shift(0.5 * HOUR)
@@ -190,7 +190,7 @@ def test_old_sessions_go(clock: Traveller, settings: Settings) -> None:
     browser = browser_of(person())
     browser.post("/admin/logout/")
     browser_of(person("boris"))
-    clock.shift(13 * HOUR)
+    clock.shift(17 * HOUR)
     retention.prune(60)
     assert Session.objects.count() == 0
     assert [visit.end for visit in Visit.objects.all()] == [Visit.End.LOGOUT]
