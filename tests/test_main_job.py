@@ -29,6 +29,7 @@ def dispatcher(client: Browser) -> Browser:
     user = User.objects.create_user("dispatcher", is_staff=True)
     for app_label, codename in import_module("orders.migrations.0002_groups").GROUPS["Dispatchers"]:
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
+    user.user_permissions.add(Permission.objects.get(codename="view_personal"))  # the group got it later
     client.force_login(user)
     client.cookies["django_language"] = "en"
     return client
