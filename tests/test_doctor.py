@@ -262,7 +262,7 @@ def test_reading_that_is_late_or_off(healthy: Any) -> None:
 
 def test_every_kind_of_notice_has_something_to_do_or_is_the_work_of_others() -> None:
     assert {kind.name for kind in kinds.every()} == (
-        troubles.TODO.keys() | troubles.WORK_OF_OTHERS | troubles.OF_NOTICES
+        troubles.REMEDIES.keys() | troubles.WORK_OF_OTHERS | troubles.OF_NOTICES
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
-import polib  # type: ignore[import-untyped]
+import polib
 import pytest
 import unfold
 from django.apps import apps

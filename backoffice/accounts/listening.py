@@ -60,10 +60,10 @@ def _locked_out(request: HttpRequest, username: str | None, **kwargs: Any) -> No
     audit.note(Event.Kind.LOCKED, User.objects.filter(username=username or "").first(), request=request)
 
 
-def _before_person(instance: User, update_fields: Any = None, raw: bool = False, **kwargs: Any) -> None:
-    instance._before = None  # type: ignore[attr-defined]
+def _before_person(instance: Any, update_fields: Any = None, raw: bool = False, **kwargs: Any) -> None:
+    instance._before = None
     if instance.pk and not raw and (update_fields is None or not set(WATCHED).isdisjoint(update_fields)):
-        instance._before = User.objects.filter(pk=instance.pk).values(*WATCHED).first()  # type: ignore[attr-defined]
+        instance._before = User.objects.filter(pk=instance.pk).values(*WATCHED).first()
 
 
 def _after_person(instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:

@@ -150,14 +150,15 @@ def authenticator(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def off(request: HttpRequest) -> HttpResponse:
-    if second.of(request.user) is None:
+    user: Any = request.user  # a person: the admin asks for one
+    if second.of(user) is None:
         return HttpResponseRedirect(reverse("account"))
-    form = OffForm(request.user, request.POST or None)
+    form = OffForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        second.remove([request.user])  # type: ignore[list-item]  # a person: the admin asks for one
+        second.remove([user])
         request.session.pop(DEVICE_ID_SESSION_KEY, None)
-        audit.note(Event.Kind.SECOND_OFF, request.user)  # type: ignore[arg-type]
-        visits.end_others(request, request.user, Visit.End.SECOND)
+        audit.note(Event.Kind.SECOND_OFF, user)
+        visits.end_others(request, user, Visit.End.SECOND)
         messages.success(request, _("The second step is off."))
         return HttpResponseRedirect(reverse("account"))
     context = {**admin.site.each_context(request), "title": _("Turn the second step off"), "form": form}
@@ -185,13 +186,14 @@ def _codes_page(request: HttpRequest, made: list[str]) -> HttpResponse:
 @require_POST
 def end_visits(request: HttpRequest) -> HttpResponse:
     """One's own: one of them, or all but this."""
+    user: Any = request.user  # a person: the admin asks for one
     if wanted := request.POST.get("visit", ""):
-        own = Visit.objects.filter(user=request.user.pk, pk=wanted) if wanted.isdecimal() else Visit.objects.none()
+        own = Visit.objects.filter(user=user.pk, pk=wanted) if wanted.isdecimal() else Visit.objects.none()
         count = visits.end(own.exclude(pk=request.session.get(visits.VISIT, 0)), Visit.End.PERSON)
     else:
-        count = visits.end_others(request, request.user, Visit.End.PERSON)
+        count = visits.end_others(request, user, Visit.End.PERSON)
     if count:
-        audit.note(Event.Kind.SESSION_ENDED, request.user, why=Visit.End.PERSON, count=count)  # type: ignore[arg-type]
+        audit.note(Event.Kind.SESSION_ENDED, user, why=Visit.End.PERSON, count=count)
     messages.success(request, _("Sessions ended: %(count)s.") % {"count": count})
     return HttpResponseRedirect(reverse("account"))
 

@@ -141,7 +141,7 @@ def numbers(now: datetime) -> Iterator[Finding]:
     limits = (
         ("PUSH_BATCH", 1, LARGEST_BATCH),
         ("HTTP_TIMEOUT", 1, longest),
-        ("EXCHANGE_DAYS", 1, 3650),
+        ("EXCHANGE_DAYS", 0, 3650),
         ("IRECA_RATE", 0, 1000),
         ("BIFIT_RATE", 0, 1000),
         ("VIRTPOS_RATE", 0, 1000),

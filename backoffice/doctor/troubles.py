@@ -16,7 +16,7 @@ from backoffice.partners.webhooks.figures import webhooks as webhook_figures
 from backoffice.sync.notices import kinds
 from couriers.licences import licences as licence_figures
 
-TODO: dict[str, Any] = {
+REMEDIES: dict[str, Any] = {
     "remotes": _("Paused: resume it on Sync health. Rejected: correct its settings, restart. Else ask its support."),
     "refused": _("Correct the objects (the outbox, filtered by “Refused”, tells why); saving sends them again."),
     "unknown": _("Look at the remote whether it was done, and say so in the outbox with one of its two actions."),
@@ -40,10 +40,12 @@ NEARLY = 0.9  # of all licences
 @check(reads=True)
 def notices(now: datetime) -> Iterator[Finding]:
     for kind in kinds.every():
-        if kind.name in TODO:
+        if kind.name in REMEDIES:
             for trouble in kind.find(now):
                 level = Level.ERROR if trouble.is_grave else Level.WARNING
-                yield Finding(level, kind.describe({**trouble.params, "count": trouble.count}), str(TODO[kind.name]))
+                yield Finding(
+                    level, kind.describe({**trouble.params, "count": trouble.count}), str(REMEDIES[kind.name])
+                )
 
 
 @check(reads=True)
@@ -53,7 +55,7 @@ def licences(now: datetime) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             str(_("%(used)s of %(total)s licences are used.")) % {"used": found.used, "total": found.total},
-            str(TODO["licences"]),
+            str(REMEDIES["licences"]),
         )
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import django
-import polib  # type: ignore[import-untyped]
+import polib
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.utils.translation.template import templatize

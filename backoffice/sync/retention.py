@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.apps import apps
 from django.conf import settings
@@ -136,7 +136,10 @@ def _over() -> Iterator[tuple[str, models.QuerySet]]:
         if kind.days > 0:
             for rows in kind.over(now - timedelta(days=kind.days)):
                 yield kind.name, rows
-    before = now - timedelta(days=settings.EXCHANGE_DAYS)
+    # Kept for ever is kept: nothing is older than that. What has a time of its own goes all the same.
+    before = (
+        now - timedelta(days=settings.EXCHANGE_DAYS) if settings.EXCHANGE_DAYS > 0 else datetime(1970, 1, 1, tzinfo=UTC)
+    )
     yield "workers", Worker.objects.filter(beat_at__lt=before)
     yield "windows", presence.expired()
     for task in TASKS:

@@ -81,12 +81,16 @@ class ClientDataMixin(Base):
         if request.method == "POST":
             if not may_erase:
                 raise PermissionDenied
-            if request.POST.get("key", "").strip() == str(held.client.pk):
-                erase.ask(held, request.user)
-                text = _("The erasure of client %(key)s has begun; the worker carries it out.")
-                messages.success(request, text % {"key": held.client.pk})
-                return HttpResponseRedirect(request.path)
-            error = _("The key is another one. Nothing was erased.")
+            try:
+                if request.POST.get("key", "").strip() == str(held.client.pk):
+                    erase.ask(held, request.user)
+                    text = _("The erasure of client %(key)s has begun; the worker carries it out.")
+                    messages.success(request, text % {"key": held.client.pk})
+                    return HttpResponseRedirect(request.path)
+                error = _("The key is another one. Nothing was erased.")
+            except erase.UnderWay as still_open:
+                text = _("Orders that are not closed yet: %(count)s. Close or cancel them first. Nothing was erased.")
+                error = text % {"count": still_open}
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

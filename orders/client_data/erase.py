@@ -40,6 +40,7 @@ from backoffice.sync.models import Push
 from fiscal.models import FiscalDocument
 from orders.client_data.gather import Held
 from orders.client_data.traces import Traces
+from orders.conditions import IS_OPEN
 from orders.models import Client, DiscountCard, Erasure, Order, StatusChange
 from orders.virtpos import cards
 
@@ -66,8 +67,17 @@ NAMES: dict[type[Any], tuple[str, str]] = {
 NOT_LOOKED_INTO = frozenset({"sessions", "contenttypes", "migrations"})
 
 
+class UnderWay(Exception):
+    """So many orders of the client are not closed yet: a courier still needs the address."""
+
+
 def ask(held: Held, person: Any = None) -> Erasure:
-    """Begin, or find what was begun. Nothing is erased yet: `advance` does, here or in the worker."""
+    """Begin, or find what was begun. Nothing is erased yet: `advance` does, here or in the worker.
+
+    Raises UnderWay.
+    """
+    if still_open := Order.objects.filter(IS_OPEN, pk__in=held.orders).count():
+        raise UnderWay(still_open)
     with personal.seen_by(None):  # whoever asks may not see what is looked for
         traces = _traces(held)
     row, is_new = Erasure.objects.get_or_create(
@@ -323,8 +333,12 @@ def _file_text(data: bytes) -> str:
     """The text of a file that was brought: CSV as it is, the parts of a workbook."""
     if data[:2] != b"PK":
         return data.decode("utf-8", "replace") + data.decode("cp1251", "replace")
-    with zipfile.ZipFile(io.BytesIO(data)) as book:
-        return "".join(book.read(name).decode("utf-8", "replace") for name in book.namelist() if name.endswith(".xml"))
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as book:
+            parts = [book.read(name) for name in book.namelist() if name.endswith(".xml")]
+    except zipfile.BadZipFile:
+        parts = [data]  # what only begins like a workbook was refused as one, and may be kept all the same
+    return "".join(part.decode("utf-8", "replace") for part in parts)
 
 
 def _finish(row: Erasure) -> None:

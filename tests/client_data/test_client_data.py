@@ -32,6 +32,7 @@ from orders.client_data.traces import Traces
 from orders.models import (
     Client,
     ClientMerge,
+    DeliveryStatus,
     DiscountCard,
     Erasure,
     JournalEntry,
@@ -79,8 +80,9 @@ def fill() -> Client:
         description=f"Домофон {LAST}",
         amount_to_pay=Decimal("420.00"),
         source=source,
+        delivery_status=DeliveryStatus.CLOSED,
     )
-    Order.objects.create(number="A-18", phone=PHONE)  # nobody's, by the phone
+    Order.objects.create(number="A-18", phone=PHONE, delivery_status=DeliveryStatus.CANCELLED)  # nobody's, by the phone
     order.lines.create(good=good, title="Чай", price=420, total=420, description=f"для {LAST}, {PHONE}")
     StatusChange.objects.create(order=order, delivery_status=9, latitude=Decimal("59.93"), created_at=timezone.now())
     Payment.objects.create(order=order, price=Decimal("420.00"), rrn="123")
@@ -220,6 +222,20 @@ def test_a_dry_run_changes_nothing_and_says_what_it_would(client: Client, capsys
     assert sorted(texts()) == before
     assert "sync.exchange: 1 rows" in told
     assert LAST not in told
+
+
+def test_nobody_is_erased_while_a_courier_is_on_his_way(client: Client) -> None:
+    Order.objects.filter(number="A-18").update(delivery_status=DeliveryStatus.TAKEN)
+    with pytest.raises(CommandError, match="1 orders are not closed"):
+        call_command("client_data", str(client.pk), "--erase", "--yes", verbosity=0)
+    answer = person("c", "erase_client").post(f"/admin/orders/client/{client.pk}/data/", {"key": client.pk})
+    assert answer.status_code == 200
+    assert Erasure.objects.count() == 0
+    assert Order.objects.get(number="A-17").to_street == STREET
+
+
+def test_a_file_that_only_begins_like_a_workbook_is_looked_into() -> None:
+    assert LAST in erase._file_text(b"PK" + LAST.encode())
 
 
 def test_it_asks_first(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

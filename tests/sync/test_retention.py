@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -20,7 +21,7 @@ from django.utils import timezone
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import archive, clients, enqueue, lease, retention, worker
 from backoffice.sync.mirror import registry
-from backoffice.sync.models import Exchange, ExchangeSubject, Push, Schedule
+from backoffice.sync.models import Exchange, ExchangeSubject, Push, Schedule, Worker
 from couriers.models import Courier, Location
 from orders.models import JournalEntry, Order
 from tests.sync.test_worker import ROOT, fill
@@ -62,6 +63,16 @@ def test_one_turn_is_short_and_the_rest_goes_with_the_next(monkeypatch: pytest.M
     exchanges(25, OLD)
     retention.ensure_schedule()
     assert [retention.step(lease.owner()) for _ in range(3)] == [10, 10, 5]
+
+
+def test_for_ever_is_for_ever(settings: Any) -> None:
+    settings.EXCHANGE_DAYS = 0
+    exchanges(1, OLD)
+    beat = timezone.now() - OLD
+    Worker.objects.create(name="live", started_at=beat, beat_at=timezone.now())
+    AccessAttempt.objects.create(username="anna", ip_address="198.51.100.7", failures_since_start=1)
+    assert retention.prune()[1]
+    assert (Exchange.objects.count(), Worker.objects.count(), AccessAttempt.objects.count()) == (1, 1, 1)
 
 
 def test_places_and_journal_are_kept_for_ever_unless_it_is_said(ireca: Sandbox, settings: Any) -> None:

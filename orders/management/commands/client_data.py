@@ -60,7 +60,10 @@ class Command(BaseCommand):
             self._tell({"orders.client": len(held.clients), "orders.order": len(held.orders)})
             if input(f"Erase client {held.client.pk} for good? Type the key to go on: ") != str(held.client.pk):
                 raise CommandError("Nothing was erased.")
-        row = erase.advance(erase.ask(held))
+        try:
+            row = erase.advance(erase.ask(held))
+        except erase.UnderWay as still_open:
+            raise CommandError(f"{still_open} orders are not closed yet. Close or cancel them first.") from still_open
         self._tell(row.counts)
         if row.step == Erasure.Step.DONE:
             self.stdout.write("Done.")
