@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,7 +45,7 @@ def english() -> Any:
 
 
 @pytest.fixture
-def healthy(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def healthy(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """A back office of which nothing is wrong; returns its settings, for a test to break them."""
     settings.DEBUG = False
     settings.SECRET_KEY, settings.FIELD_KEYS = "s" * 50, ["f" * 50]
@@ -56,7 +57,7 @@ def healthy(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     settings.CALLBACK_SECRET = "callback-secret-0123456789"
     settings.EMAIL_URL, settings.DEFAULT_FROM_EMAIL, settings.MAIL_IS_ON = "smtp://x", "a@b", True
     settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "/tmp/c"}
+        "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
     }
     monkeypatch.setattr(machine, "STATIC", ())
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**40))

@@ -189,6 +189,7 @@ def test_the_exchanges_of_a_pull_have_one_id(ireca: Sandbox) -> None:
     assert not ExchangeSubject.objects.filter(subject__startswith="trace:").exists()
 
 
+@pytest.mark.django_db
 def test_each_round_of_a_worker_has_an_id(lines: Callable[[], list[dict[str, Any]]]) -> None:
     def fail(holder: str) -> int:
         raise RuntimeError("a bug")
