@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from couriers.models import Courier
 from orders import actions, board, undo
+from orders.admin.cards import painter
 from orders.admin.desk import named_couriers
 from orders.models import BulkChange, Order
 
@@ -59,14 +60,17 @@ class BoardMixin(Base):
         context: dict[str, Any] = {
             "board": found,
             "view": view,
-            "orders": reverse("admin:orders_order_changelist"),
-            "words": {"open": _("Open order"), "collect": _("collect")},
             "may_move": self.has_change_permission(request),
             "may_see_places": request.user.has_perm("couriers.view_location"),
         }
+        draw = painter(reverse("admin:orders_order_changelist"), may_move=context["may_move"])
         if view == "hours":
             context["rows"] = [
-                (column, [(card, *(f"{part:.3f}" for part in found.place(card))) for card in column.cards])
+                (column, [draw(card, *found.place(card)) for card in column.cards]) for column in found.columns
+            ]
+        else:
+            context["rows"] = [
+                (column, [draw(card) for card in column.open], [draw(card) for card in column.done])
                 for column in found.columns
             ]
         if "part" in request.GET:
