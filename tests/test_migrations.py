@@ -70,7 +70,7 @@ def _faults(source: str) -> Iterator[tuple[str, str, str]]:
                 yield name, what, "a column that becomes NOT NULL, or of another type, breaks inserts of old code"
         elif name == "RunPython" and len(call.args) + len(call.keywords) < 2:
             yield name, what, "there is no way back"
-        elif name == "AddIndexAside" and "atomic = False" not in source:
+        elif name in ("AddIndexAside", "IndexOfWords") and "atomic = False" not in source:
             yield name, what, "it cannot run in a transaction: atomic = False"
 
 

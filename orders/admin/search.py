@@ -1,7 +1,8 @@
 """Search in a table of a million orders: a few small queries, each on an index, instead of one that reads everything.
 
-Each arm answers with at most LIMIT keys of the list as it is filtered already. What has no index of its own (addresses,
-names written on the order) is looked for among recent orders only, on the index of windows.
+Each arm answers with at most LIMIT keys of the list as it is filtered already. Words of addresses and names are found
+in any order on PostgreSQL, which has an index of them. SQLite finds how a street or a name begins, and of what is
+written on orders only that of recent ones, on the index of windows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from backoffice.sync import words
 from backoffice.sync.mirrored import ONLY_NAMED
 from backoffice.sync.personal import is_hidden
 from catalog.models import Good
@@ -32,10 +34,13 @@ LAST_CHARACTER = "\U0010ffff"
 def orders(queryset: QuerySet[Order], term: str) -> QuerySet[Order]:
     """Orders by number, iRECA id, phone, client or address."""
     found = _keys(queryset, _order_arms(term))
-    # In the order of the index of windows, so that the engine walks that one.
-    recent = queryset.filter(_written(term), delivery_time_from__gte=timezone.now() - RECENT)
-    found.update(recent.order_by("-delivery_time_from", "-pk").values_list("pk", flat=True)[:LIMIT])
-    return queryset.filter(pk__in=found)
+    written = queryset.filter(_written(term)).values_list("pk", flat=True)
+    # In the order of the index of windows, so that the engine may walk that one.
+    recent = written.filter(delivery_time_from__gte=timezone.now() - RECENT)
+    newest = list(recent.order_by("-delivery_time_from", "-pk")[:LIMIT])
+    if words.are_indexed() and len(newest) < LIMIT:
+        newest += written.order_by()[:LIMIT]  # in no order: few, which the index of words finds
+    return queryset.filter(pk__in=found.union(newest))
 
 
 def clients(queryset: QuerySet[Client], term: str) -> QuerySet[Client]:
@@ -56,6 +61,8 @@ def _written(term: str) -> Q:
     """What is written on the order itself: the address, with the house at the end of the term, and the name."""
     if is_hidden():
         return Q(pk__in=())
+    if words.are_indexed():
+        return Q(words.HasWords(*Order.WORDS, term=term))
     written = Q()
     for name in ("to_street", "to_city", "to_line", "client_lastname"):
         written |= _prefix_any_case(name, term)
@@ -68,15 +75,23 @@ def _written(term: str) -> Q:
 def _client_ids(queryset: QuerySet[Client], term: str, *, inn: bool = False) -> set[int]:
     if is_hidden():  # who may not see names and phones may not guess at them
         return _keys(queryset, [Q(ireca_id=term)])
-    arms = [_prefix_any_case(name, term) for name in ("lastname", "firstname", "title")]
-    lastname, _space, firstname = term.partition(" ")
-    if firstname:
-        arms.append(_prefix_any_case("lastname", lastname) & _prefix_any_case("firstname", firstname))
+    arms = _named(term)
     if inn:
         arms += [Q(inn=term), Q(ireca_id=term)]
     if phone := as_phone(term):
         arms.append(Q(phone_e164=phone))
     return _keys(queryset, arms)
+
+
+def _named(term: str) -> list[Q]:
+    """Clients whose names begin so, those with both names first."""
+    if words.are_indexed():
+        return [Q(words.HasWords(*Client.WORDS, term=term))]
+    arms = [_prefix_any_case(name, term) for name in Client.WORDS]
+    lastname, _space, firstname = term.partition(" ")
+    if firstname:
+        arms.insert(0, _prefix_any_case("lastname", lastname) & _prefix_any_case("firstname", firstname.strip()))
+    return arms
 
 
 def _keys(queryset: QuerySet, arms: Iterable[Q]) -> set[int]:
@@ -142,10 +157,7 @@ def clients_as_typed(term: str) -> list[Client]:
     """Clients whose name begins so, or whose phone does, in any spelling."""
     if is_hidden():
         return []
-    arms = [_prefix_any_case(name, term) for name in ("lastname", "firstname", "title")]
-    lastname, _space, firstname = term.partition(" ")
-    if firstname:
-        arms.insert(0, _prefix_any_case("lastname", lastname) & _prefix_any_case("firstname", firstname.strip()))
+    arms = _named(term)
     if starts := _phone_starts(term):
         arms = [prefix("phone_e164", start) for start in starts]
     return _first(Client.objects.filter(merged_into=None).exclude(ONLY_NAMED), arms)

@@ -18,6 +18,7 @@ class Client(Mirrored):
 
     OUR_FIELDS = frozenset({"phone_e164", "source", "source_id", "external_id", "merged_into", "merged_into_id"})
     SUCCESSOR = "merged_into"
+    WORDS = ("lastname", "firstname", "title")  # which are indexed for search, see backoffice/sync/words.py
 
     title = columns.personal(_("company"), mask_name)
     firstname = columns.personal(_("first name"), mask_name)
@@ -54,6 +55,9 @@ class Client(Mirrored):
             models.Index(fields=["source", "id"], name="client_of_source"),
             models.Index(fields=["source", "updated_at", "id"], name="client_changed"),
             models.Index(fields=["phone_e164", "merged_into"], name="client_phone"),
+            # As one types, and whatever the collation: LIKE uses no other (orders/admin/search.py).
+            models.Index(fields=["phone_e164"], opclasses=["varchar_pattern_ops"], name="client_phone_start"),
+            models.Index(fields=["inn"], name="client_inn", condition=~models.Q(inn="")),
             models.Index(
                 fields=["merged_into", "source"], name="client_merged", condition=models.Q(merged_into__isnull=False)
             ),

@@ -90,6 +90,9 @@ class Order(Mirrored):
         }
     )
 
+    # Which are indexed for search (backoffice/sync/words.py).
+    WORDS = ("to_city", "to_street", "to_home", "to_apartment", "to_line", "client_lastname", "client_firstname")
+
     # Where to deliver, exactly; beside them `to_line` is iRECA's wording, without them it is all that is known.
     TO_PARTS = ("to_postindex", "to_city", "to_street", "to_home", "to_apartment", "to_latitude", "to_longitude")
 

@@ -75,37 +75,6 @@ def test_a_missing_receipt_is_an_alarm(dispatcher: Browser) -> None:
     assert found(dispatcher, "attention=no_receipt") == {"N-1"}
 
 
-@pytest.mark.parametrize(
-    ("term", "numbers"),
-    [
-        ("N-1", {"N-1", "N-12"}),
-        ("200002", {"N-2"}),
-        ("+7 (916) 111-11-11", {"N-3"}),
-        ("89162222222", {"N-4"}),
-        ("sid", {"N-4"}),
-        ("Sidorov Si", {"N-4"}),
-        ("tver", {"N-5"}),
-        ("Tverskaya 5", {"N-5"}),
-        ("nothing like it", set()),
-    ],
-)
-def test_search(dispatcher: Browser, term: str, numbers: set[str]) -> None:
-    for number in (1, 12, 2):
-        builders.order(number)
-    builders.order(3, phone="8 916 111 11 11")
-    builders.order(4, phone="", client=builders.client(lastname="Sidorov", firstname="Sidor", phone="+79162222222"))
-    builders.order(5, to_street="Tverskaya", to_home="5")
-    builders.order(6, to_street="Tverskaya", number="old", delivery_time_from=builders.at(10, -90))
-    response = dispatcher.get(LIST, {"q": term})
-    assert {str(order) for order in response.context["cl"].result_list} == numbers
-
-
-def test_search_stays_within_the_filters(dispatcher: Browser) -> None:
-    builders.order(1)
-    builders.order(12, delivery_time_from=builders.at(10, 1), delivery_time_to=builders.at(12, 1))
-    assert found(dispatcher, "q=N-1&day=tomorrow") == {"N-12"}
-
-
 def test_filters(dispatcher: Browser) -> None:
     courier = builders.courier()
     builders.order(1, courier=courier, is_agreed=True, sync_state="failed")

@@ -1,0 +1,56 @@
+"""Search by words, on PostgreSQL: rows of which each word of a term begins a word, along an index of all words.
+
+The index (`operations.IndexOfWords`) and the condition are made of the same expression, which is what lets PostgreSQL
+use the one for the other. `simple` of PostgreSQL's configurations, for names and streets are not to be conjugated;
+whatever is neither letter nor digit separates, so that "пр.88/2" is found by "88", and ё is е. SQLite has nothing of
+the kind: who asks has another way for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, models
+from django.db.models.expressions import Func
+
+SEPARATORS = "!\"#$&()*+,-./:;<=>?@[]^_`{|}~«»„“”–—№'\\"  # no per cent sign: it is a mark of parameters
+_FROM = "ёЁ" + SEPARATORS
+_TO = "еЕ" + " " * len(SEPARATORS)
+_SPLIT = re.compile(rf"[\s%{re.escape(SEPARATORS)}]+")
+
+
+def are_indexed() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def expression(columns: Sequence[str]) -> str:
+    """The SQL of all words of these columns, which hold text that is never NULL."""
+    text = " || ' ' || ".join(columns)
+    quoted = _FROM.replace("'", "''")
+    return f"to_tsvector('simple', translate({text}, E'{quoted.replace(chr(92), chr(92) * 2)}', '{_TO}'))"
+
+
+class HasWords(Func):
+    """A condition: `term` is of words that begin words of the columns; a number has to be the whole word.
+
+    PostgreSQL only, see `are_indexed`.
+    """
+
+    output_field = models.BooleanField()
+    conditional = True
+
+    def __init__(self, *columns: str, term: str) -> None:
+        super().__init__(*columns)
+        self.query = _query(term)
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+        columns = [compiler.compile(source)[0] for source in self.get_source_expressions()]
+        return f"{expression(columns)} @@ %s::tsquery", [self.query]
+
+
+def _query(term: str) -> str:
+    """What each word asks for, quoted; nothing is found where there is none."""
+    words = [word for word in _SPLIT.split(term.replace("\0", " ").lower().replace("ё", "е")) if word]
+    return " & ".join(f"'{word}'" if word.isdigit() else f"'{word}':*" for word in words)
