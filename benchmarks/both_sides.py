@@ -1,8 +1,8 @@
 """A storm: both sides change the same orders at once, requests fail, callbacks go astray, workers are killed.
 
 The scenario that `benchmarks/storm.py` runs at full size and `tests/sync/test_storm.py` at a small one. The work is
-done by `manage.py worker` as a process of its own; here are the dispatcher (through the models, as the admin does it),
-the other side (through the sandbox), and whoever pulls the plug. What must hold afterwards is in `promises.py`.
+done by a worker as a process of its own; here are the dispatcher (through the models, as the admin does it), the other
+side (through the sandbox), and whoever pulls the plug. What must hold afterwards is in `promises.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -30,6 +30,7 @@ from backoffice.sync.apply import resolve
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Callback, Pull, Push
+from benchmarks.promises import Record
 from catalog.models import Good
 from couriers.models import Courier
 from orders import refunds
@@ -40,16 +41,9 @@ FAULTS = ("500", "429", "reset_before", "reset_after", "garbage")
 ONE_OF_FIVE = 0.07  # each: together they strike 30 % of the requests
 CALLBACK_FAULTS = {"drop_callbacks": 0.2, "double_callbacks": 0.2, "shuffle_callbacks": 0.2}
 COURIERS = ("55752", "55753")
+PRICE = Decimal("113.26")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PATIENCE = 600.0  # seconds that the calm after the storm may take, until something is taken for stuck
-
-
-@dataclass
-class Touched:
-    """What each side has set on one column of one order, oldest first."""
-
-    ours: list[Any] = field(default_factory=list)
-    theirs: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -65,17 +59,14 @@ class Storm:
     seed: int = 1
     tell: Callable[[str], None] = lambda line: None
 
-    touched: dict[int, dict[str, Touched]] = field(default_factory=dict)
-    returned: dict[int, list[int]] = field(default_factory=dict)  # by order: its refunds
-    settled: dict[int, set[str]] = field(default_factory=dict)  # by order: attributes that a person decided on
-    figures: dict[str, Any] = field(default_factory=dict)
-
     def __post_init__(self) -> None:
+        self.record = Record(self.sandbox)
+        self.figures = self.record.figures
         self.rng = random.Random(self.seed)
         self.couriers = list(Courier.objects.filter(ireca_id__in=COURIERS))
         self.worker: subprocess.Popen[bytes] | None = None
         self.began = timezone.now()
-        self.figures |= dict.fromkeys(("changed here", "changed there", "refunds asked for", "workers killed"), 0)
+        self.figures |= dict.fromkeys(("refunds asked for", "workers killed"), 0)
         self.figures["pushes held when a worker was killed"] = 0
 
     def run(self) -> None:
@@ -91,7 +82,7 @@ class Storm:
         try:
             for wave in range(self.waves):
                 self.wave(wave)
-            self.wait(lambda: not self.waiting(), "the storm is worked off")
+            self.wait(lambda: not waiting(), "the storm is worked off")
             for fault in self.sandbox.faults.describe():
                 self.figures[f"fault {fault['kind']}"] = fault["fired"]
             self.sandbox.faults.clear()
@@ -104,28 +95,7 @@ class Storm:
 
     def prepare(self) -> None:
         """Orders with a line each, known to iRECA; every twelfth is paid and delivered."""
-        template = Order.objects.get(ireca_id="209900")
-        good = Good.objects.get(ireca_id="355866")
-        orders = Order.objects.bulk_create(
-            Order(
-                number=f"S-{index}",
-                client=template.client,
-                payment_type=template.payment_type,
-                courier=self.couriers[index % 2],
-                amount_to_pay=Decimal("226.52"),
-                phone="+79123456789",
-                to_city="Санкт-Петербург",
-                to_street="Улица правды",
-                to_home=str(index),
-                delivery_time_from=NOON,
-                delivery_time_to=NOON + timedelta(hours=2),
-            )
-            for index in range(self.orders)
-        )
-        Line.objects.bulk_create(
-            Line(order=order, good=good, count=2, price=Decimal("113.26"), total=Decimal("226.52"), unit="шт")
-            for order in orders
-        )
+        orders = make_orders(self.orders)
         self.paid = [order.pk for order in orders[::12]]
         self.open = [order.pk for order in orders if order.pk not in set(self.paid)]
         self.ireca_ids = {
@@ -167,8 +137,8 @@ class Storm:
         pull.request("orders")  # as a schedule does: callbacks that were dropped are found so
         # The next wave comes while this one is on its way, yet does not just pile up on it.
         enough = self.orders // 8
-        self.wait(lambda: self.waiting() <= enough, f"wave {number + 1} is nearly worked off")
-        self.tell(f"wave {number + 1} of {self.waves}: {len(actions)} changes, {self.waiting()} still on their way")
+        self.wait(lambda: waiting() <= enough, f"wave {number + 1} is nearly worked off")
+        self.tell(f"wave {number + 1} of {self.waves}: {len(actions)} changes, {waiting()} still on their way")
 
     def some(self, pks: Collection[int], part: int) -> list[int]:
         return self.rng.sample(list(pks), len(pks) // part)
@@ -181,7 +151,7 @@ class Storm:
             line = order.lines.first()
             if line is None:
                 return
-            line.count, line.total = Decimal(wave + 3), Decimal("113.26") * (wave + 3)
+            line.count, line.total = Decimal(wave + 3), PRICE * (wave + 3)
             line.save()
         else:
             value = {
@@ -192,7 +162,7 @@ class Storm:
             }[kind]
             setattr(order, kind, value)
             order.save()
-            self.note(pk, kind).ours.append(value)
+            self.record.note(pk, kind).ours.append(value)
         self.figures["changed here"] += 1
 
     def move_windows(self, wave: int) -> None:
@@ -201,7 +171,7 @@ class Storm:
         until = NOON + timedelta(hours=3, minutes=wave)
         Order.objects.filter(pk__in=pks).update(delivery_time_to=until)
         for pk in pks:
-            self.note(pk, "delivery_time_to").ours.append(until)
+            self.record.note(pk, "delivery_time_to").ours.append(until)
         self.figures["changed here"] += len(pks)
 
     def change_there(self, pk: int, wave: int) -> None:
@@ -217,39 +187,22 @@ class Storm:
         elif kind == "delivery_status":
             if order["deliveryStatusId"] == DeliveryStatus.PREPARED and order["courierId"]:
                 self.sandbox.take(ireca_id)
-                self.note(pk, kind).theirs.append(DeliveryStatus.TAKEN.value)
+                self.record.note(pk, kind).theirs.append(DeliveryStatus.TAKEN.value)
         elif kind == "delivery_time_to":
             until = NOON + timedelta(hours=8, seconds=pk % 3000 + 3000 * wave)
             self.sandbox.change(ireca_id, deliveryTimeTo=until.strftime("%Y-%m-%d %H:%M:%S"))
-            self.note(pk, kind).theirs.append(until)
+            self.record.note(pk, kind).theirs.append(until)
         else:
             value = f"+7999{wave:02}{pk % 100_000:05}" if kind == "phone" else f"there {wave} {pk}"
             self.sandbox.change(ireca_id, **{kind: value})
-            self.note(pk, kind).theirs.append(value)
+            self.record.note(pk, kind).theirs.append(value)
         self.figures["changed there"] += 1
-
-    def note(self, pk: int, column: str) -> Touched:
-        return self.touched.setdefault(pk, {}).setdefault(column, Touched())
 
     def give_back(self, pk: int) -> None:
         """A piece of a paid order comes back; the button is pressed twice."""
-        left = refunds.returnable(Order.objects.get(pk=pk))
-        if left.why_not():
+        if refunds.returnable(Order.objects.get(pk=pk)).why_not():
             return
-        counts = {left.lines[0].line.pk: Decimal(1)}
-        wanted = refunds.Wanted(
-            key=uuid.uuid4(),
-            counts=counts,
-            sums=left.share_out(left.due(counts)),
-            reason=ReturnReason.objects.get(ireca_id="5276"),
-            courier=self.couriers[0],
-            payment_type=left.payments[0].payment.payment_type,
-            delivery_status=DeliveryStatus.TAKEN,
-            start=NOON,
-            end=NOON + timedelta(hours=2),
-        )
-        made = {refunds.make(pk, wanted).pk for _ in range(2)}
-        self.returned.setdefault(pk, []).extend(made)
+        self.record.refunds += ask_refund(pk)
         self.figures["refunds asked for"] += 1
 
     # the worker
@@ -280,16 +233,12 @@ class Storm:
         assert self.worker is not None
         self.worker.terminate()
         try:
-            self.figures["exit status of the last worker"] = self.worker.wait(60)
+            status = self.worker.wait(60)
         except subprocess.TimeoutExpired:
             self.worker.kill()
             raise
-
-    def waiting(self) -> int:
-        """Changes, commands and callbacks that are not worked off; what waits for a person does not count."""
-        in_conflict = Order.objects.filter(sync_state=SyncState.CONFLICT).values("pk")
-        pushes = Push.objects.filter(state__in=outbox.DUE_STATES).exclude(object_id__in=in_conflict)
-        return pushes.count() + Callback.objects.filter(state=Callback.State.NEW).count()
+        if status:
+            raise RuntimeError(f"the last worker ended with {status}, see {self.log}")
 
     def wait(self, condition: Callable[[], bool], what: str, pause: float = 0.2) -> None:
         assert self.worker is not None
@@ -298,7 +247,7 @@ class Storm:
             if self.worker.poll() is not None:
                 raise RuntimeError(f"the worker ended by itself, see {self.log}")
             if time.monotonic() > end:
-                raise RuntimeError(f"not in {PATIENCE:.0f} s: {what}; {self.waiting()} wait; see {self.log}")
+                raise RuntimeError(f"not in {PATIENCE:.0f} s: {what}; {waiting()} wait; see {self.log}")
             hurry()
             time.sleep(pause)
 
@@ -309,7 +258,7 @@ class Storm:
         for _ in range(2):
             self.sandbox.callbacks.wait_idle(PATIENCE)
             pull.request("orders")
-            self.wait(lambda: not self.waiting() and not is_reading(), "both sides are quiet")
+            self.wait(lambda: not waiting() and not is_reading(), "both sides are quiet")
         # What our own writes took away is found in the journals.
         self.read("journal", since=self.began)
 
@@ -318,7 +267,7 @@ class Storm:
         mirror: Any = registry.for_model(Order)
         rows = list(Order.objects.filter(sync_state=SyncState.CONFLICT))
         for row in rows:
-            self.settled[row.pk] = set(row.sync_conflict)
+            self.record.settled[row.pk] = set(row.sync_conflict)
             resolve(mirror, row, {name: self.rng.choice(("ours", "theirs")) for name in row.sync_conflict})
         self.figures["orders that a person settled"] = len(rows)
         if rows:
@@ -327,6 +276,59 @@ class Storm:
                 self.calm()
             finally:
                 self.stop_worker()
+
+
+def make_orders(count: int, prefix: str = "S", pieces: int = 2) -> list[Order]:
+    """Orders made here with a line each, so many pieces of one good, on their way to iRECA."""
+    template = Order.objects.get(ireca_id="209900")
+    good = Good.objects.get(ireca_id="355866")
+    couriers = list(Courier.objects.filter(ireca_id__in=COURIERS))
+    total = PRICE * pieces
+    orders = Order.objects.bulk_create(
+        Order(
+            number=f"{prefix}-{index}",
+            client=template.client,
+            payment_type=template.payment_type,
+            courier=couriers[index % 2],
+            amount_to_pay=total,
+            phone="+79123456789",
+            to_city="Санкт-Петербург",
+            to_street="Улица правды",
+            to_home=str(index),
+            delivery_time_from=NOON,
+            delivery_time_to=NOON + timedelta(hours=2),
+        )
+        for index in range(count)
+    )
+    Line.objects.bulk_create(
+        Line(order=order, good=good, count=pieces, price=PRICE, total=total, unit="шт") for order in orders
+    )
+    return orders
+
+
+def ask_refund(pk: int) -> set[int]:
+    """A piece of a paid order comes back; the button is pressed twice. Returns the keys of what was made of it."""
+    left = refunds.returnable(Order.objects.get(pk=pk))
+    counts = {left.lines[0].line.pk: Decimal(1)}
+    wanted = refunds.Wanted(
+        key=uuid.uuid4(),
+        counts=counts,
+        sums=left.share_out(left.due(counts)),
+        reason=ReturnReason.objects.get(ireca_id="5276"),
+        courier=Courier.objects.get(ireca_id=COURIERS[0]),
+        payment_type=left.payments[0].payment.payment_type,
+        delivery_status=DeliveryStatus.TAKEN,
+        start=NOON,
+        end=NOON + timedelta(hours=2),
+    )
+    return {refunds.make(pk, wanted).pk for _ in range(2)}
+
+
+def waiting() -> int:
+    """Changes, commands and callbacks that are not worked off; what waits for a person does not count."""
+    in_conflict = Order.objects.filter(sync_state=SyncState.CONFLICT).values("pk")
+    pushes = Push.objects.filter(state__in=outbox.DUE_STATES).exclude(entity="orders", object_id__in=in_conflict)
+    return pushes.count() + Callback.objects.filter(state=Callback.State.NEW).count()
 
 
 def is_reading() -> bool:

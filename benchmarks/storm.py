@@ -97,9 +97,9 @@ def run(sandbox: Sandbox, directory: Path, options: argparse.Namespace) -> int:
         tell=lambda line: print(line, flush=True),
     )
     storm.run()
-    failures = broken(storm)
+    failures = broken(storm.record)
     storm.settle_conflicts()
-    failures += [f"after the conflicts were settled: {line}" for line in broken(storm)]
+    failures += [f"after the conflicts were settled: {line}" for line in broken(storm.record)]
     print(f"\n{connection.vendor}: {options.orders} orders\n")
     for what, figure in storm.figures.items():
         print(f"{what:<44}{figure:>8}")

@@ -73,18 +73,22 @@ def _clean_cache() -> Iterator[None]:
     cache.clear()
 
 
+def database_url() -> str:
+    """The database of the tests, for a process of its own."""
+    name = connection.settings_dict["NAME"]
+    return f"sqlite:///{Path(name)}" if connection.vendor == "sqlite" else f"postgres:///{name}"
+
+
 @pytest.fixture
 def child_environment(transactional_db: None) -> Callable[[], dict[str, str]]:
     """The environment in which `manage.py`, as a process of its own, works on this test's database and settings."""
 
     def environment() -> dict[str, str]:
-        name = connection.settings_dict["NAME"]
-        url = f"sqlite:///{Path(name)}" if connection.vendor == "sqlite" else f"postgres:///{name}"
         return {
             **os.environ,
             **{setting: str(getattr(django_settings, setting)) for setting in CHILD_SETTINGS},
             "FIELD_KEYS": ",".join(django_settings.FIELD_KEYS),
-            "DATABASE_URL": url,
+            "DATABASE_URL": database_url(),
             "DJANGO_SETTINGS_MODULE": "backoffice.settings",
         }
 
