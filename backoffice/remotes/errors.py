@@ -13,6 +13,7 @@ from typing import Any
 from .wirejson import MalformedJson, loads
 
 _TEXT_LIMIT = 2000
+_READ = 20_000  # characters of a page that are searched for words: the expression takes their square, where they are bad
 
 
 class RemoteError(Exception):
@@ -103,7 +104,7 @@ def error_text(body: bytes) -> tuple[bool, str]:
             return False, value["message"][:_TEXT_LIMIT]
         break
     if text[:1] == "<":
-        text = " ".join(re.sub(r"(?s)<(script|style).*?</\1>|<[^>]*>", " ", text).split())
+        text = " ".join(re.sub(r"(?s)<(script|style).*?</\1>|<[^>]*>", " ", text[:_READ]).split())
     return False, text[:_TEXT_LIMIT]
 
 

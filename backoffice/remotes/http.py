@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from .errors import Config, Refused, RemoteError, Retry, Unknown, documented_error, error_text, is_page
 from .redact import redact
-from .transport import Bearer, RetryReads, never_sent, retry_after, tls_was_cut
+from .transport import Bearer, Patience, RetryReads, never_sent, retry_after, tls_was_cut
 from .wirejson import BrokenRow, MalformedJson, iter_array, loads
 
 __all__ = [
@@ -41,6 +41,8 @@ LOGGED_CHARACTERS = 20_000
 # a secret must not lie across the end.
 _LOGGED_BYTES = LOGGED_CHARACTERS * 4 + 4096
 MAX_BYTES = 200 * 2**20
+_MAX_ERROR = 2**20  # bytes of an answer that says no; what stands behind them tells nobody anything
+PATIENCE = 900.0  # seconds that are spent waiting for the body of one answer, however steadily it drips
 _CHUNK = 64 * 1024
 _DOWN = frozenset({408, 425, 429, 502, 503, 504})
 _LOST_BEHIND_GATEWAY = frozenset({502, 504})
@@ -100,7 +102,8 @@ class Session:
     `timeout` is (connect, between two reads) in seconds. `observer` is given an Exchange for every call, also for
     failed ones; when it raises, that is logged and the call goes on, for a write that was done must not be reported
     as failed. `before` is called ahead of each request and may take its time, which is how a rate is kept; when it
-    raises, nothing was sent. `max_bytes` bounds an answer (after decompression). Use one Session per worker thread.
+    raises, nothing was sent. `max_bytes` bounds an answer (after decompression), `patience` the seconds
+    of waiting for its body, for a timeout begins anew with every byte. Use one Session per worker thread.
 
     `token` goes along as "Bearer". It and `secrets` are masked wherever they stand in what is logged or raised; both
     may be renewed by assigning them. `retry_reads` False is for a remote that writes with GET: nothing is repeated
@@ -120,6 +123,7 @@ class Session:
         secrets: Sequence[str] = (),
         accept: str = "application/json",
         retry_reads: bool = True,
+        patience: float = PATIENCE,
     ):
         self.remote = remote
         self.base_url = base_url.rstrip("/")
@@ -129,6 +133,7 @@ class Session:
         self.observer = observer
         self.before = before
         self.max_bytes = max_bytes
+        self.patience = patience
         self.token = token
         self.secrets = tuple(secrets)
         self._http = requests.Session()
@@ -270,7 +275,7 @@ class Session:
             if 200 <= response.status_code < 300:
                 return response
             # Should the text of the error be cut off, the status stands.
-            self._read(call, response)
+            self._read(call, response, _MAX_ERROR)
             failure = self._status_failure(call, response)
         # Raised outside the handler, so that no chained exception carries an unmasked address along.
         self._observe(call, failure)
@@ -288,28 +293,33 @@ class Session:
         if failure is not None:
             raise failure
 
-    def _chunks(self, call: _Call, response: requests.Response) -> Iterator[bytes]:
-        """The answer's bytes; raise when they end early or are more than `max_bytes`."""
+    def _chunks(self, call: _Call, response: requests.Response, most: int | None = None) -> Iterator[bytes]:
+        """The answer's bytes; raise when they end early, are more than `most` (`max_bytes`), or take too long."""
         size = 0
+        most = self.max_bytes if most is None else min(most, self.max_bytes)
         failure: RemoteError | None = None
+        patience = Patience(response, self.patience)
         try:
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in patience.over(response.iter_content(_CHUNK)):
                 size += len(chunk)
-                if size > self.max_bytes:
-                    failure = call.unreadable(f"The answer is larger than {self.max_bytes} bytes")
+                if size > most:
+                    failure = call.unreadable(f"The answer is larger than {most} bytes")
                     break
                 if len(call.answer) < _LOGGED_BYTES:
                     call.answer += chunk
                 yield chunk
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            failure = call.lost(f"The answer was cut off: {self._describe(error)}")
+            if patience.is_over:
+                failure = call.lost(f"The answer has not ended within {self.patience:g} s")
+            else:
+                failure = call.lost(f"The answer was cut off: {self._describe(error)}")
         if failure is not None:
             raise failure
 
-    def _read(self, call: _Call, response: requests.Response) -> RemoteError | None:
-        """Read the whole body into `call.answer`."""
+    def _read(self, call: _Call, response: requests.Response, most: int | None = None) -> RemoteError | None:
+        """Read the whole body into `call.answer`; its beginning, where it is not all to be had."""
         try:
-            call.answer = b"".join(self._chunks(call, response))
+            call.answer = b"".join(self._chunks(call, response, most))
         except RemoteError as error:
             return error
         finally:

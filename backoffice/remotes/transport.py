@@ -1,8 +1,11 @@
 """What we ask of requests and urllib3, and how their exceptions and headers are to be understood."""
 
+import contextlib
 import logging
 import ssl
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -58,6 +61,51 @@ class Bearer(AuthBase):
         if self.token:
             request.headers["Authorization"] = f"Bearer {self.token}"
         return request
+
+
+class Patience:
+    """Ends the body of an answer for which `seconds` were waited in all; what is done between two chunks counts not."""
+
+    def __init__(self, response: requests.Response, seconds: float):
+        self.response, self.seconds, self.is_over = response, seconds, False
+        self._waited = 0.0
+        self._since: float | None = None  # when the wait that goes on began
+        self._is_done = False
+
+    def over(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks; raises an HTTPError of urllib3 or requests where the time is up."""
+        source = iter(chunks)
+        self._arm(self.seconds)
+        try:
+            while True:
+                self._since = time.monotonic()
+                chunk = next(source, None)
+                self._waited, self._since = self._waited + time.monotonic() - self._since, None
+                if self.is_over:
+                    raise urllib3.exceptions.HTTPError("given up")
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            self._is_done = True
+            self._timer.cancel()
+
+    def _arm(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._look)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _look(self) -> None:
+        since = self._since
+        left = self.seconds - self._waited - (0.0 if since is None else time.monotonic() - since)
+        if self._is_done:
+            return
+        if left > 0:
+            self._arm(max(left, 0.05))
+        else:
+            self.is_over = True
+            with contextlib.suppress(OSError, ValueError, RuntimeError):  # it has ended by itself this moment
+                self.response.raw.shutdown()
 
 
 def never_sent(error: Exception) -> bool:

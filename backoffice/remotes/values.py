@@ -14,6 +14,7 @@ from typing import Any
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -30
 _LARGEST_CODE = 2**31 - 1
 _LONGEST_REF = 191
+_DEEPEST_BAG = 32
 _TRUE = frozenset({"1", "true"})
 _FALSE = frozenset({"0", "false"})
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -184,20 +185,25 @@ def read_day(value: Any) -> date | None:
 
 
 def read_bag(value: Any) -> dict[str, Any] | None:
-    """An object with any keys (T45), kept as it is but for fractions, which become text so that it can be stored."""
+    """An object with any keys (T45), kept as it is, but so that it can be stored: fractions become text, and no text
+    holds what a database cannot."""
     if is_nothing(value):
         return None
     if not isinstance(value, dict):
         raise ValueError(f"expected an object, got {excerpt(value)}")
-    return {key: _storable(item) for key, item in value.items()}
+    return _storable(value, _DEEPEST_BAG)
 
 
-def _storable(value: Any) -> Any:
+def _storable(value: Any, depth: int) -> Any:
+    if isinstance(value, dict | list) and not depth:
+        raise ValueError(f"expected no more than {_DEEPEST_BAG} values inside one another")
     if isinstance(value, dict):
-        return {key: _storable(item) for key, item in value.items()}
+        return {storable_text(key): _storable(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return plain(value) if isinstance(value, Decimal) else value
+        return [_storable(item, depth - 1) for item in value]
+    if isinstance(value, str):
+        return storable_text(value)
+    return plain(number) if isinstance(value, Decimal) and (number := read_decimal(value)) is not None else value
 
 
 @lru_cache(4096)  # a page of orders has few different sums

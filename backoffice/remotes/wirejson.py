@@ -119,13 +119,24 @@ def _elements(buffer: bytes, source: Iterator[bytes]) -> Iterator[Any]:
                     yield _row(buffer[row_start:end])
             position = end
         keep = row_start if depth else position
-        more = next(source, None)
-        if more is None:
+        more = _more(source, len(buffer) - position)
+        if not more:
             raise MalformedJson("the list ends in the middle")
         buffer = buffer[keep:] + more
         position, row_start = position - keep, 0
         if len(buffer) - len(more) > MAX_ROW_BYTES:
             raise MalformedJson(f"a row is longer than {MAX_ROW_BYTES} bytes")
+
+
+def _more(source: Iterator[bytes], least: int) -> bytes:
+    """The next bytes, as many as are to be looked at again: else a long row would be searched anew for each chunk."""
+    chunks, size = [], 0
+    for chunk in source:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size >= least:
+            break
+    return b"".join(chunks)
 
 
 def _row(text: bytes) -> Any:

@@ -1,7 +1,8 @@
 """Files that people bring, read safely and row by row: XLSX, and CSV as Excel and others write it.
 
-Nothing of a file is trusted: its size, what it unpacks to, its rows and columns are limited, and checked before they
-cost memory. What begins like a formula is data. Blank rows are passed over, whatever stands above the header too.
+Nothing of a file is trusted: its size, what it unpacks to (`workbook.py`), its rows and columns are limited, and checked
+before they cost memory. What begins like a formula is data. Blank rows are passed over, whatever stands above the header
+too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import codecs
 import csv
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,22 +23,22 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from openpyxl import load_workbook
 
 from backoffice.spreadsheets import clean, unescaped
+from backoffice.transfer import workbook
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_ROWS = 200_000
 MAX_COLUMNS = 200
-MAX_UNPACKED = 400 * 1024 * 1024  # of a workbook: its sheets are read as a stream
-MAX_HELD = 64 * 1024 * 1024  # of each of its other parts, which are held in memory
-MAX_PARTS = 2_000
+MAX_PASSED = 2 * workbook.MAX_SHEET_ROWS  # rows that are looked at, blank ones too
 MAX_CELL = 50_000  # characters
 ABOVE = 20  # rows among which the header is looked for
 SAMPLES = 5
 
+_PROTECTED = gettext_lazy("This is an old or a protected Excel file. Save it as XLSX without a password.")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
-_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 # What a broken or hostile workbook makes its readers raise.
 _BROKEN = (
     zipfile.BadZipFile,
@@ -47,6 +50,11 @@ _BROKEN = (
     AttributeError,
     EOFError,
     OSError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
 )
 
 Cells = list[Any]
@@ -98,7 +106,7 @@ def _rows(data: bytes) -> Generator[NumberedRow]:
     if len(data) > MAX_BYTES:
         raise Unreadable(_("The file is larger than %(limit)d MB.") % {"limit": MAX_BYTES // 1024**2})
     if data.startswith(_OLD_EXCEL):
-        raise Unreadable(_("This is an old or a protected Excel file. Save it as XLSX without a password."))
+        raise Unreadable(_PROTECTED)
     found = _xlsx_rows(data) if data.startswith(b"PK") else _csv_rows(data)
     for number, row in found:
         cells = [_cell(value) for value in row]
@@ -127,24 +135,18 @@ def _cell(value: Any) -> Any:
 
 def _xlsx_rows(data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     try:
-        _check_parts(data)
+        workbook.check(data)
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         with closing(book):
             yield from _sheets(book)
-    except _BROKEN as error:
-        raise Unreadable(_("The file is damaged or is no Excel workbook.")) from error
-
-
-def _check_parts(data: bytes) -> None:
-    """What the archive says its parts unpack to: Python unpacks no more of a part than its entry says."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = archive.infolist()
-    sheets = sum(part.file_size for part in parts if _SHEET.fullmatch(part.filename))
-    largest = max((part.file_size for part in parts if not _SHEET.fullmatch(part.filename)), default=0)
-    if len(parts) > MAX_PARTS or sheets > MAX_UNPACKED or largest > MAX_HELD:
+    except workbook.Protected as error:
+        raise Unreadable(_PROTECTED) from error
+    except workbook.Excessive as error:
         raise Unreadable(
             _("The workbook unpacks to more than is allowed. Leave the table alone in it, without images.")
-        )
+        ) from error
+    except _BROKEN as error:
+        raise Unreadable(_("The file is damaged or is no Excel workbook.")) from error
 
 
 def _sheets(book: Any) -> Iterator[tuple[int, Sequence[Any]]]:
@@ -162,6 +164,8 @@ def _sheets(book: Any) -> Iterator[tuple[int, Sequence[Any]]]:
                 continue
             if header is None and any(cell is not None for cell in row):
                 header = _titles(list(row))
+            if before + number > MAX_PASSED:
+                raise workbook.Excessive
             yield before + number, row
         before += number
 

@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from openpyxl import Workbook
 
 from backoffice.spreadsheets import stream_csv, stream_xlsx
-from backoffice.transfer import reading
+from backoffice.transfer import reading, workbook
 from backoffice.transfer.reading import Unreadable, body, head
 from catalog.models import Good
 from tests.transfer.pages import as_csv, as_xlsx, counts, imported, upload
@@ -94,8 +94,8 @@ def bomb(part: str, size: int) -> bytes:
         b'a;b\n1;"' + b"x" * 200_000,
         as_csv([["a"] * 300]),
         as_csv([["x" * 60_000]]),
-        bomb("xl/sharedStrings.xml", reading.MAX_HELD + 2**20),
-        bomb("xl/worksheets/sheet1.xml", reading.MAX_UNPACKED + 2**20),
+        bomb("xl/sharedStrings.xml", workbook.MAX_HELD + 2**20),
+        bomb("xl/worksheets/sheet1.xml", workbook.MAX_UNPACKED + 2**20),
     ],
     ids=["nothing", "blank", "old", "broken", "cut", "quote", "wide", "long", "held", "unpacked"],
 )

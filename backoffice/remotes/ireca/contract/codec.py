@@ -245,7 +245,10 @@ def bad_row(cls: type[Entity], row: Any, error: ContractError) -> BadRow:
         return BadRow(cls.__name__, None, "", row.message, redact(row.excerpt))
     wire = plan_of(cls).fields[cls.wire_id].wire if cls.wire_id else ""
     id_ = row.get(wire) if isinstance(row, dict) else None
-    text = msgspec.json.encode(row).decode()[: _EXCERPT * 4]
+    try:
+        text = msgspec.json.encode(row).decode()[: _EXCERPT * 4]
+    except RecursionError:  # read where the stack had some more room than here
+        text = ""
     return BadRow(cls.__name__, str(id_) if id_ else None, error.path, redact(error.message), redact(text)[:_EXCERPT])
 
 
