@@ -25,13 +25,16 @@ from django.dispatch import Signal
 _PURPOSE = b"courier-backoffice: fields at rest"
 _REDACTED_SETTINGS = (
     "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
     "FIELD_KEYS",
     "IRECA_TOKEN",
     "CALLBACK_SECRET",
+    "CALLBACK_SECRET_FALLBACKS",
     "BIFIT_PASSWORD",
     "VIRTPOS_API_KEY",
     "EMAIL_HOST_PASSWORD",
     "METRICS_TOKEN",
+    "METRICS_TOKEN_FALLBACKS",
 )
 
 
@@ -65,14 +68,26 @@ def mask(value: str) -> str:
     return "••••" + (value[-4:] if len(value) >= 16 else "")
 
 
-def matches(given: str, expected: str) -> bool:
-    """Whether a secret from outside is the expected one, in constant time. Nothing matches an empty expectation."""
-    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+def matches(given: str, *expected: str) -> bool:
+    """Whether a secret from outside is one of those expected, in constant time. Nothing matches an empty expectation."""
+    said = given.encode("utf-8", "surrogatepass")
+    found = [bool(each) and hmac.compare_digest(said, each.encode()) for each in expected]  # all, whatever the first says
+    return any(found)
 
 
 def fingerprint(value: str) -> str:
     """Tells whether two secrets are equal without telling either; of no use to anyone without our SECRET_KEY."""
-    return hmac.new(settings.SECRET_KEY.encode(), value.encode(), "sha256").hexdigest()
+    return _fingerprint(settings.SECRET_KEY, value)
+
+
+def has_fingerprint(value: str, kept: str) -> bool:
+    """Whether a fingerprint that was kept is that of this secret, also when SECRET_KEY was rotated since."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return matches(kept, *(_fingerprint(key, value) for key in keys))
+
+
+def _fingerprint(key: str, value: str) -> str:
+    return hmac.new(key.encode(), value.encode(), "sha256").hexdigest()
 
 
 def encrypt(value: str) -> str:

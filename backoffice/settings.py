@@ -45,6 +45,14 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "insecure-and-for-debugging-only"  # noqa: S105
 
+# Of what is rotated, the values before: they are still taken, and taken away when nobody uses them any more
+# (`manage.py rotate_secrets NAME`, docs/security.md).
+def _before(name: str) -> list[str]:
+    return [value.strip() for value in env.list(f"{name}_FALLBACKS", default=[]) if value.strip()]
+
+
+SECRET_KEY_FALLBACKS = _before("SECRET_KEY")
+
 # Secrets that encrypt fields: the first one encrypts, all of them decrypt (see backoffice/secrets.py).
 FIELD_KEYS: list[str] = [key.strip() for key in env.list("FIELD_KEYS", default=[]) if key.strip()]
 if not FIELD_KEYS:
@@ -97,6 +105,7 @@ VIRTPOS_CARDS_PATH = env.str("VIRTPOS_CARDS_PATH", default="customer")  # before
 
 # Part of the address at which callbacks reach us. Empty: callbacks are off.
 CALLBACK_SECRET = env.str("CALLBACK_SECRET", default="")
+CALLBACK_SECRET_FALLBACKS = _before("CALLBACK_SECRET")
 
 PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at most
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
@@ -176,6 +185,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "backoffice.trace.TraceMiddleware",
+    "backoffice.limits.RequestLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "backoffice.csp.ContentSecurityPolicyMiddleware",
@@ -357,7 +367,12 @@ SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", default=not DEBUG)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=0 if DEBUG else 365 * 24 * 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True  # no script of ours reads a cookie
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+if SESSION_COOKIE_SECURE:
+    # A browser takes such a name only over HTTPS and from this very host: no neighbour under the domain can set it.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
 if env.bool("TRUST_FORWARDED_PROTO", default=False):
     # Only behind a proxy that always sets this header itself: otherwise anyone may claim HTTPS.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -383,6 +398,8 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 # The admin posts one field for each selected row, and an action may take thousands of orders.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024  # bytes; a callback brings many orders with their lines
+DATA_UPLOAD_MAX_NUMBER_FILES = 3
+MAX_REQUEST_BYTES = 21 * 1024 * 1024  # with a file (backoffice/transfer/reading.py); said to be more, it is not read
 
 # For whoever writes a file with import-export itself; ours are written by backoffice/spreadsheets.py.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
@@ -424,3 +441,4 @@ LOGGING = {
 
 # Who may read `/metrics` besides staff who may see Sync health: whoever sends this as a bearer token.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_TOKEN_FALLBACKS = _before("METRICS_TOKEN")

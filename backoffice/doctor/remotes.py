@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from backoffice.doctor.configuration import URLS, is_local
 from backoffice.doctor.findings import Finding, check, error, warning
 from backoffice.remotes.probe import probe
-from backoffice.secrets import fingerprint
+from backoffice.secrets import has_fingerprint
 from backoffice.sync import connection
 from backoffice.sync.connection import BIFIT, IRECA
 from backoffice.sync.models import AccessToken, Callback, Push, RemoteState
@@ -93,8 +93,11 @@ def callbacks(now: datetime) -> Iterator[Finding]:
             % {"old": told, "new": settings.PUBLIC_URL},
             register,
         )
-    elif state.callbacks_secret != fingerprint(settings.CALLBACK_SECRET):
-        yield error(_("CALLBACK_SECRET was changed since iRECA was told it: all callbacks are refused."), register)
+    elif not has_fingerprint(settings.CALLBACK_SECRET, state.callbacks_secret):
+        if any(has_fingerprint(old, state.callbacks_secret) for old in settings.CALLBACK_SECRET_FALLBACKS):
+            yield warning(_("CALLBACK_SECRET was rotated, but iRECA still uses the one before."), register)
+        else:
+            yield error(_("CALLBACK_SECRET was changed since iRECA was told it: all callbacks are refused."), register)
     last = Callback.objects.filter(remote=IRECA).aggregate(at=Max("received_at"))["at"]
     is_busy = Push.objects.filter(remote=IRECA, done_at__gte=now - SILENT).exists()
     if told and is_busy and (last is None or last < now - SILENT) and not is_local(settings.PUBLIC_URL):

@@ -74,5 +74,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _may_read(request: HttpRequest) -> bool:
     scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return matches(token.strip(), settings.METRICS_TOKEN)
+        return matches(token.strip(), settings.METRICS_TOKEN, *settings.METRICS_TOKEN_FALLBACKS)
     return request.user.is_active and request.user.is_staff and request.user.has_perm(VIEW)

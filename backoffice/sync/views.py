@@ -14,13 +14,20 @@ KINDS = ("orders", "licenses")
 REGISTER_KINDS = {("bifit", "orders"): "online_orders"}  # what a service posts -> the kind it is stored under
 
 
+def _is_secret(given: str) -> bool:
+    """Also the one before, as long as it stands in the settings: whoever posts is told the new one after us."""
+    return bool(settings.CALLBACK_SECRET) and matches(
+        given, settings.CALLBACK_SECRET, *settings.CALLBACK_SECRET_FALLBACKS
+    )
+
+
 @csrf_exempt
 @require_POST
 def ireca_callback(request: HttpRequest, secret: str, kind: str) -> HttpResponse:
     """Store a callback of iRECA. The secret in the URL is all that tells iRECA from a stranger, so a wrong one sees
     no such page.
     """
-    if not matches(secret, settings.CALLBACK_SECRET) or kind not in KINDS:
+    if not _is_secret(secret) or kind not in KINDS:
         raise Http404
     callbacks.store("ireca", kind, request.body)
     return HttpResponse(status=201)
@@ -31,7 +38,7 @@ def ireca_callback(request: HttpRequest, secret: str, kind: str) -> HttpResponse
 def register_callback(request: HttpRequest, remote: str, secret: str, kind: str) -> HttpResponse:
     """Store what a register service, or a script beside it, posts. A wrong secret sees no such page."""
     stored = REGISTER_KINDS.get((remote, kind))
-    if not matches(secret, settings.CALLBACK_SECRET) or stored is None:
+    if not _is_secret(secret) or stored is None:
         raise Http404
     callbacks.store(remote, stored, request.body)
     return HttpResponse(status=201)

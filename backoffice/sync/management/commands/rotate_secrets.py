@@ -1,21 +1,61 @@
-"""`manage.py rotate_secrets`: encrypt every stored secret with the first of FIELD_KEYS."""
+"""`manage.py rotate_secrets`: a new secret while the one before still counts, and stored secrets under the new key."""
 
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from backoffice import rotation
 from backoffice.secrets import UnknownKey, reencrypt_all
+
+NEXT = {
+    "SECRET_KEY": "Restart all processes. When SESSION_HOURS are over: rotate_secrets SECRET_KEY --drop, and restart.",
+    "FIELD_KEYS": "Restart all processes, run rotate_secrets, then rotate_secrets FIELD_KEYS --drop, and restart.",
+    "CALLBACK_SECRET": (
+        "Restart the web processes, run register_callbacks, and tell whoever else posts to /callbacks/. "
+        "Then rotate_secrets CALLBACK_SECRET --drop, and restart."
+    ),
+    "METRICS_TOKEN": "Restart, give the scraper the new one, then rotate_secrets METRICS_TOKEN --drop, and restart.",
+}
 
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every stored secret anew with the first of FIELD_KEYS. Put the new key in front, run this, then "
-        "take the old key away. Safe to repeat."
+        "Without a name: encrypt every stored secret anew with the first of FIELD_KEYS (safe to repeat). With one: put "
+        "a fresh value into the file of settings, where the one before stays valid until --drop."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", nargs="?", choices=rotation.NAMES, help="the secret to renew")
+        parser.add_argument(
+            "--in",
+            dest="place",
+            type=Path,
+            default=settings.BASE_DIR / ".env",
+            metavar="PATH",
+            help="the file of settings, or a directory with a file for each variable (default: .env beside manage.py)",
+        )
+        parser.add_argument("--drop", action="store_true", help="take away what is not in use any more")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        name = options["name"]
         try:
-            for label, count in reencrypt_all():
-                self.stdout.write(f"{label}: {count} rows")
-        except UnknownKey as error:
+            if name is None:
+                for label, count in reencrypt_all():
+                    self.stdout.write(f"{label}: {count} rows")
+            elif options["drop"]:
+                self._check_nothing_needs_it(name)
+                rotation.drop(options["place"], name)
+                self.stdout.write(f"{name}: only the value in use is left. Restart all processes.")
+            else:
+                rotation.renew(options["place"], name)
+                self.stdout.write(f"{name}: renewed, the value before is still taken. {NEXT[name]}")
+        except (UnknownKey, rotation.NotThere, OSError) as error:
             raise CommandError(str(error)) from error
+
+    def _check_nothing_needs_it(self, name: str) -> None:
+        """A key that is taken away too early takes all that it encrypted along."""
+        if name == rotation.LISTED and len(settings.FIELD_KEYS) > 1:
+            for _label, _count in reencrypt_all():
+                pass
