@@ -69,9 +69,10 @@ def mask(value: str) -> str:
 
 
 def matches(given: str, *expected: str) -> bool:
-    """Whether a secret from outside is one of those expected, in constant time. Nothing matches an empty expectation."""
+    """Whether a secret from outside is one of those expected, in constant time. Nothing matches an empty one."""
     said = given.encode("utf-8", "surrogatepass")
-    found = [bool(each) and hmac.compare_digest(said, each.encode()) for each in expected]  # all, whatever the first says
+    # All of them, whatever the first one says.
+    found = [bool(each) and hmac.compare_digest(said, each.encode()) for each in expected]
     return any(found)
 
 

@@ -45,6 +45,7 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "insecure-and-for-debugging-only"  # noqa: S105
 
+
 # Of what is rotated, the values before: they are still taken, and taken away when nobody uses them any more
 # (`manage.py rotate_secrets NAME`, docs/security.md).
 def _before(name: str) -> list[str]:

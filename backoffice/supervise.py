@@ -211,7 +211,7 @@ class Child:
         """From the main thread only: the kernel's death signal comes when the starting thread ends, not the process."""
         self.due = None
         self.started_at = time.monotonic()
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603  # our own commands, without a shell
             self.command,
             cwd=BASE_DIR,
             env=self.env,

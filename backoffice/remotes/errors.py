@@ -13,7 +13,7 @@ from typing import Any
 from .wirejson import MalformedJson, loads
 
 _TEXT_LIMIT = 2000
-_READ = 20_000  # characters of a page that are searched for words: the expression takes their square, where they are bad
+_READ = 20_000  # characters of a page that are searched for words; the worst page takes the square of them
 
 
 class RemoteError(Exception):

@@ -30,7 +30,7 @@ def _write(model: type[models.Model], name: str, values: dict[int, dict[str, Any
     assignments = ", ".join(f"{quote(column)} = %s" for column in (name, *also))
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE id = %s",
+            f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE id = %s",  # noqa: S608  # names of our own tables and columns; values are parameters
             [(_adapted(value), *also.values(), key) for key, value in values.items()],
         )
 

@@ -1,8 +1,8 @@
 """Files that people bring, read safely and row by row: XLSX, and CSV as Excel and others write it.
 
-Nothing of a file is trusted: its size, what it unpacks to (`workbook.py`), its rows and columns are limited, and checked
-before they cost memory. What begins like a formula is data. Blank rows are passed over, whatever stands above the header
-too.
+Nothing of a file is trusted: its size, what it unpacks to (`workbook.py`), its rows and columns are limited, and
+checked before they cost memory. What begins like a formula is data. Blank rows are passed over, and so is whatever
+stands above the header.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _elements(read: Callable[[int], bytes], most: int) -> int:
             raise Excessive
 
     def refuse(*_declaration: Any) -> None:
-        raise Excessive  # a document type: entities can make gigabytes of nothing, and no spreadsheet program writes one
+        raise Excessive  # a document type: its entities make gigabytes of nothing, and no spreadsheet program has one
 
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler, parser.StartDoctypeDeclHandler = element, refuse

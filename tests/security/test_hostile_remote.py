@@ -58,7 +58,7 @@ def test_an_answer_that_drips_is_given_up(status: int) -> None:
     released = threading.Event()
     with loopback(drip(released)) as server:
         started = time.monotonic()
-        with pytest.raises(Retry, match="not ended within 0.5 s"):
+        with pytest.raises(Retry, match=r"not ended within 0\.5 s"):
             session(server, patience=0.5).request("GET", "orders")
         assert time.monotonic() - started < 5
         released.set()

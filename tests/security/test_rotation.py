@@ -45,7 +45,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         path.write_text(ENV)
         path.chmod(0o640)
         return path
-    for name, value in (("SECRET_KEY", "old-secret-key"), ("CALLBACK_SECRET", "old-callback"), ("FIELD_KEYS", "old,older")):
+    files = {"SECRET_KEY": "old-secret-key", "CALLBACK_SECRET": "old-callback", "FIELD_KEYS": "old,older"}
+    for name, value in files.items():
         (tmp_path / name).write_text(f"{value}\n")
     return tmp_path
 
@@ -127,7 +128,7 @@ def test_both_tokens_of_metrics_are_taken(client: Browser, settings: Any) -> Non
 
 
 @pytest.mark.django_db
-def test_people_stay_logged_in_and_marks_stay_known_when_the_secret_key_is_rotated(admin_client: Browser, settings: Any) -> None:
+def test_the_secret_key_is_rotated_under_people_who_work(admin_client: Browser, settings: Any) -> None:
     kept, signed, before = fingerprint("secret"), signing.dumps("x"), settings.SECRET_KEY
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new-key", [before]
     assert admin_client.get("/admin/account/").status_code == 200

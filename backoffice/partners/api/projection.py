@@ -91,7 +91,7 @@ _ROOTS = object()  # where the keys of the rows above go in a statement
 
 def _keys(vendor: str, keys: Any) -> RawSQL:
     """Keys as one parameter: thousands of them would be prepared one by one, and SQLite takes but so many."""
-    return RawSQL(
+    return RawSQL(  # noqa: S611  # our own text; the keys are a parameter
         "SELECT unnest(%s::bigint[])" if vendor == "postgresql" else "SELECT value FROM json_each(%s)", [keys]
     )
 
@@ -198,7 +198,7 @@ class Projection:
         self._names: dict[str, Any] = {}  # what the compiled function refers to
         # A dict display with every call in its place is three times as fast as a loop over columns.
         source = f"lambda c: {self._display(struct, form, columns)}"
-        self._build: Callable[[Sequence[Any]], dict[str, Any]] = eval(source, self._names)
+        self._build: Callable[[Sequence[Any]], dict[str, Any]] = eval(source, self._names)  # noqa: S307  # source of our own contract, made when the program starts
 
     def _display(self, struct: type[contract.Entity], form: str, columns: Mapping[str, Column]) -> str:
         """The source of an object, in the seed's order; cells of a row are `c[n]`."""

@@ -29,7 +29,7 @@ class Faults:
     """The faults in force. Thread-safe; random with a seed, so that a run can be repeated."""
 
     def __init__(self, seed: int = 0) -> None:
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311  # made-up faults
         self._lock = threading.Lock()
         self._active: list[Fault] = []
 

@@ -17,7 +17,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("webhook", type=int, metavar="KEY", help="the webhook's number, as its page in the admin has it")
+        parser.add_argument(
+            "webhook", type=int, metavar="KEY", help="the webhook's number, as its page in the admin has it"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         hook = Webhook.objects.select_related("source").filter(pk=options["webhook"]).first()
