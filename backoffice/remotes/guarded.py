@@ -41,6 +41,7 @@ class BadAddress(ValueError):
         "scheme": "it begins neither with http:// nor with https://",
         "host": "it names no host",
         "credentials": "it holds a user name or a password",
+        "port": "its port is that of another kind of service",
         "network": "it leads into a network that is not allowed",
     }
 
@@ -59,6 +60,11 @@ class Answer:
 
     status: int
     body: bytes
+
+
+# Below it ports belong to services of old, mail and file servers among them, that a POST could be made to talk to.
+_FIRST_FREE_PORT = 1024
+_WEB_PORTS = {"http": 80, "https": 443}
 
 
 def is_allowed(address: Address, allowed: Iterable[Network] = ()) -> bool:
@@ -104,7 +110,9 @@ def parse(url: str, allowed: Iterable[Network] = ()) -> Target:
     if any(character <= " " or character == "\x7f" for character in url):
         raise BadAddress("unreadable")
     host = parts.host.strip("[]")
-    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    port = parts.port if parts.port is not None else _WEB_PORTS[parts.scheme]
+    if port < _FIRST_FREE_PORT and port not in _WEB_PORTS.values():
+        raise BadAddress("port")
     try:
         _choose(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST), allowed)
     except UnicodeError as error:  # a name that no name server could be asked for

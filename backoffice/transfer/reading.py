@@ -19,6 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import time
 from itertools import islice
+from math import isfinite
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -39,6 +40,9 @@ SAMPLES = 5
 
 _PROTECTED = gettext_lazy("This is an old or a protected Excel file. Save it as XLSX without a password.")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+# Of the beginning of a file that is text only so many are control characters.
+_UNTEXTUAL = bytes([*range(9), 11, *range(14, 32)])
+_FEW_UNTEXTUAL, _UNTEXTUAL_SHARE = 16, 0.05
 # What a broken or hostile workbook makes its readers raise.
 _BROKEN = (
     zipfile.BadZipFile,
@@ -107,6 +111,8 @@ def _rows(data: bytes) -> Generator[NumberedRow]:
         raise Unreadable(_("The file is larger than %(limit)d MB.") % {"limit": MAX_BYTES // 1024**2})
     if data.startswith(_OLD_EXCEL):
         raise Unreadable(_PROTECTED)
+    if not data.startswith(b"PK") and _is_no_text(data[: 64 * 1024]):
+        raise Unreadable(_("This is neither an Excel workbook nor a table as text. Save it as XLSX or CSV."))
     found = _xlsx_rows(data) if data.startswith(b"PK") else _csv_rows(data)
     for number, row in found:
         cells = [_cell(value) for value in row]
@@ -118,8 +124,18 @@ def _rows(data: bytes) -> Generator[NumberedRow]:
             yield number, cells
 
 
+def _is_no_text(start: bytes) -> bool:
+    """Whether this is the beginning of a picture, a program or the like, whatever the file is called."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    odd = len(start) - len(start.translate(None, _UNTEXTUAL))
+    return odd > _FEW_UNTEXTUAL and odd > len(start) * _UNTEXTUAL_SHARE
+
+
 def _cell(value: Any) -> Any:
     """None where there is nothing to see."""
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # no column takes it for a number
     if isinstance(value, time):
         return f"{value:%H:%M}"
     if not isinstance(value, str):

@@ -81,6 +81,7 @@ REASONS = {
     "scheme": gettext_lazy("The address begins neither with http:// nor with https://."),
     "host": gettext_lazy("The address names no host."),
     "credentials": gettext_lazy("The address holds a user name or a password."),
+    "port": gettext_lazy("The port of the address is that of another kind of service."),
     "network": gettext_lazy("The address leads into a network that is not allowed."),
 }
 
