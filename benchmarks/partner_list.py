@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.database import database
+from benchmarks.table import Row, tell
 
 ROUNDS = 7
 
@@ -190,8 +191,10 @@ def main() -> None:
         print(f"\n{connection.vendor}: {options.orders} orders with {options.lines} lines, median of {ROUNDS}\n")
         for title, taken in times.items():
             print(f"{title:<14}{taken:>10.1f} ms{taken / times['ours']:>10.2f} of ours")
-        print(f"\n{times['serializers'] / times['ours']:.1f} times as fast as nested ModelSerializers")
-        print(f"{times['ours'] / times['floor']:.2f} times the floor")
+        what = f"partner list of {options.orders} orders, {connection.vendor}"
+        for title, name in (("serializers", "nested ModelSerializers"), ("floor", "SQL encoded directly")):
+            beside = f"{name} {times[title]:.0f} ms"
+            tell(Row(what, f"{times['ours']:.0f} ms", beside, times[title] / times["ours"]))
         if options.profile:
             profiler = cProfile.Profile()
             profiler.runcall(ours, source)

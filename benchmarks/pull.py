@@ -1,4 +1,4 @@
-"""How fast a pull of orders is, beside a plain loop of update_or_create over the same objects, and where its time goes.
+"""How fast a pull of orders is, beside a plain loop of update_or_create and beside bare SQL, and where its time goes.
 
     python -m benchmarks.pull [--orders 20000] [--sample 500] [--postgres] [--profile]
 
@@ -22,7 +22,9 @@ from typing import Any
 
 from msgspec import UNSET
 
+from benchmarks.bare_pull import bare_upsert
 from benchmarks.database import database
+from benchmarks.table import Row, tell
 
 GOODS = 200
 LINES = 3
@@ -183,7 +185,16 @@ def measure(directory: Path, count: int, sample: int, *, profile: bool) -> None:
         # A pull keeps no history of rows that it creates, so neither does the loop.
         with override_settings(SIMPLE_HISTORY_ENABLED=description != "one"):
             plain, plain_sql = timed(partial(loop, wire_text(directory / "loop", sample, description, first=1_000_000)))
+        bare = timed(partial(bare_upsert, text))[0] if description == "two" and title == "all have changed" else None
         rows.append((title, count / bulk, sample / plain, bulk_sql / count, plain_sql / sample, grown))
+        what = f"pull: {count} orders, {title}, {connection.vendor}"
+        tell(
+            Row(
+                what, f"{count / bulk:.0f}/s", f"update_or_create {sample / plain:.0f}/s", plain * count / bulk / sample
+            )
+        )
+        if bare is not None:
+            tell(Row(what, f"{count / bulk:.0f}/s", f"bare upsert {count / bare:.0f}/s", bare / bulk, at_least=0.5))
     print(f"\n{connection.vendor}: {count} orders with {LINES} lines each; the loop on {sample}\n")
     print(f"{'':<22}{'pull':>12}{'loop':>12}{'ratio':>8}{'SQL/order':>12}{'loop SQL':>10}{'peak +MB':>10}")
     for title, fast, slow, fast_sql, slow_sql, grown in rows:

@@ -26,8 +26,10 @@ from orders.models import (
 PREFETCH = (
     Prefetch(
         "lines",
-        Line._base_manager.select_related("good", "parent", "tax", "return_reason")
+        Line._base_manager.select_related("parent", "return_reason")
         .prefetch_related(
+            "good",
+            "tax",
             Prefetch("warehouses", LineWarehouse._base_manager.select_related("warehouse"), to_attr="told_warehouses"),
             Prefetch(
                 "specificities",

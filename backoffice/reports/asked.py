@@ -9,7 +9,18 @@ from typing import Any
 
 from backoffice.reports import tables
 from backoffice.reports.access import Reader
-from backoffice.reports.cube import Derived, Dimension, Group, Measure, breakdown, totals
+from backoffice.reports.cube import (
+    Counted,
+    Derived,
+    Dimension,
+    Group,
+    Measure,
+    breakdown,
+    count,
+    grouped,
+    needed,
+    totals,
+)
 from backoffice.reports.filters import ReportFilters
 from backoffice.reports.report import Column, Report
 
@@ -72,9 +83,26 @@ class Asked:
         fields = [field.name for field in self.filters.form.visible_fields()][SHOWN_FILTERS:]
         return any(value for name in fields for value in self.query.getlist(name))
 
+    @property
+    def over_time(self) -> Dimension | None:
+        """The dimension of the chart, whatever the table is by."""
+        return self.by if self.by is not None and self.by.is_time else self.report.time_dimension
+
+    @cached_property
+    def _counted(self) -> Counted:
+        """The figures by the chosen dimension, where one is chosen; else what adds up, and the chart's, over time."""
+        figures = self.report.figures
+        if self.by is not None:
+            return count(self.rows, [self.by], figures)
+        if self.over_time is None:
+            return {}
+        adding = [each for each in figures if isinstance(each, Measure) and each.is_additive]
+        parts = [each for each in needed(self.chart, figures) if each not in adding]
+        return count(self.rows, [self.over_time], [*adding, *parts])
+
     @cached_property
     def totals(self) -> dict[str, Any]:
-        return totals(self.rows, self.report.figures)
+        return totals(self.rows, self.report.figures, self._counted)
 
     @cached_property
     def groups(self) -> Sequence[Group]:
@@ -84,8 +112,18 @@ class Asked:
     def all_groups(self, first: int | None = None) -> Sequence[Group]:
         assert self.by is not None
         if self.by.is_time:
-            return breakdown(self.rows, [self.by], self.report.figures)
-        return breakdown(self.rows, [self.by], self.report.figures, largest=self.chart.name, first=first)
+            return grouped(self._counted, [self.by], self.report.figures)
+        return grouped(self._counted, [self.by], self.report.figures, largest=self.chart.name, first=first)
+
+    @cached_property
+    def points(self) -> Sequence[Group]:
+        """What the chart draws."""
+        over_time, wanted = self.over_time, needed(self.chart, self.report.figures)
+        if over_time is None:
+            return ()
+        if self.by is None or self.by is over_time:
+            return grouped(self._counted, [over_time], wanted)
+        return breakdown(self.rows, [over_time], wanted)
 
     @property
     def ordered(self) -> Any:

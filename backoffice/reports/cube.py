@@ -7,7 +7,7 @@ whatever is asked, there is one query for each table of facts, and one for the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -123,37 +123,59 @@ def field_key(name: str) -> Callable[[Lookup], Combinable]:
     return lambda lookup: F(lookup(name))
 
 
-def totals(base: QuerySet, figures: Sequence[Measure | Derived]) -> Values:
-    """The figures of all base rows together."""
-    values: Values = {}
-    for facts, measures in _by_facts(figures).items():
-        found = facts.of(base).aggregate(**{f"m_{each.name}": each.aggregate for each in measures})
-        values |= {each.name: each.of(found[f"m_{each.name}"]) for each in measures}
+Counted = dict[tuple[Any, ...], Values]  # the measures of each group, by its keys
+
+
+def count(base: QuerySet, by: Sequence[Dimension], figures: Sequence[Measure | Derived]) -> Counted:
+    """The measures by one or more dimensions: one query for each table of facts."""
+    nothing = {each.name: each.of(None) for each in figures if isinstance(each, Measure)}
+    found: Counted = {}
+    for facts, aggregates, measures in _queries(figures):
+        keys = {f"k_{dimension.name}": dimension.key(facts.lookup) for dimension in by}
+        for row in facts.of(base).values(**keys).annotate(**aggregates):
+            values = found.setdefault(tuple(row[name] for name in keys), dict(nothing))
+            values |= {each.name: each.of(row[f"m_{each.name}"]) for each in measures}
+    return found
+
+
+def totals(base: QuerySet, figures: Sequence[Measure | Derived], counted: Counted | None = None) -> Values:
+    """The figures of all base rows together.
+
+    :param counted: what `count` found of the same rows, if anything: what is there and adds up is not asked for again.
+    """
+    groups = list((counted or {}).values())
+    values: Values = {
+        each.name: sum(group[each.name] for group in groups)
+        for each in figures
+        if isinstance(each, Measure) and each.is_additive and groups and each.name in groups[0]
+    }
+    for facts, aggregates, measures in _queries(figures):
+        asked = [each for each in measures if each.name not in values]
+        if asked:
+            found = facts.of(base).aggregate(**{f"m_{each.name}": aggregates[f"m_{each.name}"] for each in asked})
+            values |= {each.name: each.of(found[f"m_{each.name}"]) for each in asked}
     return _derived(values, figures)
 
 
-def breakdown(
-    base: QuerySet,
+def breakdown(base: QuerySet, by: Sequence[Dimension], figures: Sequence[Measure | Derived]) -> list[Group]:
+    """The figures by one or more dimensions, in the order of their keys; what has no key goes last."""
+    return grouped(count(base, by, figures), by, figures)
+
+
+def grouped(
+    counted: Counted,
     by: Sequence[Dimension],
     figures: Sequence[Measure | Derived],
     *,
     largest: str = "",
     first: int | None = None,
 ) -> list[Group]:
-    """The figures by one or more dimensions, in the order of their keys; what has no key goes last.
+    """What was counted, with names, in the order of the keys; what has no key goes last.
 
     `largest` is a figure by which the groups are ordered instead; with `first` only so many are named and given.
     """
-    nothing = {each.name: each.of(None) for each in figures if isinstance(each, Measure)}
-    found: dict[tuple[Any, ...], Values] = {}
-    for facts, measures in _by_facts(figures).items():
-        keys = {f"k_{dimension.name}": dimension.key(facts.lookup) for dimension in by}
-        counted = {f"m_{each.name}": each.aggregate for each in measures}
-        for row in facts.of(base).values(**keys).annotate(**counted):
-            values = found.setdefault(tuple(row[name] for name in keys), dict(nothing))
-            values |= {each.name: each.of(row[f"m_{each.name}"]) for each in measures}
     ordered = sorted(
-        ((key, _derived(values, figures)) for key, values in found.items()),
+        ((key, _derived(dict(values), figures)) for key, values in counted.items()),
         key=lambda item: [(part is None, part) for part in item[0]],
     )
     if largest:
@@ -165,6 +187,47 @@ def breakdown(
         return tuple(names.get(part, part) for names, part in zip(labels, key, strict=True))
 
     return [Group(key, named(key), values) for key, values in ordered]
+
+
+def needed(figure: Measure | Derived, figures: Sequence[Measure | Derived]) -> list[Measure | Derived]:
+    """The figure behind those that it is made of."""
+    if isinstance(figure, Measure):
+        return [figure]
+    parts = [each for each in figures if each.name in figure.parts]
+    return [*(each for part in parts for each in needed(part, figures)), figure]
+
+
+def _queries(
+    figures: Sequence[Measure | Derived],
+) -> Iterator[tuple[Facts, dict[str, Any], list[Measure]]]:
+    """What is asked of each table: facts, aggregates by name, and their measures.
+
+    Facts that belong to base rows in one way and differ in their condition alone are asked for together, each aggregate
+    with its condition: the table is read once.
+    """
+    together: dict[tuple[Any, ...], dict[Facts, list[Measure]]] = {}
+    for facts, measures in _by_facts(figures).items():
+        # Facts that are the base itself may lead to several rows each, by joins of their own.
+        apart = facts.where if not facts.path else ALL
+        together.setdefault((facts.model, facts.path, apart), {})[facts] = measures
+    for of_table in together.values():
+        measures = [each for some in of_table.values() for each in some]
+        if len(of_table) == 1:
+            yield next(iter(of_table)), {f"m_{each.name}": each.aggregate for each in measures}, measures
+        else:
+            whole = next(iter(of_table))
+            aggregates = {
+                f"m_{each.name}": _narrowed(each.aggregate, facts.where)
+                for facts, some in of_table.items()
+                for each in some
+            }
+            yield Facts(whole.model, whole.path), aggregates, measures
+
+
+def _narrowed(aggregate: Any, where: Q) -> Any:
+    narrowed = aggregate.copy()
+    narrowed.filter = where if aggregate.filter is None else where & aggregate.filter
+    return narrowed
 
 
 def _by_facts(figures: Sequence[Measure | Derived]) -> dict[Facts, list[Measure]]:

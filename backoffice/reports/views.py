@@ -20,7 +20,7 @@ from backoffice import spreadsheets
 from backoffice.reports import charts, exports, subscriptions, tables
 from backoffice.reports.access import Reader, for_readers
 from backoffice.reports.asked import SHOWN_GROUPS, Asked
-from backoffice.reports.cube import Derived, Measure, breakdown
+from backoffice.reports.cube import Measure
 from backoffice.reports.formats import written
 from backoffice.reports.registry import BY_NAME, MENU
 from backoffice.reports.report import Column, Page, Report, page_of
@@ -95,25 +95,15 @@ def _figures(asked: Asked) -> dict[str, Any]:
 
 
 def _chart(asked: Asked) -> dict[str, Any]:
-    """Over time, whatever the table is by."""
-    by = asked.by if asked.by is not None and asked.by.is_time else asked.report.time_dimension
-    if by is None:
+    over_time = asked.over_time
+    if over_time is None:
         return {}
-    groups = asked.groups if by is asked.by else breakdown(asked.rows, [by], _needed(asked.chart, asked.report))
     points = [
-        (str(group.labels[0]), group.values[asked.chart.name], asked.here.narrowed(by.narrow(group.keys[0])))
-        for group in groups
+        (str(group.labels[0]), group.values[asked.chart.name], asked.here.narrowed(over_time.narrow(group.keys[0])))
+        for group in asked.points
         if group.keys[0] is not None
     ]
     return {"chart": charts.bars(str(asked.chart.title), points, asked.chart.kind)}
-
-
-def _needed(figure: Measure | Derived, report: Report) -> list[Measure | Derived]:
-    """The figure with those that it is made of."""
-    if isinstance(figure, Measure):
-        return [figure]
-    parts = [found for name in figure.parts if (found := report.figure(name)) is not None]
-    return [*(each for part in parts for each in _needed(part, report)), figure]
 
 
 def _table(asked: Asked) -> dict[str, Any]:

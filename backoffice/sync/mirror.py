@@ -281,9 +281,12 @@ class Mirror:
     # rows -> wire
 
     def queryset(self) -> models.QuerySet:
-        """Rows with everything that `build` reads."""
+        """Rows with everything that `build` reads.
+
+        Few couriers have many orders: what is referred to is read once, and not joined to each row.
+        """
         references = [spec.name for spec in self.fields if isinstance(spec, Reference)]
-        return self.model._base_manager.select_related(*references).prefetch_related(*self.prefetch())
+        return self.model._base_manager.prefetch_related(*references, *self.prefetch())
 
     def prefetch(self) -> tuple[Any, ...]:
         return ()

@@ -9,10 +9,11 @@ the kind: who asks has another way for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models.expressions import Func
 
 SEPARATORS = "!\"#$&()*+,-./:;<=>?@[]^_`{|}~«»„“”–—№'\\"  # no per cent sign: it is a mark of parameters
@@ -21,8 +22,22 @@ _TO = "еЕ" + " " * len(SEPARATORS)
 _SPLIT = re.compile(rf"[\s%{re.escape(SEPARATORS)}]+")
 
 
+MANY = 20_000  # rows that the index is asked for at most, about
+
+
 def are_indexed() -> bool:
     return connection.vendor == "postgresql"
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Of a word that half of all rows have, the index gives but some MANY of them, whichever."""
+    if not are_indexed():
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('gin_fuzzy_search_limit', %s, true)", [str(MANY)])
+        yield
 
 
 def expression(columns: Sequence[str]) -> str:

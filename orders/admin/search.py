@@ -25,6 +25,7 @@ from orders.models import Client, Order
 from orders.phones import e164
 
 LIMIT = 1000
+NEWEST = 2000
 RECENT = timedelta(days=60)
 MIN_PHONE_DIGITS = 7
 MIN_PHONE_START = 4  # digits with which a number begins
@@ -33,19 +34,33 @@ LAST_CHARACTER = "\U0010ffff"
 
 def orders(queryset: QuerySet[Order], term: str) -> QuerySet[Order]:
     """Orders by number, iRECA id, phone, client or address."""
-    found = _keys(queryset, _order_arms(term))
-    written = queryset.filter(_written(term)).values_list("pk", flat=True)
-    # In the order of the index of windows, so that the engine may walk that one.
-    recent = written.filter(delivery_time_from__gte=timezone.now() - RECENT)
-    newest = list(recent.order_by("-delivery_time_from", "-pk")[:LIMIT])
-    if words.are_indexed() and len(newest) < LIMIT:
-        newest += written.order_by()[:LIMIT]  # in no order: few, which the index of words finds
-    return queryset.filter(pk__in=found.union(newest))
+    with words.bounded():
+        found = _keys(queryset, _order_arms(term))
+        if not is_hidden():
+            found |= _by_words(queryset, term) if words.are_indexed() else _by_beginnings(queryset, term)
+    return queryset.filter(pk__in=found)
+
+
+def _by_words(queryset: QuerySet[Order], term: str) -> set[int]:
+    """Orders with these words: the newest are looked through, for what many orders have; the index finds the rest."""
+    has_words = words.HasWords(*Order.WORDS, term=term)
+    newest = queryset.annotate(has_words=has_words).order_by("-delivery_time_from", "-pk")
+    found = {pk for pk, is_found in newest.values_list("pk", "has_words")[:NEWEST] if is_found}
+    if len(found) < LIMIT:
+        found.update(queryset.filter(has_words).order_by().values_list("pk", flat=True)[:LIMIT])
+    return found
+
+
+def _by_beginnings(queryset: QuerySet[Order], term: str) -> set[int]:
+    """Recent orders, in the order of the index of windows, so that the engine walks that one."""
+    recent = queryset.filter(_written(term), delivery_time_from__gte=timezone.now() - RECENT)
+    return set(recent.order_by("-delivery_time_from", "-pk").values_list("pk", flat=True)[:LIMIT])
 
 
 def clients(queryset: QuerySet[Client], term: str) -> QuerySet[Client]:
     """Clients by phone, name, company, INN or iRECA id."""
-    return queryset.filter(pk__in=_client_ids(queryset, term, inn=True))
+    with words.bounded():
+        return queryset.filter(pk__in=_client_ids(queryset, term, inn=True))
 
 
 def _order_arms(term: str) -> Iterator[Q]:
@@ -59,10 +74,6 @@ def _order_arms(term: str) -> Iterator[Q]:
 
 def _written(term: str) -> Q:
     """What is written on the order itself: the address, with the house at the end of the term, and the name."""
-    if is_hidden():
-        return Q(pk__in=())
-    if words.are_indexed():
-        return Q(words.HasWords(*Order.WORDS, term=term))
     written = Q()
     for name in ("to_street", "to_city", "to_line", "client_lastname"):
         written |= _prefix_any_case(name, term)
