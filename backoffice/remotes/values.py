@@ -14,7 +14,7 @@ from typing import Any
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 10, -30
 _LARGEST_CODE = 2**31 - 1
 _LONGEST_REF = 191
-_DEEPEST_BAG = 32
+DEEPEST = 32  # values inside one another, of what is kept as it comes
 _TRUE = frozenset({"1", "true"})
 _FALSE = frozenset({"0", "false"})
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -191,12 +191,12 @@ def read_bag(value: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(value, dict):
         raise ValueError(f"expected an object, got {excerpt(value)}")
-    return _storable(value, _DEEPEST_BAG)
+    return _storable(value, DEEPEST)
 
 
 def _storable(value: Any, depth: int) -> Any:
     if isinstance(value, dict | list) and not depth:
-        raise ValueError(f"expected no more than {_DEEPEST_BAG} values inside one another")
+        raise ValueError(f"expected no more than {DEEPEST} values inside one another")
     if isinstance(value, dict):
         return {storable_text(key): _storable(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list):

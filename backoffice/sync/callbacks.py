@@ -9,7 +9,6 @@ and that is believed.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from django.utils import timezone
 from backoffice import trace
 from backoffice.remotes.http import Config, Refused, RemoteError
 from backoffice.remotes.ireca import contract
+from backoffice.remotes.wirejson import loads
 from backoffice.sync import connection, lease, wakeups
 from backoffice.sync.apply import apply, knows
 from backoffice.sync.mirror import Mirror, registry
@@ -78,7 +78,7 @@ def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> 
 def _process_one(callback: Callback, client: Any | None) -> str:
     mirror = registry.for_entity(callback.kind)
     if mirror is None:
-        return HANDLERS[callback.kind](json.loads(callback.body))
+        return HANDLERS[callback.kind](loads(callback.body.encode()))
     objects, bad = contract.decode_callback(mirror.struct, callback.body.encode())
     bad_texts = [str(row) for row in bad] + ["an object without its id" for obj in objects if not mirror.ireca_id(obj)]
     fresh, failure = _read(mirror, objects, callback, client)

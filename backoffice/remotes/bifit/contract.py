@@ -19,7 +19,16 @@ from msgspec import UNSET, UnsetType
 
 from backoffice.remotes.errors import BadRow, ContractError
 from backoffice.remotes.redact import redact
-from backoffice.remotes.values import excerpt, read_code, read_decimal, read_flag, read_ref, read_text, storable_text
+from backoffice.remotes.values import (
+    DEEPEST,
+    excerpt,
+    read_code,
+    read_decimal,
+    read_flag,
+    read_ref,
+    read_text,
+    storable_text,
+)
 from backoffice.remotes.wirejson import dumps
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -140,14 +149,16 @@ def _write_moment(value: Any) -> int | None:
     return None if moment is None else (moment - _EPOCH) // _MILLISECOND
 
 
-def _read_any(value: Any) -> Any:
-    """Any JSON as it is, but with exact fractions, and without text that no database could hold."""
+def _read_any(value: Any, depth: int = DEEPEST) -> Any:
+    """Any JSON as it is, but with exact fractions, and without what no database could hold."""
+    if isinstance(value, dict | list) and not depth:
+        raise ValueError(f"expected no more than {DEEPEST} values inside one another")
     if isinstance(value, dict):
-        return {storable_text(key): _read_any(item) for key, item in value.items()}
+        return {storable_text(key): _read_any(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_read_any(item) for item in value]
-    if isinstance(value, float):
-        return Decimal(repr(value))
+        return [_read_any(item, depth - 1) for item in value]
+    if isinstance(value, float | Decimal):
+        return read_decimal(value)
     return storable_text(value) if isinstance(value, str) else value
 
 
@@ -224,11 +235,11 @@ def decode(raw: Any) -> OnlineOrder:
     extra: dict[str, Any] = {}
     known = fields()
     for key, value in raw.items():
-        if key not in known:
-            extra[storable_text(key)] = _read_any(value)
-            continue
-        name, kind = known[key]
         try:
+            if key not in known:
+                extra[storable_text(key)] = _read_any(value)
+                continue
+            name, kind = known[key]
             values[name] = kind.read(value)
         except ValueError as error:
             raise ContractError(key, str(error)) from None
