@@ -29,7 +29,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 # Tests and checks see neither the developer's .env nor a real remote.
 HERMETIC := env DJANGO_SETTINGS_MODULE=tests.settings
 
-.PHONY: help install run test lint types checks test-sqlite test-postgres bench format messages lock clean
+.PHONY: help install run test lint audit types checks test-sqlite test-postgres bench format messages lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET"
@@ -54,11 +54,15 @@ run: $(STAMP) ## Start sandbox, worker and web with demo data (PORT=8000; Ctrl-C
 
 test: lint types checks test-sqlite test-postgres ## Everything that must pass: lint, types, checks, tests on both databases
 
-lint: $(DEV_STAMP) ## Style, import contracts, templates
+lint: $(DEV_STAMP) ## Style, security rules, import contracts, templates, dependencies
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(if $(TEMPLATES),$(BIN)/djade --check --target-version 5.2 $(TEMPLATES))
 	$(HERMETIC) $(BIN)/lint-imports
+	$(BIN)/python -m tests.dependencies
+
+audit: $(DEV_STAMP) ## Ask for known holes in the dependencies; needs the internet
+	$(BIN)/uv tool run pip-audit --strict --disable-pip --no-deps --require-hashes -r requirements-celery.txt
 
 types: $(DEV_STAMP) ## Type annotations
 	$(HERMETIC) $(BIN)/mypy $(CODE)
