@@ -38,11 +38,17 @@ def renew(place: Path, name: str) -> None:
     store.write({f"{name}_FALLBACKS": ",".join(filter(None, (old, before))), name: fresh})
 
 
+def in_use(place: Path, name: str) -> str:
+    """The value that is used, as the place has it."""
+    value = _Store(place).read(name)
+    return value.split(",")[0].strip() if name == LISTED else value
+
+
 def drop(place: Path, name: str) -> None:
     """Only the value in use is left."""
     store = _Store(place)
     if name == LISTED:
-        store.write({name: store.read(name).split(",")[0].strip()})
+        store.write({name: in_use(place, name)})
     else:
         store.write({f"{name}_FALLBACKS": ""})
 

@@ -74,6 +74,25 @@ def test_the_keys_of_fields_are_a_list(place: Path) -> None:
     assert "," not in said(place)["FIELD_KEYS"]
 
 
+@pytest.mark.django_db
+def test_a_key_is_dropped_when_nothing_needs_it(tmp_path: Path, settings: Any) -> None:
+    path = tmp_path / ".env"
+    path.write_text("FIELD_KEYS=new,old\n")
+    settings.FIELD_KEYS = ["old"]
+    hook = manage.create(Source.objects.create(title="Shop", scopes=["orders:read"]), "orders", "https://shop.example/")
+    with pytest.raises(CommandError, match="restart first"):
+        call_command("rotate_secrets", "FIELD_KEYS", "--drop", "--in", str(path))
+    settings.FIELD_KEYS = ["new", "another"]  # who has lost the old one drops none
+    with pytest.raises(CommandError, match="fits none of FIELD_KEYS"):
+        call_command("rotate_secrets", "FIELD_KEYS", "--drop", "--in", str(path))
+    assert path.read_text() == "FIELD_KEYS=new,old\n"
+    settings.FIELD_KEYS = ["new", "old"]
+    call_command("rotate_secrets", "FIELD_KEYS", "--drop", "--in", str(path), stdout=io.StringIO())
+    assert path.read_text() == "FIELD_KEYS=new\n"
+    settings.FIELD_KEYS = ["new"]
+    assert str(Webhook.objects.get(pk=hook.pk).secret) == str(hook.secret)
+
+
 def test_the_file_keeps_its_rights_and_all_else(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text(ENV)

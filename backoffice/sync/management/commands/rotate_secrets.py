@@ -45,7 +45,7 @@ class Command(BaseCommand):
                 for label, count in reencrypt_all():
                     self.stdout.write(f"{label}: {count} rows")
             elif options["drop"]:
-                self._check_nothing_needs_it(name)
+                self._check_nothing_needs_it(name, options["place"])
                 rotation.drop(options["place"], name)
                 self.stdout.write(f"{name}: only the value in use is left. Restart all processes.")
             else:
@@ -54,8 +54,11 @@ class Command(BaseCommand):
         except (UnknownKey, rotation.NotThere, OSError) as error:
             raise CommandError(str(error)) from error
 
-    def _check_nothing_needs_it(self, name: str) -> None:
+    def _check_nothing_needs_it(self, name: str, place: Path) -> None:
         """A key that is taken away too early takes all that it encrypted along."""
-        if name == rotation.LISTED and len(settings.FIELD_KEYS) > 1:
-            for _label, _count in reencrypt_all():
-                pass
+        if name != rotation.LISTED:
+            return
+        if settings.FIELD_KEYS[0] != rotation.in_use(place, name):
+            raise CommandError(f"The first of {name} in {place} is not the one that is in use: restart first.")
+        for label, count in reencrypt_all():
+            self.stdout.write(f"{label}: {count} rows")
