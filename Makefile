@@ -15,10 +15,12 @@ WORKERS ?= 2
 MINUTES ?= 60
 # What touches no database, or only asks it whether it is there: once is enough.
 NO_DATABASE := remotes test_supervise.py test_translations.py test_house.py test_secrets.py fiscal/test_qr.py \
-	partners/test_descriptions.py partners/webhooks/test_addresses.py
+	partners/test_descriptions.py partners/webhooks/test_addresses.py \
+	$(addprefix security/test_,addresses.py bombs.py code.py dependencies.py hostile_remote.py)
 # Pages whose rows other tests read on both engines: forms, words and documents, the same whatever stores them.
 PAGES := $(addprefix partners/,test_openapi.py test_sources_admin.py webhooks/test_admin.py) fiscal/test_atol.py \
-	$(addprefix orders/,test_bulk_pages.py test_form.py test_returns_page.py) couriers/test_permissions.py
+	$(addprefix orders/,test_bulk_pages.py test_form.py test_returns_page.py) couriers/test_permissions.py \
+	$(addprefix security/test_,every_address.py headers.py)
 # Minutes of requests: once is enough, where the database is stricter.
 ON_POSTGRES := partners/test_schemathesis.py
 
