@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from benchmarks.database import database
@@ -48,6 +49,11 @@ def an_order(number: int) -> dict[str, Any]:
             for good in (number % 200 + 1, (number + 1) % 200 + 1)
         ],
     }
+
+
+def _each(work: Callable[[int], None], numbers: Iterable[int]) -> None:
+    for number in numbers:
+        work(number)
 
 
 def counted(work: Callable[[], Any]) -> tuple[int, float]:
@@ -94,7 +100,7 @@ def measure(orders: int) -> None:
     send()
     for count in (1, orders):
         before, first = Exchange.objects.count(), Push.objects.count() * 1000 + 1
-        posted, posting = counted(lambda count=count, first=first: [post(first + n) for n in range(count)])
+        posted, posting = counted(partial(_each, post, range(first, first + count)))
         sent, sending = counted(send)
         left = Push.objects.exclude(state=Push.State.DONE)
         if left.exists():

@@ -60,9 +60,9 @@ class HasWords(Func):
         super().__init__(*columns)
         self.query = _query(term)
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, tuple[str | int, ...]]:
         columns = [compiler.compile(source)[0] for source in self.get_source_expressions()]
-        return f"{expression(columns)} @@ %s::tsquery", [self.query]
+        return f"{expression(columns)} @@ %s::tsquery", (self.query,)
 
 
 def _query(term: str) -> str:
