@@ -71,7 +71,7 @@ def lists(get: Callable[[str], float]) -> list[tuple[float, str]]:
 
 def broken(found: list[Figures], listed: list[tuple[float, str]], troubles: list[str]) -> list[str]:
     """The limits that were not kept."""
-    *single, morning = found
+    morning, *single = found
     failures = [f"{each.title}: {each.clicks} clicks" for each in single if each.clicks > CLICKS]
     failures += [f"{address} takes {took:.0f} ms" for took, address in listed if took >= SERVER]
     if morning.seconds > MORNING:
