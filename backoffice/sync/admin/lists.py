@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from unfold import admin as unfold
 from unfold.decorators import display
+from unfold.templatetags import unfold_list
 from unfold.views import ChangeList
 
 from backoffice.sync import personal
@@ -38,17 +40,21 @@ class CappedPaginator(Paginator):
 
 
 class BigChangeList(ChangeList):
-    """A list whose headers are cheap: unfold makes them all again for each row, with three addresses for each."""
+    """A list whose headers are made once: unfold makes them all again for each row, a fifth of the time of a page."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._addresses: dict[Any, str] = {}
-        super().__init__(*args, **kwargs)
+    @cached_property
+    def headers(self) -> list[dict[str, Any]]:
+        return list(_headers_of(self))
 
-    def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
-        key = (repr(new_params), repr(remove))
-        if key not in self._addresses:
-            self._addresses[key] = super().get_query_string(new_params, remove)
-        return self._addresses[key]
+
+_headers_of = unfold_list.result_headers
+
+
+def _headers(cl: ChangeList) -> Iterable[dict[str, Any]]:
+    return cl.headers if isinstance(cl, BigChangeList) else _headers_of(cl)
+
+
+unfold_list.result_headers = _headers  # it offers no other door
 
 
 class BigTableMixin(ExportMixin, ModelAdmin):
