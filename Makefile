@@ -31,7 +31,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 # Tests and checks see neither the developer's .env nor a real remote.
 HERMETIC := env DJANGO_SETTINGS_MODULE=tests.settings
 
-.PHONY: help install run test lint audit types checks test-sqlite test-postgres bench format messages lock clean
+.PHONY: help install run test lint audit types checks test-sqlite test-postgres bench soak format messages lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET"
@@ -82,6 +82,10 @@ test-postgres: $(DEV_STAMP) ## Tests on PostgreSQL, which comes as a wheel
 
 bench: $(DEV_STAMP) ## Measure everything and renew docs/benchmarks.md (MINUTES=60 of load on a worker; hours, on an idle machine)
 	$(BIN)/python -m benchmarks.bench --minutes $(MINUTES) --write docs/benchmarks.md
+
+soak: $(DEV_STAMP) ## Bad days for MINUTES (60), after a death at every single step; SOAK="--postgres --seed 7"
+	EVERY_STEP=1 $(BIN)/python -m pytest -q tests/bad_days/test_deaths.py
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(SOAK)
 
 format: $(DEV_STAMP) ## Format code and templates
 	$(BIN)/ruff check --fix-only $(CODE)

@@ -58,16 +58,17 @@ class Storm:
     kills: int
     seed: int = 1
     tell: Callable[[str], None] = lambda line: None
+    before: Record | None = None  # of the storms before this one
 
     def __post_init__(self) -> None:
-        self.record = Record(self.sandbox)
+        self.record = self.before or Record(self.sandbox)
         self.figures = self.record.figures
         self.rng = random.Random(self.seed)
         self.couriers = list(Courier.objects.filter(ireca_id__in=COURIERS))
         self.worker: subprocess.Popen[bytes] | None = None
         self.began = timezone.now()
-        self.figures |= dict.fromkeys(("refunds asked for", "workers killed"), 0)
-        self.figures["pushes held when a worker was killed"] = 0
+        for what in ("refunds asked for", "workers killed", "pushes held when a worker was killed"):
+            self.figures.setdefault(what, 0)
 
     def run(self) -> None:
         """Until both sides are quiet, with the conflicts that came of it."""
@@ -109,7 +110,6 @@ class Storm:
         self.read("orders")
         worker.drain(holder)
         call_command("register_callbacks", verbosity=0)  # only now: what is made above is no news
-        self.sandbox.requests.clear()
 
     def read(self, what: str, since: datetime | None = None) -> None:
         client: Any = clients.client()
@@ -207,10 +207,14 @@ class Storm:
 
     # the worker
 
+    def command(self) -> list[str]:
+        """What stands before "worker" on the command line."""
+        return ["manage.py"]
+
     def start_worker(self) -> None:
         with self.log.open("ab") as log:
             self.worker = subprocess.Popen(
-                [sys.executable, "manage.py", "worker"],
+                [sys.executable, *self.command(), "worker"],
                 cwd=ROOT,
                 env=dict(self.environment),
                 stdout=log,
@@ -227,6 +231,9 @@ class Storm:
         self.figures["workers killed"] += 1
         self.figures["pushes held when a worker was killed"] += mine.count()
         self.start_worker()
+
+    def worker_ended(self) -> None:
+        raise RuntimeError(f"the worker ended by itself, see {self.log}")
 
     def stop_worker(self) -> None:
         """Politely; it must end well."""
@@ -245,7 +252,7 @@ class Storm:
         end = time.monotonic() + PATIENCE
         while not condition():
             if self.worker.poll() is not None:
-                raise RuntimeError(f"the worker ended by itself, see {self.log}")
+                self.worker_ended()
             if time.monotonic() > end:
                 raise RuntimeError(f"not in {PATIENCE:.0f} s: {what}; {waiting()} wait; see {self.log}")
             hurry()

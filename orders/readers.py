@@ -21,7 +21,7 @@ from msgspec import UNSET
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.sync import connection, pull, reconcile, sent
-from backoffice.sync.apply import Applied, apply
+from backoffice.sync.apply import Applied
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Keys, registry
 from backoffice.sync.mirrored import SyncState
@@ -73,7 +73,7 @@ def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) ->
     since = pull.parse_since(params["since"]) if "since" in params else None
     for batch in chunks(mirror.list(client), pull.BATCH):
         wanted = batch if since is None else concerning(batch, since)
-        progress.add(apply(mirror, wanted), len(batch))
+        progress.merge(mirror, wanted, len(batch))
 
 
 def _known() -> QuerySet[Order]:

@@ -42,7 +42,10 @@ def _shown_on_the_row(push: Push) -> Iterator[None]:
     try:
         yield
     except (Refused, contract.ContractError) as error:
-        _row_of(push).exclude(sync_state=SyncState.CONFLICT).update(sync_state=SyncState.FAILED, sync_error=str(error))
+        # A worker whose lease ran out is refused because another one was quicker.
+        if Push.objects.filter(pk=push.pk, lease_owner=push.lease_owner).exists():
+            row = _row_of(push).exclude(sync_state=SyncState.CONFLICT)
+            row.update(sync_state=SyncState.FAILED, sync_error=str(error))
         raise
 
 

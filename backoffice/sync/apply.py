@@ -7,11 +7,12 @@ and takes part in it, or after it and is pushed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from msgspec import UNSET
 
@@ -24,22 +25,27 @@ from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.personal import seen_by
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class Applied:
-    """What came of a batch; counts of objects."""
+    """What came of a batch; counts of objects. `unstored`: what could not be stored, and why, by id."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     conflicts: int = 0
     rows: list[Any] = field(default_factory=list)
+    unstored: dict[str, str] = field(default_factory=dict)
 
     def __iadd__(self, other: Applied) -> Self:
         self.created += other.created
         self.updated += other.updated
         self.unchanged += other.unchanged
         self.conflicts += other.conflicts
+        self.rows += other.rows
+        self.unstored |= other.unstored
         return self
 
 
@@ -60,6 +66,25 @@ def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
     except IntegrityError:
         # Another worker made one of these rows in the same moment; now it is there, and is merged with.
         return _apply(mirror, latest)
+
+
+def apply_each(mirror: Mirror, objects: Sequence[Any]) -> Applied:
+    """As `apply`, but an object that cannot be stored (a number that no column holds, a bug of ours) holds up no other:
+    what fails is halved until it stands alone.
+    """
+    try:
+        return apply(mirror, objects)
+    except (OperationalError, InterfaceError):
+        raise  # it is the database that stumbles, not an object
+    except Exception as error:
+        if len(objects) == 1:
+            ireca_id = mirror.ireca_id(objects[0])
+            log.exception("%s %s cannot be stored", mirror.entity, ireca_id)
+            return Applied(unstored={ireca_id: f"{mirror.entity} {ireca_id}: {type(error).__name__}: {error}"})
+        middle = len(objects) // 2
+        applied = apply_each(mirror, objects[:middle])
+        applied += apply_each(mirror, objects[middle:])
+        return applied
 
 
 def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:

@@ -22,7 +22,7 @@ from backoffice.remotes.http import Config, Refused, RemoteError
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.wirejson import loads
 from backoffice.sync import connection, lease, wakeups
-from backoffice.sync.apply import apply, knows
+from backoffice.sync.apply import apply_each, knows
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.models import Callback
 
@@ -82,7 +82,8 @@ def _process_one(callback: Callback, client: Any | None) -> str:
     objects, bad = contract.decode_callback(mirror.struct, callback.body.encode())
     bad_texts = [str(row) for row in bad] + ["an object without its id" for obj in objects if not mirror.ireca_id(obj)]
     fresh, failure = _read(mirror, objects, callback, client)
-    applied = apply(mirror, fresh)
+    applied = apply_each(mirror, fresh)
+    bad_texts += applied.unstored.values()
     if failure is not None:
         # Kept, so that many objects and a remote that stumbles now and then do not start over for ever.
         Callback.objects.filter(pk=callback.pk).update(read_ids=callback.read_ids)

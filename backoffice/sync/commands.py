@@ -99,8 +99,9 @@ def _run(client: Any, push: Push, holder: str) -> None:
         return
     connection.worked(client.session.remote)
     with transaction.atomic():
-        mine.update(state=Push.State.DONE, error="", waits_for="", done_at=timezone.now(), **lease.RELEASED)
-        command.done(push)
+        # Whose lease ran out meanwhile is late: another worker asks the remote, and records what it says.
+        if mine.update(state=Push.State.DONE, error="", waits_for="", done_at=timezone.now(), **lease.RELEASED):
+            command.done(push)
 
 
 def _wait(mine: QuerySet[Push], command: Command, push: Push, whom: str) -> None:

@@ -1,8 +1,8 @@
 """Leases: who of many workers holds a row.
 
-A lease is taken in a short transaction and ends by itself. The owner's name tells host and process, so that the
-leases of a worker that was
-killed on this host are freed at once instead of after their time.
+A lease is taken in a short transaction and ends by itself. It is measured by the database's clock, which all machines
+share: one whose own is hours ahead would take what others have in their hands. The owner's name tells host and process,
+so that the leases of a worker that was killed on this host are freed at once instead of after their time.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 LEASE = timedelta(seconds=120)  # longer than any single request with its timeout
 
@@ -27,8 +27,13 @@ def owner(role: str = "") -> str:
     return ":".join(filter(None, (socket.gethostname()[:60], str(os.getpid()), _TOKEN, role)))
 
 
-def is_free(now: datetime | None = None) -> Q:
-    return Q(lease_until__isnull=True) | Q(lease_until__lt=now or timezone.now())
+def is_free() -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+
+
+def until() -> Any:
+    """When a lease that is taken or renewed now ends: an expression for `update`."""
+    return Now() + LEASE
 
 
 def claim(queryset: models.QuerySet, holder: str, limit: int) -> list[Any]:
@@ -38,12 +43,11 @@ def claim(queryset: models.QuerySet, holder: str, limit: int) -> list[Any]:
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
         taken = list(rows[:limit])
-        until = timezone.now() + LEASE
         queryset.model._base_manager.filter(pk__in=[row.pk for row in taken]).update(
-            lease_owner=holder, lease_until=until
+            lease_owner=holder, lease_until=until()
         )
     for row in taken:
-        row.lease_owner, row.lease_until = holder, until
+        row.lease_owner = holder
     return taken
 
 
@@ -52,7 +56,7 @@ def renew(model: type[models.Model], ids: list[int], holder: str) -> set[int]:
     with transaction.atomic():
         mine = model._base_manager.filter(pk__in=ids, lease_owner=holder)
         kept = set(mine.values_list("pk", flat=True))
-        mine.update(lease_until=timezone.now() + LEASE)
+        mine.update(lease_until=until())
     return kept
 
 

@@ -16,11 +16,12 @@ from backoffice import trace
 from backoffice.remotes.http import RemoteError, Unknown
 from backoffice.sync import lease, wakeups
 from backoffice.sync.connection import IRECA, backoff, is_outage
-from backoffice.sync.models import Push
+from backoffice.sync.models import Callback, Pull, Push, RemoteState, Schedule
 
 log = logging.getLogger(__name__)
 
 WAIT = timedelta(seconds=30)  # a push that waits is looked at again; it is woken when what it waits for goes through
+LONGEST = timedelta(minutes=10)  # twice what anything waits for, but a schedule
 DUE_STATES = (Push.State.QUEUED, Push.State.WAITING)
 
 
@@ -62,6 +63,27 @@ def guarded(push: Push, holder: str) -> Iterator[None]:
 def due(remote: str, now: datetime | None = None) -> Any:
     moment = now or timezone.now()
     return Push.objects.filter(remote=remote, state__in=DUE_STATES, due_at__lte=moment).order_by("due_at", "id")
+
+
+def bring_forward(now: datetime | None = None) -> int:
+    """What is due later than anything ever waits was written by a machine whose clock ran ahead: it is due now. Returns
+    the number of rows.
+
+    A clock that is behind finds more of them, which then are tried early: that does no harm.
+    """
+    moment = now or timezone.now()
+    late = moment + LONGEST
+    queues = (
+        Push.objects.filter(state__in=DUE_STATES),
+        Callback.objects.filter(state=Callback.State.NEW),
+        Pull.objects.filter(state=Pull.State.QUEUED),
+    )
+    found = sum(queue.filter(due_at__gt=late).update(due_at=moment) for queue in queues)
+    for schedule in Schedule.objects.filter(due_at__gt=late):
+        if schedule.due_at > late + timedelta(seconds=schedule.every):
+            found += Schedule.objects.filter(pk=schedule.pk, due_at=schedule.due_at).update(due_at=moment)
+    blocked = RemoteState.objects.filter(blocked_until__gt=late).exclude(block=RemoteState.Block.LIMIT)
+    return found + blocked.update(blocked_until=moment)
 
 
 def named(target: models.Model) -> str:

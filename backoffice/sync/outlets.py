@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backoffice.remotes.errors import ContractError, Refused, RemoteError, Unknown
-from backoffice.sync import connection, lease, outbox
+from backoffice.sync import connection, enqueue, lease, outbox
 from backoffice.sync.models import Push
 
 AT_ONCE = 20
@@ -84,26 +84,41 @@ def _run(client: Any, push: Push, holder: str) -> None:
     _record(push, holder, Push.State.DONE, "", result)
 
 
+class _Late(Exception):
+    """The lease ran out while the remote was told."""
+
+
 def _record(push: Push, holder: str, state: Push.State, error: str, result: Any = None) -> None:
-    """Close the push, unless the object changed while it was told: then it is told once more."""
+    """Close the push, unless the object changed while it was told: then it is told once more.
+
+    So it is where the lease ran out: another worker has told it meanwhile, before us or after.
+    """
+    try:
+        with transaction.atomic():
+            _close(push, holder, state, error, result)
+    except _Late:
+        assert push.object_id is not None
+        enqueue.open_pushes(push.remote, push.entity, [(push.object_id, push.remote_id)])
+
+
+def _close(push: Push, holder: str, state: Push.State, error: str, result: Any) -> None:
     outlet = OUTLETS[push.remote, push.entity]
     assert push.object_id is not None
-    with transaction.atomic():
-        # The object before its push, as an edit does, so that neither waits for the other.
-        if state == Push.State.DONE:
-            outlet.told(push.object_id, result)
-        elif Push.objects.filter(pk=push.pk, lease_owner=holder, change=push.change).exists():
-            outlet.refused(push.object_id, error)
-        mine = Push.objects.filter(pk=push.pk, lease_owner=holder)
-        if database.features.has_select_for_update:
-            mine = mine.select_for_update()
-        current = mine.first()
-        if current is None:
-            return
-        if current.change != push.change:
-            mine.update(**lease.RELEASED)  # it changed meanwhile: told once more, which says how that ended
-            return
-        if state == Push.State.DONE:
-            mine.update(state=state, open_key=None, error="", done_at=timezone.now(), **lease.RELEASED)
-        else:
-            mine.update(state=state, error=error, **lease.RELEASED)
+    # The object before its push, as an edit does, so that neither waits for the other.
+    if state == Push.State.DONE:
+        outlet.told(push.object_id, result)
+    elif Push.objects.filter(pk=push.pk, lease_owner=holder, change=push.change).exists():
+        outlet.refused(push.object_id, error)
+    mine = Push.objects.filter(pk=push.pk, lease_owner=holder)
+    if database.features.has_select_for_update:
+        mine = mine.select_for_update()
+    current = mine.first()
+    if current is None:
+        raise _Late
+    if current.change != push.change:
+        mine.update(**lease.RELEASED)  # it changed meanwhile: told once more, which says how that ended
+        return
+    if state == Push.State.DONE:
+        mine.update(state=state, open_key=None, error="", done_at=timezone.now(), **lease.RELEASED)
+    else:
+        mine.update(state=state, error=error, **lease.RELEASED)

@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from django.utils.translation import gettext as _
 from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError, Retry
 from backoffice.sync import connection, lease, wakeups
-from backoffice.sync.apply import Applied, apply
+from backoffice.sync.apply import Applied, apply_each
 from backoffice.sync.connection import IRECA
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Mirror, registry
@@ -110,11 +110,10 @@ def mirror_reader(mirror: Mirror) -> Callable[[Any, Progress, dict[str, Any]], N
         resource = getattr(client, mirror.resource)
         if getattr(resource, "paged", False):
             for page, objects in resource.pages(progress.page(client)):
-                applied = apply(mirror, objects)
-                progress.add(applied, len(objects), {"page": page + 1, "size": client.api.page_size})
+                progress.merge(mirror, objects, cursor={"page": page + 1, "size": client.api.page_size})
         else:
             for batch in chunks(mirror.list(client), BATCH):
-                progress.add(apply(mirror, batch), len(batch))
+                progress.merge(mirror, batch)
 
     return read
 
@@ -134,7 +133,7 @@ class Progress:
     EVERY = 0.5  # seconds
     COLUMNS = (
         *("state", "attempts", "total", "read", "created_count", "updated_count", "conflict_count", "bad_count"),
-        *("error", "cursor", "open_key", "due_at", "started_at", "finished_at", "lease_owner", "lease_until"),
+        *("error", "cursor", "open_key", "due_at", "started_at", "finished_at", "lease_owner"),
     )
 
     def __init__(self, pull: Pull, holder: str, show: Callable[[Pull], None] | None = None) -> None:
@@ -156,6 +155,16 @@ class Progress:
             self.pull.cursor, self.pull.attempts = cursor, 0
         self.save(force=cursor is not None)
 
+    def merge(
+        self, mirror: Mirror, objects: Sequence[Any], read: int | None = None, cursor: dict[str, Any] | None = None
+    ) -> None:
+        """Merge objects of a mirror and count them; `read`: how many these were chosen from. What cannot be stored is
+        told as what cannot be read is.
+        """
+        applied = apply_each(mirror, objects)
+        self.bad(applied.unstored.values())
+        self.add(applied, len(objects) if read is None else read, cursor)
+
     def bad(self, rows: Iterable[Any]) -> None:
         """Rows that could not be read: counted, and told in the run's error text."""
         texts = [str(row) for row in rows]
@@ -166,8 +175,8 @@ class Progress:
         """Raises Lost when the run is somebody else's by now."""
         if force or time.monotonic() - self._saved > self.EVERY:
             self._saved = time.monotonic()
-            self.pull.lease_until = timezone.now() + lease.LEASE if self.pull.lease_owner else None
             values = {name: getattr(self.pull, name) for name in self.COLUMNS}
+            values["lease_until"] = lease.until() if self.pull.lease_owner else None
             if not Pull.objects.filter(pk=self.pull.pk, lease_owner=self.holder).update(**values):
                 raise Lost(self.pull.what)
         if self.show is not None:
@@ -267,8 +276,8 @@ def _interrupted(pull: Pull, error: RemoteError, remote: str) -> None:
 def due(remote: str, now: datetime) -> Iterator[models.QuerySet]:
     """What waits for `run_due`; nothing while the remote is off."""
     if connection.is_on(remote):
-        yield _due_runs(remote, now).filter(lease.is_free(now))
-        yield _due_schedules([r.name for r in readers() if r.remote == remote], now).filter(lease.is_free(now))
+        yield _due_runs(remote, now).filter(lease.is_free())
+        yield _due_schedules([r.name for r in readers() if r.remote == remote], now).filter(lease.is_free())
 
 
 def _due_runs(remote: str, now: datetime) -> models.QuerySet[Pull]:

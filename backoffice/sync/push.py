@@ -16,6 +16,7 @@ remote does not know is a
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,14 +24,14 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import commands, lease, outlets, pull, sent
+from backoffice.sync import commands, enqueue, lease, outlets, pull, sent
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
 from backoffice.sync.merge import differing
@@ -188,8 +189,8 @@ class Batch:
             self._send(request, items)
 
     def _send(self, request: Request, items: Sequence[Outgoing]) -> None:
-        said = self._about_to_send(request, items)
         try:
+            said = self._about_to_send(request, items)
             request.send(items)
         except contract.ContractError as error:
             # Our own data lack something the contract requires: nothing has left.
@@ -199,6 +200,12 @@ class Batch:
         except RemoteError as error:
             stop_at_outage(error)
             self._failed(request, items, error)
+        except (OperationalError, InterfaceError):
+            raise  # the database stumbles, and would at the others
+        except Exception as error:
+            # A bug of ours at one of them: the others leave.
+            log.exception("%d of %s cannot be sent", len(items), self.mirror.entity)
+            self._each_alone(request, items, f"{type(error).__name__}: {error}")
         else:
             self.successes += 1
             remote_connection.worked(self.client.session.remote)
@@ -262,10 +269,13 @@ class Batch:
         self.failures += 1
         if self.failures >= OUTAGE_AFTER and not self.successes:
             raise Outage(error)
+        self._each_alone(request, items, str(error))
+
+    def _each_alone(self, request: Request, items: Sequence[Outgoing], text: str) -> None:
         if len(items) > 1:
             self._halves(request, items)
         else:
-            self._later(items[0].push, str(error))
+            self._later(items[0].push, text)
 
     def delete(self, push: Push) -> None:
         """Delete there what was deleted here. What is not there any more is as deleted as it can be."""
@@ -317,7 +327,9 @@ class Batch:
                 push for push in current if push.change == claimed[push.pk].change and push.object_id not in in_conflict
             ]
             if agreed:
-                self._agree(rows, {push.object_id for push in current}, agreed)
+                ours = {push.object_id for push in current}
+                self._agree(rows, ours, agreed)
+                self._doubt([row for row in rows if row.pk in agreed and row.pk not in ours], agreed)
             Push.objects.filter(pk__in=[push.pk for push in closed]).update(
                 state=Push.State.DONE,
                 open_key=None,
@@ -344,6 +356,15 @@ class Batch:
             Push.objects.filter(remote=self.mirror.remote, state=Push.State.WAITING).update(due_at=timezone.now())
         write_states(self.mirror.model, states)
 
+    def _doubt(self, rows: Sequence[Any], agreed: dict[int, tuple[Any, dict[str, Any]]]) -> None:
+        """The lease ran out while these were in the air, and another worker may have sent them before us, or after. So
+        the remote may have what we said, and what differs from that is sent once more.
+        """
+        if rows:
+            states = {row.pk: (row.remote_data or {}) | agreed[row.pk][1] for row in rows}
+            write_states(self.mirror.model, states)
+            enqueue.changed(self.mirror.model, list(states))
+
     def _refuse(self, push: Push, text: str) -> None:
         with self._row_first(push):
             mine = Push.objects.filter(pk=push.pk, lease_owner=self.holder, change=push.change)
@@ -364,7 +385,7 @@ class Batch:
                 self._let_go([push.pk])
 
     def _later(self, push: Push, text: str, delay: float | None = None) -> None:
-        delay = remote_connection.backoff(push.attempts) if delay is None else delay
+        delay = _patience(push) if delay is None else delay
         with self._row_first(push):
             Push.objects.filter(pk=push.pk, lease_owner=self.holder).update(
                 error=text, due_at=timezone.now() + timedelta(seconds=delay), **lease.RELEASED
@@ -417,6 +438,12 @@ class Batch:
 
     def _renew_ids(self, ids: list[int]) -> set[int]:
         return lease.renew(Push, ids, self.holder)
+
+
+def _patience(push: Push) -> float:
+    """Seconds until the next try: longer with each attempt; or, where it never came to one, with its age."""
+    age = (timezone.now() - push.changed_at).total_seconds()
+    return remote_connection.backoff(push.attempts or int(math.log2(1 + max(age, 0.0))))
 
 
 def _lock(queryset: Any) -> list[Any]:

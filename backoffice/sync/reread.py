@@ -7,13 +7,13 @@ slice, and each slice is sent before the next one is read (decision 005).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync.apply import apply
+from backoffice.sync.apply import apply_each
 from backoffice.sync.connection import has_stumbled
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Mirror, Outgoing
@@ -68,8 +68,7 @@ def reread(
     :param renew: keeps the leases while a list goes by.
     """
     if by_list(mirror, len(items)):
-        _read_list(mirror, client, items, renew)
-        return {}
+        return _unmerged(items, _read_list(mirror, client, items, renew))
     errors: dict[int, str] = {}
     found = []
     for item in items:
@@ -83,17 +82,22 @@ def reread(
             continue
         if theirs is not None:
             found.append(theirs)
-    apply(mirror, found)
-    return errors
+    return errors | _unmerged(items, apply_each(mirror, found).unstored)
+
+
+def _unmerged(items: Sequence[Outgoing], bad: Mapping[str, str]) -> dict[int, str]:
+    return {item.push.pk: bad[item.row.ireca_id] for item in items if item.row.ireca_id in bad}
 
 
 def _read_list(
     mirror: Mirror, client: Any, items: Sequence[Outgoing], renew: Callable[[Sequence[Outgoing]], Any]
-) -> None:
+) -> dict[str, str]:
     ours = {item.row.ireca_id for item in items}
+    bad: dict[str, str] = {}
     try:
         for batch in chunks(theirs for theirs in mirror.list(client) if mirror.ireca_id(theirs) in ours):
             renew(items)
-            apply(mirror, batch)
+            bad |= apply_each(mirror, batch).unstored
     except RemoteError as error:
         raise Outage(error) from error
+    return bad

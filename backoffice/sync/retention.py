@@ -86,7 +86,7 @@ KINDS: list[Kind] = [
 
 
 def due(now: datetime) -> Iterator[models.QuerySet]:
-    yield _due(now).filter(lease.is_free(now))
+    yield _due(now).filter(lease.is_free())
 
 
 def _due(now: datetime) -> models.QuerySet[Schedule]:

@@ -39,7 +39,7 @@ class SharedTokens:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             is_mine = AccessToken.objects.filter(lease.is_free(), pk=self.remote).update(
-                lease_owner=self.holder, lease_until=timezone.now() + lease.LEASE
+                lease_owner=self.holder, lease_until=lease.until()
             )
             row = AccessToken.objects.get(pk=self.remote)
             try:

@@ -7,6 +7,7 @@ and the TASKS of apps have loops of their own, so that a long one holds up no or
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 LOOK = 0.5  # seconds between two looks at what is due
 REST = 2.0  # seconds that a loop rests that was woken for nothing
 BEAT = 5.0  # seconds between heartbeats
+BEATS_A_MINUTE = 12
 PATIENCE = 8.0  # seconds that a stopping worker gives to what is under way
 
 
@@ -69,9 +71,9 @@ def loops() -> list[Task]:
 
 
 def _due_messages(remote: str, now: datetime) -> Iterable[models.QuerySet]:
-    yield callbacks.due(remote, now).filter(lease.is_free(now))
+    yield callbacks.due(remote, now).filter(lease.is_free())
     if connection.is_on(remote):
-        yield outbox.due(remote, now).filter(lease.is_free(now))
+        yield outbox.due(remote, now).filter(lease.is_free())
         if remote == IRECA:
             yield from (follow_up.due(now) for follow_up in pull.FOLLOW_UPS)
 
@@ -99,6 +101,7 @@ def start() -> str:
     name.
     """
     _release_dead()
+    outbox.bring_forward()
     for remote in connection.TITLES:
         connection.unblock(remote)
     pull.ensure_schedules()
@@ -110,9 +113,13 @@ def start() -> str:
 
 def stay_alive(name: str, stop: threading.Event) -> None:
     """Tell every few seconds that this worker lives, and free what dead ones hold, until `stop` is set."""
-    beat = Task("heartbeat", _beat)
-    while not stop.wait(BEAT):
+    beat, clock = Task("heartbeat", _beat), Task("clock", lambda _holder: outbox.bring_forward())
+    for count in itertools.count():
+        if stop.wait(BEAT):
+            break
         turn(beat, name)
+        if count % BEATS_A_MINUTE == 0:
+            turn(clock, name)
     Worker.objects.filter(name=name).update(stopped_at=timezone.now())
 
 

@@ -19,6 +19,6 @@ class TransferConfig(AppConfig):
         from backoffice.transfer.models import Import
 
         def due(now: datetime) -> Iterator[QuerySet]:
-            yield running.due(now).filter(lease.is_free(now))
+            yield running.due(now).filter(lease.is_free())
 
         TASKS.append(Task("imports", running.work, leased=(Import,), old=running.old, due=due, every=BLIND))

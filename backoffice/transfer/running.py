@@ -187,8 +187,7 @@ def _written(table: ImportTable, items: list[Item], options: Options) -> list[It
 
 def _save(run: Import, values: dict[str, Any]) -> None:
     """Raises Lost when the run is somebody else's by now."""
-    until = timezone.now() + lease.LEASE
-    if not Import.objects.filter(pk=run.pk, lease_owner=run.lease_owner).update(lease_until=until, **values):
+    if not Import.objects.filter(pk=run.pk, lease_owner=run.lease_owner).update(lease_until=lease.until(), **values):
         raise Lost(run.pk)
 
 

@@ -119,7 +119,7 @@ def advance(row: Erasure) -> Erasure:
 
 def due(now: datetime) -> Iterator[QuerySet[Erasure]]:
     """What waits for a step that nobody is at."""
-    yield Erasure.objects.filter(lease.is_free(now), done_at=None, due_at__lte=now)
+    yield Erasure.objects.filter(lease.is_free(), done_at=None, due_at__lte=now)
 
 
 def drain(holder: str) -> int:

@@ -263,7 +263,7 @@ def test_a_database_that_stumbles_postpones_a_run(many: Sandbox, monkeypatch: py
     def stumble(*_args: Any, **_kwargs: Any) -> None:
         raise OperationalError("deadlock detected")
 
-    monkeypatch.setattr(pull, "apply", stumble)
+    monkeypatch.setattr(pull, "apply_each", stumble)
     run = pull.run(claimed("goods"), clients.client(), lease.owner())
     assert (run.state, run.attempts) == ("queued", 1)
     assert "deadlock detected" in run.error

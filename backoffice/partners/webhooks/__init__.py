@@ -24,7 +24,7 @@ def connect() -> None:
 
     def due(now: datetime) -> Iterator[Any]:
         yield events.waiting(now)
-        yield delivery.sendable(now).filter(lease.is_free(now))
+        yield delivery.sendable(now).filter(lease.is_free())
 
     rows_changed.connect(events.on_change, dispatch_uid="webhooks")
     TASKS.append(Task("webhooks", delivery.work, delivery.THREADS, (Webhook,), old, due, BLIND))

@@ -197,12 +197,13 @@ class _Turn:
         return False
 
     def _record(self, delivery: Delivery) -> None:
-        delivery.save(
-            update_fields=[
-                *("state", "attempts", "due_at", "expires_at", "done_at"),
-                *("sent_at", "sent_headers", "status", "response", "error", "duration_ms"),
-            ]
+        """Write down what came of it, unless the lease ran out: then another worker has sent it, and knows better."""
+        names = (
+            *("state", "attempts", "due_at", "expires_at", "done_at"),
+            *("sent_at", "sent_headers", "status", "response", "error", "duration_ms"),
         )
+        mine = Delivery.objects.filter(pk=delivery.pk, webhook__lease_owner=self.hook.lease_owner)
+        mine.update(**{name: getattr(delivery, name) for name in names})
 
     def _let_go(self) -> None:
         """Give the webhook back; a person may have paused, resumed or rotated it meanwhile."""
