@@ -68,6 +68,8 @@ def _value(column: models.Field, number: int) -> Any:
         return timezone.now() - timedelta(minutes=number)
     if isinstance(column, models.DateField):
         return timezone.localdate()
+    if isinstance(column, models.GenericIPAddressField):
+        return f"192.0.2.{number % 256}"
     if isinstance(column, models.UUIDField):
         return column.get_default()
     if column.unique or column.blank is False or column.name in ("title", "fn", "ireca_id"):
