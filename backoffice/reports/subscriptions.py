@@ -78,10 +78,19 @@ def context(reader: Reader, report: Report) -> dict[str, Any]:
     if not reader.may_export:
         return {}
     return {
-        "mail_is_on": mail.is_on() and bool(reader.user.email),
+        "why_no_mail": why_no_mail(reader),
         "mail_form": SubscriptionForm(reader, report),
         "mails": of(reader).filter(view__page=page_of(report)),
     }
+
+
+def why_no_mail(reader: Reader) -> str:
+    """What has to be done before this reader gets mail; nothing where nothing has."""
+    if not mail.is_on():
+        return _("Mail is off: nothing is sent until an administrator sets a mail server.")
+    if not reader.user.email:
+        return _("Your account has no e-mail address: ask an administrator to fill it in.")
+    return ""
 
 
 @require_safe
@@ -112,8 +121,8 @@ def subscribe(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
     if not (report.may_be_seen_by(reader) and reader.may_export):
         raise PermissionDenied
     form = SubscriptionForm(reader, report, request.POST)
-    if not (mail.is_on() and request.user.email):  # type: ignore[union-attr]  # a person: the page asks for rights
-        messages.error(request, _("Mail is off, or you have no address: ask an administrator."))
+    if reason := why_no_mail(reader):
+        messages.error(request, reason)
         return HttpResponseRedirect(reverse("report", args=[name]))
     if not form.is_valid():
         messages.error(request, _("Choose a saved view, a day and an hour."))
