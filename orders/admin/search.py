@@ -38,7 +38,7 @@ def orders(queryset: QuerySet[Order], term: str) -> QuerySet[Order]:
         found = _keys(queryset, _order_arms(term))
         if not is_hidden():
             found |= _by_words(queryset, term) if words.are_indexed() else _by_beginnings(queryset, term)
-    return queryset.filter(pk__in=found)
+    return queryset.filter(pk__among=found)
 
 
 def _by_words(queryset: QuerySet[Order], term: str) -> set[int]:
@@ -60,7 +60,7 @@ def _by_beginnings(queryset: QuerySet[Order], term: str) -> set[int]:
 def clients(queryset: QuerySet[Client], term: str) -> QuerySet[Client]:
     """Clients by phone, name, company, INN or iRECA id."""
     with words.bounded():
-        return queryset.filter(pk__in=_client_ids(queryset, term, inn=True))
+        return queryset.filter(pk__among=_client_ids(queryset, term, inn=True))
 
 
 def _order_arms(term: str) -> Iterator[Q]:
@@ -69,7 +69,7 @@ def _order_arms(term: str) -> Iterator[Q]:
     if (phone := as_phone(term)) and not is_hidden():
         yield Q(phone_e164=phone)
     if clients := _client_ids(Client.objects.all(), term):
-        yield Q(client__in=clients)
+        yield Q(client__among=clients)
 
 
 def _written(term: str) -> Q:
