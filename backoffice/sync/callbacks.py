@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models
+from django.db import OperationalError, close_old_connections, models
 from django.utils import timezone
 
 from backoffice import trace
@@ -64,6 +64,11 @@ def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> 
                 connection.failed(remote, error)
                 return index
             _postpone([callback], holder, error)
+        except OperationalError as error:
+            # The database stumbled, not this callback: it is tried again, with those behind it.
+            close_old_connections()
+            _postpone(callbacks[index:], holder, error)
+            return index
         except Exception as error:
             # Whatever it is, it stays visible and holds up no other callback.
             if not isinstance(error, ValueError):
@@ -136,8 +141,8 @@ def _finish(callback: Callback, holder: str, **values: Any) -> None:
     )
 
 
-def _postpone(callbacks: Sequence[Callback], holder: str, error: RemoteError) -> None:
-    """The remote cannot be asked now. Nothing is lost: the callbacks stay, with the reason."""
+def _postpone(callbacks: Sequence[Callback], holder: str, error: Exception) -> None:
+    """The remote, or the database, cannot be asked now. Nothing is lost: the callbacks stay, with the reason."""
     first = callbacks[0]
     delay = connection.CONFIG_PROBE if isinstance(error, Config) else connection.backoff(first.attempts)
     Callback.objects.filter(pk=first.pk, lease_owner=holder).update(attempts=first.attempts + 1)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -286,3 +287,17 @@ def test_a_callback_about_many_orders_gets_through_a_remote_that_stumbles(ireca:
     assert callback.state == Callback.State.DONE
     assert sorted(request["query"]["orderId"] for request in ireca.requests) == sorted(ids)  # each read once
     assert set(Order.objects.filter(ireca_id__in=ids).values_list("phone", flat=True)) == {"+79990000000"}
+
+
+def test_a_database_that_stumbles_fails_no_callback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*args: Any) -> str:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(callbacks, "_process_one", stumble)
+    kept = [callbacks.store("ireca", "orders", b"[]") for _ in range(2)]
+    assert callbacks.process(None, "tests") == 0
+    for callback in kept:
+        callback.refresh_from_db()
+        assert (callback.state, callback.lease_owner) == (Callback.State.NEW, "")
+        assert "server closed the connection" in callback.error
+        assert callback.due_at > timezone.now()
