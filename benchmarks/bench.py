@@ -70,7 +70,8 @@ def table(rows: list[Row]) -> str:
 def machine() -> str:
     """What the figures were measured on."""
     info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     parts = [
         f"{os.cpu_count()} × {names[0] if names else platform.machine()}",

@@ -55,6 +55,8 @@ def measure(minutes: float, orders: int) -> None:
         if process.poll() is not None:
             raise RuntimeError("the worker ended")
         done = Push.objects.filter(state=Push.State.DONE).count()
+        if not done:
+            raise RuntimeError("the worker has sent nothing, so its memory tells nothing")
     finally:
         process.terminate()
         process.wait(30)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from benchmarks.database import database
+from benchmarks.pull import timed
 from benchmarks.push import stock
 from benchmarks.table import Row, tell
 from benchmarks.taker import taker
@@ -56,23 +56,6 @@ def _each(work: Callable[[int], None], numbers: Iterable[int]) -> None:
         work(number)
 
 
-def counted(work: Callable[[], Any]) -> tuple[int, float]:
-    """Statements and milliseconds."""
-    from django.db import connection
-
-    statements = 0
-
-    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal statements
-        statements += 1
-        return execute(sql, params, many, context)
-
-    began = time.perf_counter()
-    with connection.execute_wrapper(count):
-        work()
-    return statements, (time.perf_counter() - began) * 1000
-
-
 def measure(orders: int) -> None:
     from django.db import connection
     from django.test import Client
@@ -100,15 +83,15 @@ def measure(orders: int) -> None:
     send()
     for count in (1, orders):
         before, first = Exchange.objects.count(), Push.objects.count() * 1000 + 1
-        posted, posting = counted(partial(_each, post, range(first, first + count)))
-        sent, sending = counted(send)
+        posting, posted = timed(partial(_each, post, range(first, first + count)))
+        sending, sent = timed(send)
         left = Push.objects.exclude(state=Push.State.DONE)
         if left.exists():
             raise RuntimeError(f"{left.first()} is {left[0].state}: {left[0].error or left[0].waits_for}")
         requests = Exchange.objects.count() - before
         what = f"one order of {count}, partner's POST to iRECA, {connection.vendor}"
         figures = f"{posted / count:.0f} + {sent / count:.1f} statements, {requests} requests for all"
-        tell(Row(what, f"{posting / count:.1f} + {sending / count:.1f} ms", figures))
+        tell(Row(what, f"{posting / count * 1000:.1f} + {sending / count * 1000:.1f} ms", figures))
 
 
 def main() -> None:

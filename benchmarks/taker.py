@@ -23,12 +23,20 @@ class Taker(BaseHTTPRequestHandler):
         left = int(self.headers.get("Content-Length", 0))
         while left > 0:
             left -= len(self.rfile.read(min(left, 1 << 20)))
-        time.sleep(self.delay)
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self._answer(b"")
 
     do_PUT = do_POST
+
+    def do_GET(self) -> None:
+        """It has nothing of anything, for workers that read by schedule."""
+        self._answer(b"[]")
+
+    def _answer(self, body: bytes) -> None:
+        time.sleep(self.delay)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nobody reads it."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import OperationalError, close_old_connections, models
+from django.db import InterfaceError, OperationalError, close_old_connections, models
 from django.utils import timezone
 
 from backoffice import trace
@@ -64,11 +64,10 @@ def process(client: Any | None, holder: str, remote: str = connection.IRECA) -> 
                 connection.failed(remote, error)
                 return index
             _postpone([callback], holder, error)
-        except OperationalError as error:
-            # The database stumbled, not this callback: it is tried again, with those behind it.
+        except (OperationalError, InterfaceError) as error:
+            # The database stumbled: tried again ever later. Those behind it go on, should it always stumble over this.
             close_old_connections()
-            _postpone(callbacks[index:], holder, error)
-            return index
+            _postpone([callback], holder, error)
         except Exception as error:
             # Whatever it is, it stays visible and holds up no other callback.
             if not isinstance(error, ValueError):

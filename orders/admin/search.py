@@ -171,7 +171,8 @@ def clients_as_typed(term: str) -> list[Client]:
     arms = _named(term)
     if starts := _phone_starts(term):
         arms = [prefix("phone_e164", start) for start in starts]
-    return _first(Client.objects.filter(merged_into=None).exclude(ONLY_NAMED), arms)
+    with words.bounded():
+        return _first(Client.objects.filter(merged_into=None).exclude(ONLY_NAMED), arms)
 
 
 def _sold() -> QuerySet[Good]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -289,15 +289,22 @@ def test_a_callback_about_many_orders_gets_through_a_remote_that_stumbles(ireca:
     assert set(Order.objects.filter(ireca_id__in=ids).values_list("phone", flat=True)) == {"+79990000000"}
 
 
-def test_a_database_that_stumbles_fails_no_callback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stumble(*args: Any) -> str:
-        raise OperationalError("server closed the connection unexpectedly")
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_stumbles_fails_no_callback(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And holds up none behind it."""
+    stumbling, other = (callbacks.store("ireca", "orders", body) for body in (b"[]", b"[ ]"))
+    process_one = callbacks._process_one
+
+    def stumble(callback: Callback, client: Any) -> str:
+        if callback.pk == stumbling.pk:
+            raise error("server closed the connection unexpectedly")
+        return process_one(callback, client)
 
     monkeypatch.setattr(callbacks, "_process_one", stumble)
-    kept = [callbacks.store("ireca", "orders", b"[]") for _ in range(2)]
-    assert callbacks.process(None, "tests") == 0
-    for callback in kept:
+    callbacks.process(None, "tests")
+    for callback in (stumbling, other):
         callback.refresh_from_db()
-        assert (callback.state, callback.lease_owner) == (Callback.State.NEW, "")
-        assert "server closed the connection" in callback.error
-        assert callback.due_at > timezone.now()
+    assert (stumbling.state, stumbling.lease_owner, stumbling.attempts) == (Callback.State.NEW, "", 1)
+    assert "server closed the connection" in stumbling.error
+    assert stumbling.due_at > timezone.now()
+    assert other.state == Callback.State.DONE
