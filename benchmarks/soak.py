@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backoffice.remotes.sandbox import Sandbox
-from benchmarks.database import database
-from benchmarks.storm import SECRET, TOKEN, free_port, web
+from benchmarks.storm import office
 
 if TYPE_CHECKING:
     from benchmarks.both_sides import Storm
@@ -44,21 +43,7 @@ def main() -> int:
     parser.add_argument("--night", type=int, default=30_000, help="changes that wait when the remote comes back")
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that comes as a wheel")
     options = parser.parse_args()
-    port = free_port()
-    with (
-        Sandbox(token=TOKEN, keep=1_000_000) as sandbox,
-        database(
-            postgres=options.postgres,
-            IRECA_URL=sandbox.url,
-            IRECA_TOKEN=TOKEN,
-            IRECA_RATE="0",
-            CALLBACK_SECRET=SECRET,
-            PUBLIC_URL=f"http://127.0.0.1:{port}",
-            DEBUG="1",
-            LOG_LEVEL="WARNING",
-        ) as directory,
-        web(port, directory / "web.log"),
-    ):
+    with office(postgres=options.postgres) as (sandbox, directory):
         return soak(sandbox, directory, options)
 
 

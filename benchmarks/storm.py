@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.supervise import GUNICORN
@@ -52,19 +53,16 @@ def web(port: int, log: Path, application: str = PRODUCT) -> Iterator[None]:
         process.wait(30)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--orders", type=int, default=2000)
-    parser.add_argument("--waves", type=int, default=4, help="rounds in which half of the orders change here")
-    parser.add_argument("--kills", type=int, default=3, help="workers that are killed at work, one in a wave")
-    parser.add_argument("--seed", type=int, default=1, help="who changes what")
-    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that comes as a wheel")
-    options = parser.parse_args()
+@contextmanager
+def office(*, postgres: bool, **sandbox_options: Any) -> Iterator[tuple[Sandbox, Path]]:
+    """A sandbox, a database of its own and a web server that takes its callbacks. Yields the sandbox and the directory
+    for logs.
+    """
     port = free_port()
     with (
-        Sandbox(token=TOKEN, random_seed=options.seed, keep=1_000_000) as sandbox,
+        Sandbox(token=TOKEN, keep=1_000_000, **sandbox_options) as sandbox,
         database(
-            postgres=options.postgres,
+            postgres=postgres,
             IRECA_URL=sandbox.url,
             IRECA_TOKEN=TOKEN,
             IRECA_RATE="0",
@@ -75,6 +73,18 @@ def main() -> int:
         ) as directory,
         web(port, directory / "web.log"),
     ):
+        yield sandbox, directory
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--orders", type=int, default=2000)
+    parser.add_argument("--waves", type=int, default=4, help="rounds in which half of the orders change here")
+    parser.add_argument("--kills", type=int, default=3, help="workers that are killed at work, one in a wave")
+    parser.add_argument("--seed", type=int, default=1, help="who changes what")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that comes as a wheel")
+    options = parser.parse_args()
+    with office(postgres=options.postgres, random_seed=options.seed) as (sandbox, directory):
         return run(sandbox, directory, options)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -51,13 +52,19 @@ def guarded(push: Push, holder: str) -> Iterator[None]:
             raise
         except Exception as error:
             log.exception("%s failed", push)
-            delay = timedelta(seconds=backoff(push.attempts))
+            delay = timedelta(seconds=patience(push))
             Push.objects.filter(pk=push.pk, lease_owner=holder).update(
                 error=f"{type(error).__name__}: {error}"[:2000],
                 attempts=F("attempts") + 1,
                 due_at=timezone.now() + delay,
                 **lease.RELEASED,
             )
+
+
+def patience(push: Push) -> float:
+    """Seconds until the next try: longer with each attempt; or, where it never came to one, with its age."""
+    age = (timezone.now() - push.changed_at).total_seconds()
+    return backoff(push.attempts or int(math.log2(1 + max(age, 0.0))))
 
 
 def due(remote: str, now: datetime | None = None) -> Any:

@@ -16,7 +16,6 @@ remote does not know is a
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -38,7 +37,7 @@ from backoffice.sync.merge import differing
 from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
-from backoffice.sync.outbox import WAIT, Outage, due, named, stop_at_outage
+from backoffice.sync.outbox import WAIT, Outage, due, named, patience, stop_at_outage
 from backoffice.sync.reread import reread, slices
 from backoffice.sync.states import write_payloads, write_states
 
@@ -385,7 +384,7 @@ class Batch:
                 self._let_go([push.pk])
 
     def _later(self, push: Push, text: str, delay: float | None = None) -> None:
-        delay = _patience(push) if delay is None else delay
+        delay = patience(push) if delay is None else delay
         with self._row_first(push):
             Push.objects.filter(pk=push.pk, lease_owner=self.holder).update(
                 error=text, due_at=timezone.now() + timedelta(seconds=delay), **lease.RELEASED
@@ -438,12 +437,6 @@ class Batch:
 
     def _renew_ids(self, ids: list[int]) -> set[int]:
         return lease.renew(Push, ids, self.holder)
-
-
-def _patience(push: Push) -> float:
-    """Seconds until the next try: longer with each attempt; or, where it never came to one, with its age."""
-    age = (timezone.now() - push.changed_at).total_seconds()
-    return remote_connection.backoff(push.attempts or int(math.log2(1 + max(age, 0.0))))
 
 
 def _lock(queryset: Any) -> list[Any]:
