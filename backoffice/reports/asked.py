@@ -21,6 +21,7 @@ from backoffice.reports.cube import (
     needed,
     totals,
 )
+from backoffice.reports.exports import Noted, Table
 from backoffice.reports.filters import ReportFilters
 from backoffice.reports.report import Column, Report
 
@@ -106,14 +107,25 @@ class Asked:
 
     @cached_property
     def groups(self) -> Sequence[Group]:
-        """By the chosen dimension; the largest first where it is not time. One more than are shown, at most."""
+        """By the chosen dimension. One more than are shown, at most."""
         return self.all_groups(SHOWN_GROUPS + 1)
 
     def all_groups(self, first: int | None = None) -> Sequence[Group]:
         assert self.by is not None
-        if self.by.is_time:
-            return grouped(self._counted, [self.by], self.report.figures)
-        return grouped(self._counted, [self.by], self.report.figures, largest=self.chart.name, first=first)
+        order, is_descending = self.order_of_groups
+        most = None if self.by.is_time else first
+        figures = self.report.figures
+        return grouped(self._counted, [self.by], figures, order=order, is_descending=is_descending, first=most)
+
+    @property
+    def order_of_groups(self) -> tuple[str, bool]:
+        """The figure by which groups stand, and whether the largest goes first. Without one: as time goes, or by the
+        figure of the chart.
+        """
+        sort = self.query.get("sort", "")
+        if figure := self.report.figure(sort.removeprefix("-")):
+            return figure.name, sort.startswith("-")
+        return ("", False) if self.by is not None and self.by.is_time else (self.chart.name, True)
 
     @cached_property
     def points(self) -> Sequence[Group]:
@@ -124,6 +136,20 @@ class Asked:
         if self.by is None or self.by is over_time:
             return grouped(self._counted, [over_time], wanted)
         return breakdown(self.rows, [over_time], wanted)
+
+    def table(self) -> Table:
+        """Everything that is filtered: the list, or the figures by a dimension."""
+        report, reader = self.report, self.reader
+        if self.by is not None:
+            header = [str(self.by.title), *(str(each.title) for each in report.figures)]
+            return header, tables.group_rows(self.all_groups(), self.by, report.figures, reader)
+        header = [str(column.title) for column in self.columns]
+        return header, tables.list_rows(self.ordered, self.columns, report.order_key, reader)
+
+    def noted(self) -> Noted:
+        shown: Sequence[Column | Dimension] = [self.by] if self.by is not None else self.columns
+        is_personal = self.reader.sees_personal and any(each.mask is not None for each in shown)
+        return Noted([each.name for each in shown], is_personal)
 
     @property
     def ordered(self) -> Any:

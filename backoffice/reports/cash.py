@@ -6,9 +6,7 @@ runs on from a balance. The figures are those of `orders/cash_ledger.py`; what s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +14,7 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -25,146 +23,22 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from backoffice import spreadsheets
-from backoffice.reports import exports, formats
+from backoffice.reports import exports, formats, subscriptions
 from backoffice.reports.access import Reader, for_readers
 from backoffice.reports.cube import MONEY
-from backoffice.reports.filters import ReportFilters
-from backoffice.reports.report import Page, page_of
-from backoffice.reports.tables import Cell, Line, share_of
+from backoffice.reports.pages.cash import COLUMNS, COURIER, FIGURES, PAGE, Asked, name_of
+from backoffice.reports.report import page_of
+from backoffice.reports.tables import Cell, Head, Line, share_of, sortable
 from backoffice.sync.admin.export import counted
 from couriers.models import Courier
 from orders import cash_ledger
 from orders.cash_ledger import NOBODY, Balance, Entry, Ledger
-from orders.conditions import day_start
-from orders.models import CashEntry
-
-PAGE = Page(
-    "cash",
-    gettext_lazy("Cash of couriers"),
-    gettext_lazy("Who collected how much cash, handed in how much, and has how much in hand since when."),
-    "payments",
-    "view_fiscal",
-)
-PER_PAGE = 200  # entries of a ledger
-USUAL = "left"
-
-
-class CashFilters(ReportFilters):
-    """The period; a courier has his own page."""
-
-    TIME = "at"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A column of the couriers' table, and a figure of its totals."""
-
-    name: str
-    title: Any
-    of: Callable[[Balance], Any]
-    kind: str = MONEY
-    help: Any = ""
-
-    def is_alarming(self, balance: Balance) -> bool:
-        return self.name in ("closing", "now") and balance.is_over(self.of(balance))
-
-
-FIGURES = (
-    Figure("opening", gettext_lazy("In hand at first"), lambda each: each.opening),
-    Figure(
-        "collected",
-        gettext_lazy("Collected in cash"),
-        lambda each: each.collected,
-        help=gettext_lazy(
-            "Cash payments of orders that iRECA told, with the courier whom the order has, at the moment when the "
-            "register took them; where it does not say when, as the order's window begins."
-        ),
-    ),
-    Figure(
-        "returned",
-        gettext_lazy("Given back in cash"),
-        lambda each: each.returned,
-        help=gettext_lazy(
-            "By returns that are not cancelled, as their window begins, and what the courier gave back in his app."
-        ),
-    ),
-    Figure(
-        "handed_in",
-        gettext_lazy("Handed in"),
-        lambda each: each.handed_in,
-        help=gettext_lazy("By acts, as of the moment that they name; counter entries take away."),
-    ),
-    Figure("closing", gettext_lazy("In hand at the end"), lambda each: each.closing),
-    Figure(
-        USUAL,
-        gettext_lazy("Of it still in hand"),
-        lambda each: each.left,
-        help=gettext_lazy(
-            "Of what was collected in the period, what is in hand today: money that was collected first is handed in "
-            "and given back first."
-        ),
-    ),
-    Figure("now", gettext_lazy("In hand now"), lambda each: each.now),
-)
-SINCE = Figure(
-    "since",
-    gettext_lazy("Oldest money since"),
-    lambda each: each.since,
-    formats.DAY,
-    gettext_lazy("The day on which the oldest money that is in hand today was collected."),
-)
-LIMIT = Figure("limit", gettext_lazy("Limit"), lambda each: each.limit, MONEY, gettext_lazy("What is above it is red."))
-COLUMNS = (*FIGURES, SINCE, LIMIT)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Whose cash in which days; of valid filters only."""
-
-    reader: Reader
-    filters: ReportFilters
-    query: QueryDict
-
-    @property
-    def days(self) -> tuple[date, date]:
-        """Who sees his shift only sees no earlier days."""
-        first, last = self.filters.days
-        return (max(first, self.reader.since), last) if self.reader.since is not None else (first, last)
-
-    @property
-    def moments(self) -> tuple[datetime, datetime]:
-        first, last = self.days
-        return day_start(first), day_start(last + timedelta(days=1))
-
-    @property
-    def sort(self) -> str:
-        names = [figure.name for figure in COLUMNS]
-        wanted = self.query.get("sort", "")
-        return wanted if wanted.lstrip("-") in names else f"-{USUAL}"
-
-    def balances(self) -> list[Balance]:
-        """In the order that was asked for; what has no courier goes last."""
-        name = self.sort.lstrip("-")
-        figure = next(each for each in COLUMNS if each.name == name)
-        found = cash_ledger.balances(*self.moments)
-        found.sort(key=lambda each: str(each.courier or ""))
-        known = [each for each in found if figure.of(each) is not None and each.courier is not None]
-        known.sort(key=figure.of, reverse=self.sort.startswith("-"))
-        unknown = [each for each in found if figure.of(each) is None and each.courier is not None]
-        return [*known, *unknown, *(each for each in found if each.courier is None)]
-
-    def address(self, **changes: str) -> str:
-        query = self.query.copy()
-        query.pop("page", None)
-        for name, value in changes.items():
-            query[name] = value
-        return f"?{query.urlencode()}"
 
 
 def _asked(request: HttpRequest, reader: Reader) -> Asked:
     if not PAGE.may_be_seen_by(reader):
         raise PermissionDenied
-    return Asked(reader, CashFilters(request.GET, CashEntry.objects.none(), reader), request.GET)
+    return Asked(reader, request.GET)
 
 
 def _context(request: HttpRequest, asked: Asked, title: Any) -> dict[str, Any]:
@@ -187,29 +61,23 @@ def couriers(request: HttpRequest, reader: Reader) -> HttpResponse:
     context = _context(request, asked, PAGE.title) | {
         "views": reader.views(page_of(PAGE)),
         "may_share": reader.may_share,
-        "export": "report-cash-export",
+        **subscriptions.context(reader, PAGE),
     }
-    if not asked.filters.is_valid():
+    if not asked.is_valid:
         return TemplateResponse(request, "reports/cash.html", context, status=400)
     found = asked.balances()
     sums = {figure.name: sum((figure.of(each) for each in found), Decimal(0)) for figure in FIGURES}
     context |= {
         "days": asked.days,
-        "asked": {"by": {"title": _("Courier")}, "chart": None},
+        "asked": {"by": {"title": COURIER}, "chart": None},
         "is_grouped": True,
         "figures": [(figure, formats.written(sums[figure.name], figure.kind)) for figure in FIGURES],
         "notes": [figure for figure in COLUMNS if figure.help],
-        "heads": [(figure.title, _sorted_by(asked, figure), True) for figure in COLUMNS],
+        "heads": [sortable(figure.title, asked.query, figure.name, now=asked.sort) for figure in COLUMNS],
         "lines": list(_lines(asked, found)),
         "foot": [formats.written(sums[figure.name], figure.kind) if figure in FIGURES else "" for figure in COLUMNS],
     }
     return TemplateResponse(request, "reports/cash.html", context)
-
-
-def _sorted_by(asked: Asked, figure: Figure) -> str:
-    """The most first; the other way round at the second time."""
-    is_most_first = asked.sort == f"-{figure.name}"
-    return asked.address(sort=figure.name if is_most_first else f"-{figure.name}")
 
 
 def _lines(asked: Asked, found: Sequence[Balance]) -> Iterator[Line]:
@@ -228,41 +96,21 @@ def _lines(asked: Asked, found: Sequence[Balance]) -> Iterator[Line]:
             )
             for figure in COLUMNS
         ]
-        yield Line(cells, Cell(_name(balance.courier), f"{reverse('report-cash-courier', args=[key])}?{days}"))
-
-
-def _name(courier: Courier | None) -> str:
-    return str(courier) if courier is not None else _("without a courier")
-
-
-@require_safe
-@for_readers
-def export_couriers(request: HttpRequest, reader: Reader, kind: str) -> HttpResponseBase:
-    asked = _for_a_file(request, reader, kind)
-    header = [_("Courier"), *(str(figure.title) for figure in COLUMNS)]
-    rows = (
-        [_name(each.courier), *(formats.plain(figure.of(each), figure.kind) for figure in COLUMNS)]
-        for each in asked.balances()
-    )
-    log = exports.note(reader, str(PAGE.title), kind, query=request.GET.urlencode())
-    return spreadsheets.response(_file(asked), header, counted(log, rows), kind, sheet_title=str(PAGE.title))
+        yield Line(cells, Cell(name_of(balance.courier), f"{reverse('report-cash-courier', args=[key])}?{days}"))
 
 
 def _for_a_file(request: HttpRequest, reader: Reader, kind: str) -> Asked:
     asked = _asked(request, reader)
     if not reader.may_export:
         raise PermissionDenied
-    if kind not in spreadsheets.TYPES or not asked.filters.is_valid():
+    if kind not in spreadsheets.TYPES or not asked.is_valid:
         raise Http404
     return asked
 
 
-def _file(asked: Asked, of: str = "") -> str:
-    first, last = asked.days
-    return f"cash{of}-{first:%Y-%m-%d}-{last:%Y-%m-%d}"
-
-
 # one courier
+
+PER_PAGE = 200  # entries
 
 HEADS = (
     (gettext_lazy("When"), False),
@@ -282,8 +130,8 @@ def one(request: HttpRequest, reader: Reader, courier: int) -> HttpResponse:
     """The ledger of a courier, or of what has none (NOBODY)."""
     asked = _asked(request, reader)
     person = _courier(courier)
-    context = _context(request, asked, _name(person)) | {"courier": person, "export": "report-cash-courier-export"}
-    if not asked.filters.is_valid():
+    context = _context(request, asked, name_of(person)) | {"courier": person, "export": "report-cash-courier-export"}
+    if not asked.is_valid:
         return TemplateResponse(request, "reports/cash_ledger.html", context | {"key": courier}, status=400)
     ledger = cash_ledger.ledger(courier, *asked.moments)
     shown = Paginator(ledger.entries, PER_PAGE).get_page(asked.query.get("page"))
@@ -294,7 +142,7 @@ def one(request: HttpRequest, reader: Reader, courier: int) -> HttpResponse:
         "figures": [(figure, formats.written(figure.of(balance), figure.kind)) for figure in COLUMNS],
         "is_over": balance.is_over(balance.now),
         "may_record": context["may_record"] and person is not None,
-        "heads": [(title, "", is_number) for title, is_number in HEADS],
+        "heads": [Head(title, is_number) for title, is_number in HEADS],
         "lines": [_entry_line(each, balance, reader) for each in shown.object_list],
         "notes": [figure for figure in COLUMNS if figure.help],
         "paging": shown,
@@ -368,9 +216,11 @@ def export_one(request: HttpRequest, reader: Reader, courier: int, kind: str) ->
     person = _courier(courier)
     ledger = cash_ledger.ledger(courier, *asked.moments)
     header = [str(title) for title, _is_number in HEADS]
-    log = exports.note(reader, f"{PAGE.title}: {_name(person)}", kind, query=request.GET.urlencode())
+    log = exports.note(reader, f"{PAGE.title}: {name_of(person)}", kind, query=request.GET.urlencode())
     rows = counted(log, _entry_rows(ledger, reader))
-    return spreadsheets.response(_file(asked, f"-{courier}"), header, rows, kind, sheet_title=_name(person))
+    first, last = asked.days
+    file = f"cash-{courier}-{first:%Y-%m-%d}-{last:%Y-%m-%d}"
+    return spreadsheets.response(file, header, rows, kind, sheet_title=name_of(person))
 
 
 def _entry_rows(ledger: Ledger, reader: Reader) -> Iterator[list[Any]]:

@@ -167,19 +167,23 @@ def grouped(
     by: Sequence[Dimension],
     figures: Sequence[Measure | Derived],
     *,
-    largest: str = "",
+    order: str = "",
+    is_descending: bool = False,
     first: int | None = None,
 ) -> list[Group]:
     """What was counted, with names, in the order of the keys; what has no key goes last.
 
-    `largest` is a figure by which the groups are ordered instead; with `first` only so many are named and given.
+    `order` is a figure by which the groups are ordered instead, those without one last; with `first` only so many are
+    named and given.
     """
     ordered = sorted(
         ((key, _derived(dict(values), figures)) for key, values in counted.items()),
         key=lambda item: [(part is None, part) for part in item[0]],
     )
-    if largest:
-        ordered.sort(key=lambda item: item[1][largest] or 0, reverse=True)
+    if order:
+        known = [item for item in ordered if item[1][order] is not None]
+        known.sort(key=lambda item: item[1][order], reverse=is_descending)
+        ordered = [*known, *(item for item in ordered if item[1][order] is None)]
     ordered = ordered[:first]
     labels = [dimension.label({key[index] for key, _values in ordered}) for index, dimension in enumerate(by)]
 

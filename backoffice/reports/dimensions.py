@@ -56,11 +56,11 @@ def month(time: str) -> Dimension:
     )
 
 
-def hour(time: str) -> Dimension:
+def hour(time: str, title: Any = None) -> Dimension:
     """The hour of the day, by a filter `hour`."""
     return Dimension(
         "hour",
-        gettext_lazy("Hour"),
+        title or gettext_lazy("Hour"),
         lambda lookup: ExtractHour(lookup(time)),
         lambda keys: {key: f"{key}:00" for key in keys if key is not None},
         lambda key: {"hour": "" if key is None else str(key)},

@@ -1,36 +1,59 @@
-"""A report as a file: its header and rows, and its line in the log of exports, by download and by mail alike."""
+"""What leaves as a file, and its line in the log of exports, by download and by mail alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from backoffice.reports import tables
+from django.http import QueryDict
+
 from backoffice.reports.access import Reader
-from backoffice.reports.asked import Asked
+from backoffice.reports.filters import ReportFilters
+from backoffice.reports.report import Page, Report
 from backoffice.sync.models import ExportLog
 
+Table = tuple[list[str], Iterable[list[Any]]]  # the header, and rows that are read as they are asked for
 
-def table(asked: Asked) -> tuple[list[str], Iterator[list[Any]]]:
-    """Everything that is filtered: the list, or the figures by a dimension. Rows are read as they are asked for."""
-    report, reader = asked.report, asked.reader
-    if asked.by is not None:
-        header = [str(asked.by.title), *(str(each.title) for each in report.figures)]
-        return header, tables.group_rows(asked.all_groups(), asked.by, report.figures, reader)
-    header = [str(column.title) for column in asked.columns]
-    return header, tables.list_rows(asked.ordered, asked.columns, report.order_key, reader)
+
+@dataclass(frozen=True)
+class Noted:
+    """What the log says of a file: its columns, and whether they tell who a client is."""
+
+    columns: Sequence[str] = ()
+    is_personal: bool = False
+
+
+class Asked(Protocol):
+    """A page as somebody asked for it. `table` and `noted` are of valid filters only."""
+
+    reader: Reader
+    query: QueryDict
+
+    @property
+    def report(self) -> Report | Page: ...
+
+    @property
+    def filters(self) -> ReportFilters: ...
+
+    @property
+    def is_valid(self) -> bool: ...
+
+    def table(self) -> Table: ...
+
+    def noted(self) -> Noted: ...
 
 
 def log(asked: Asked, kind: str, how: str = "") -> ExportLog:
-    """Note that a report leaves; `how` says by which way, where it is no download."""
-    shown = [asked.by] if asked.by is not None else asked.columns
+    """Note that a page leaves as a file; `how` says by which way, where it is no download."""
+    noted = asked.noted()
     return note(
         asked.reader,
         f"{asked.report.title}{how and ', '}{how}",
         kind,
         query=asked.query.urlencode(),
-        columns=[each.name for each in shown],
-        is_personal=asked.reader.sees_personal and any(each.mask is not None for each in shown),
+        columns=list(noted.columns),
+        is_personal=noted.is_personal,
     )
 
 

@@ -100,12 +100,7 @@ class ReportFilters(django_filters.FilterSet):
     @property
     def days(self) -> tuple[date, date]:
         """The first and the last day. Only of valid filters."""
-        cleaned = self.form.cleaned_data
-        first, last = PERIODS[cleaned.get("period") or USUAL][1](timezone.localdate())
-        since, until = cleaned.get("since"), cleaned.get("until")
-        if since or until:
-            first, last = since or until, until or max(timezone.localdate(), since)
-        return first, last
+        return days_of(self.form.cleaned_data)
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         if not self.TIME:
@@ -116,6 +111,15 @@ class ReportFilters(django_filters.FilterSet):
 
     def get_form_class(self) -> type[forms.Form]:
         return type("ReportForm", (_PeriodForm, super().get_form_class()), {})
+
+
+def days_of(cleaned: Mapping[str, Any]) -> tuple[date, date]:
+    """The first and the last day of what a valid form says."""
+    today = timezone.localdate()
+    since, until = cleaned.get("since"), cleaned.get("until")
+    if since is not None:
+        return since, until or max(today, since)
+    return (until, until) if until is not None else PERIODS[cleaned.get("period") or USUAL][1](today)
 
 
 class _PeriodForm(forms.Form):

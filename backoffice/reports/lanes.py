@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -56,6 +56,11 @@ class Lane:
     spans: Sequence[Span] = ()
     order: Any = None
     moments: dict[str, datetime] | None = None
+
+    def is_of(self, day: date) -> bool:
+        """Whether the window of its order begins on that day."""
+        begins = self.order.delivery_time_from
+        return begins is not None and timezone.localdate(begins) == day
 
     @property
     def is_late(self) -> bool:

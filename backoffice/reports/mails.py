@@ -27,13 +27,12 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from backoffice import spreadsheets
-from backoffice.reports import exports
+from backoffice.reports import exports, registry
 from backoffice.reports.access import Reader
-from backoffice.reports.asked import Asked
+from backoffice.reports.exports import Asked
 from backoffice.reports.filters import PERIODS, USUAL
 from backoffice.reports.models import ReportSubscription
-from backoffice.reports.registry import BY_NAME
-from backoffice.reports.report import Report, page_of
+from backoffice.reports.report import page_of
 from backoffice.sync import lease
 from backoffice.sync.models import ExportLog
 from backoffice.sync.notices import mail
@@ -108,11 +107,6 @@ def _serve(subscription: ReportSubscription, now: datetime) -> bool:
     return True
 
 
-def report_of(subscription: ReportSubscription) -> Report | None:
-    """The report of its view, None where one of both is no more."""
-    return BY_NAME.get(subscription.view.page.partition(":")[2]) if subscription.view is not None else None
-
-
 def asked_by(subscription: ReportSubscription, day: date) -> Asked:
     """What its owner would see of the view on that day. Raises Stopped where he would see nothing."""
     owner = subscription.owner
@@ -120,13 +114,13 @@ def asked_by(subscription: ReportSubscription, day: date) -> Asked:
         raise Stopped(Stop.PERSON)
     if not owner.email:
         raise Stopped(Stop.ADDRESS)
-    reader, report = Reader.of(owner), report_of(subscription)
-    if report is None or subscription.view not in reader.views(page_of(report)):
+    reader, entry = Reader.of(owner), registry.entry_of(subscription.view)
+    if entry is None or subscription.view not in reader.views(page_of(entry)):
         raise Stopped(Stop.VIEW)
-    if not (report.may_be_seen_by(reader) and reader.may_export):
+    if not (entry.may_be_seen_by(reader) and reader.may_export):
         raise Stopped(Stop.RIGHT)
     assert subscription.view is not None
-    asked = Asked(report, reader, dated(subscription.view.query, day))
+    asked = registry.ask(entry, reader, dated(subscription.view.query, day))
     if not asked.is_valid:
         raise Stopped(Stop.FILTERS)
     return asked
@@ -173,7 +167,7 @@ def _send(subscription: ReportSubscription, asked: Asked, day: date) -> dict[str
 
 def make_file(asked: Asked, kind: str) -> File:
     """The first MOST_ROWS rows, fewer where they come to MOST_BYTES."""
-    header, rows = exports.table(asked)
+    header, rows = asked.table()
     content = bytearray()
     bounded = _Bounded(rows, content)
     if kind == spreadsheets.CSV:

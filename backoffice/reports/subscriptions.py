@@ -19,8 +19,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backoffice.reports.access import Reader, for_readers
 from backoffice.reports.models import ReportSubscription
-from backoffice.reports.registry import BY_NAME
-from backoffice.reports.report import Report, page_of
+from backoffice.reports.registry import MENU_BY_NAME, entry_of
+from backoffice.reports.report import Page, Report, page_of
 from backoffice.sync import lease
 from backoffice.sync.notices import mail
 
@@ -38,7 +38,7 @@ class SubscriptionForm(forms.Form):
     )
     format = forms.ChoiceField(label=gettext_lazy("as"), choices=ReportSubscription.Format.choices)
 
-    def __init__(self, reader: Reader, report: Report, data: Any = None) -> None:
+    def __init__(self, reader: Reader, report: Report | Page, data: Any = None) -> None:
         super().__init__(data, auto_id="report-mail-%s")
         self.reader = reader
         self.fields["view"] = forms.ModelChoiceField(
@@ -73,7 +73,7 @@ def of(reader: Reader) -> QuerySet[ReportSubscription]:
     return ReportSubscription.objects.filter(owner=reader.user.pk).select_related("view").order_by("title", "pk")
 
 
-def context(reader: Reader, report: Report) -> dict[str, Any]:
+def context(reader: Reader, report: Report | Page) -> dict[str, Any]:
     """What the page of a report says of mails; nothing to who may not export it."""
     if not reader.may_export:
         return {}
@@ -108,14 +108,14 @@ def mails(request: HttpRequest, reader: Reader) -> HttpResponse:
 def _address(subscription: ReportSubscription) -> str:
     """Of its view; nowhere where there is none any more."""
     view = subscription.view
-    report = BY_NAME.get(view.page.partition(":")[2]) if view is not None else None
+    report = entry_of(view)
     return f"{reverse('report', args=[report.name])}?{view.query}" if report is not None and view is not None else ""
 
 
 @require_POST
 @for_readers
 def subscribe(request: HttpRequest, reader: Reader, name: str) -> HttpResponse:
-    report = BY_NAME.get(name)
+    report = MENU_BY_NAME.get(name)
     if report is None:
         raise Http404
     if not (report.may_be_seen_by(reader) and reader.may_export):

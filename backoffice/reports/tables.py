@@ -53,6 +53,29 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Head:
+    """Of a column. `url` sorts by it, where it can be sorted by; `order` is the one it stands in, as HTML names it."""
+
+    title: Any
+    is_number: bool = False
+    url: str = ""
+    order: str = ""
+
+
+def sortable(title: Any, query: Any, name: str, *, now: str, is_number: bool = True) -> Head:
+    """A column that a click sorts by: a number by the most first, the other way round at the second time.
+
+    :param now: the order that holds, a name of `sort` in the address.
+    """
+    first, second = (f"-{name}", name) if is_number else (name, f"-{name}")
+    changed = query.copy()
+    changed["sort"] = second if now == first else first
+    changed.pop("page", None)
+    order = {f"-{name}": "descending", name: "ascending"}.get(now, "")
+    return Head(title, is_number, f"?{changed.urlencode()}", order)
+
+
+@dataclass(frozen=True)
 class Line:
     """A row of a table: its heading, where it is a group, and its cells."""
 

@@ -7,7 +7,6 @@ from backoffice.reports import cash, courier_day, subscriptions, views
 urlpatterns = [
     path("", views.menu, name="reports"),
     path("cash/", cash.couriers, name="report-cash"),
-    path("cash/export/<slug:kind>/", cash.export_couriers, name="report-cash-export"),
     path("cash/<int:courier>/", cash.one, name="report-cash-courier"),
     path("cash/<int:courier>/export/<slug:kind>/", cash.export_one, name="report-cash-courier-export"),
     path("couriers/<int:pk>/", courier_day.choose, name="courier-days"),

@@ -22,7 +22,7 @@ from backoffice.reports.access import Reader, for_readers
 from backoffice.reports.asked import SHOWN_GROUPS, Asked
 from backoffice.reports.cube import Measure
 from backoffice.reports.formats import written
-from backoffice.reports.registry import BY_NAME, MENU
+from backoffice.reports.registry import BY_NAME, MENU, MENU_BY_NAME, ask
 from backoffice.reports.report import Column, Page, Report, page_of
 from backoffice.sync.admin.export import counted
 from orders.models import SavedView
@@ -41,7 +41,7 @@ def _asked(request: HttpRequest, reader: Reader, name: str) -> Asked:
 
 def _entry(reader: Reader, name: str) -> Report | Page:
     """What stands in the menu under that name."""
-    entry = next((each for each in MENU if each.name == name), None)
+    entry = MENU_BY_NAME.get(name)
     if entry is None:
         raise Http404
     if not entry.may_be_seen_by(reader):
@@ -113,8 +113,10 @@ def _table(asked: Asked) -> dict[str, Any]:
         return {"pivot": tables.pivot(asked.rows, asked.by, asked.across, asked.chart, asked.here, asked.reader)}
     figures = asked.report.figures
     shown = asked.groups if asked.by.is_time else asked.groups[:SHOWN_GROUPS]
+    order, is_descending = asked.order_of_groups
+    now = f"-{order}" if is_descending else order
     return {
-        "heads": [(each.title, "", True) for each in figures],
+        "heads": [tables.sortable(each.title, asked.query, each.name, now=now) for each in figures],
         "lines": tables.group_lines(shown, asked.by, figures, asked.here, asked.chart.name, asked.reader),
         "foot": [written(asked.totals[each.name], each.kind) for each in figures],
         "is_grouped": True,
@@ -129,7 +131,7 @@ def _list(asked: Asked) -> dict[str, Any]:
     paginator.__dict__["count"] = asked.totals[asked.report.figures[0].name]
     shown = paginator.get_page(asked.query.get("page"))
     return {
-        "heads": [(column.title, _sorted_by(asked, column), column.is_number) for column in columns],
+        "heads": [_head(asked, column) for column in columns],
         "lines": tables.list_lines(list(shown.object_list), columns, asked.reader),
         "foot": [_total(asked, column) for column in columns] if any(column.total for column in columns) else [],
         "paging": shown,
@@ -142,14 +144,11 @@ def _total(asked: Asked, column: Column) -> str:
     return written(asked.totals[figure.name], figure.kind) if figure is not None else ""
 
 
-def _sorted_by(asked: Asked, column: Column) -> str:
-    """The address that sorts by a column, the other way round at the second time."""
+def _head(asked: Asked, column: Column) -> tables.Head:
     if not column.may_sort:
-        return ""
-    query = asked.query.copy()
-    query["sort"] = f"-{column.name}" if asked.query.get("sort") == column.name else column.name
-    query.pop("page", None)
-    return f"?{query.urlencode()}"
+        return tables.Head(column.title, column.is_number)
+    now = asked.query.get("sort", "")
+    return tables.sortable(column.title, asked.query, column.name, now=now, is_number=column.is_number)
 
 
 def _pages(asked: Asked, shown: Any) -> dict[str, str]:
@@ -170,16 +169,16 @@ def _pages(asked: Asked, shown: Any) -> dict[str, str]:
 @for_readers
 def export(request: HttpRequest, reader: Reader, name: str, kind: str) -> HttpResponseBase:
     """Everything that is filtered, as a file: the list, or the figures by a dimension."""
-    asked = _asked(request, reader, name)
+    asked = ask(_entry(reader, name), reader, request.GET)
     if not reader.may_export:
         raise PermissionDenied
     if kind not in spreadsheets.TYPES or not asked.is_valid:
         raise Http404
-    header, rows = exports.table(asked)
+    header, rows = asked.table()
     log = exports.log(asked, kind)
     first, last = asked.filters.days
     file = f"{name}-{first:%Y-%m-%d}-{last:%Y-%m-%d}"
-    return spreadsheets.response(file, header, counted(log, rows), kind, sheet_title=str(asked.report.title))
+    return spreadsheets.response(file, header, counted(log, iter(rows)), kind, sheet_title=str(asked.report.title))
 
 
 # saved views

@@ -38,13 +38,6 @@ DELIVERED = (DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
-@pytest.fixture
-def manager() -> User:
-    user = User.objects.create_user("manager", password="x", is_staff=True)
-    user.groups.add(Group.objects.get(name="Managers"))
-    return user
-
-
 def counted(name: str, user: User, query: str = "") -> dict[str, Any]:
     found = Asked(BY_NAME[name], Reader.of(user), QueryDict(f"{ALL}&{query}"))
     assert found.is_valid, found.filters.errors
@@ -149,8 +142,7 @@ def test_nothing_delivered_has_no_average_and_no_share(manager: User) -> None:
     assert found["on_time_share"] is None
 
 
-@pytest.mark.parametrize("beyond", [0, 50, 500])
-def test_far_is_what_lies_further_than_asked(beyond: int, manager: User) -> None:
+def test_far_is_what_lies_further_than_asked(manager: User) -> None:
     World(23, orders=80)
     done = Order.objects.filter(is_refund=False, delivery_status__in=DELIVERED)
     ways = [
@@ -160,10 +152,11 @@ def test_far_is_what_lies_further_than_asked(beyond: int, manager: User) -> None
         )
         for row in done.exclude(delivered_latitude=None).exclude(to_latitude=None)
     ]
-    found = counted("quality", manager, f"beyond={beyond or ''}")
-    assert found["placed"] == len(ways)
-    assert found["far"] == sum(way > (beyond or 300) for way in ways) > 0
-    assert counted("quality", manager, f"beyond={beyond or ''}&outcome=far")["orders"] == found["far"]
+    for said, beyond in (("", 300), ("50", 50), ("500", 500)):
+        found = counted("quality", manager, f"beyond={said}")
+        assert found["placed"] == len(ways)
+        assert found["far"] == sum(way > beyond for way in ways) > 0
+        assert counted("quality", manager, f"beyond={said}&outcome=far")["orders"] == found["far"]
 
 
 @pytest.mark.parametrize("latitude", [0.5, 43.1, 55.75, 69.9])
@@ -337,6 +330,20 @@ def test_a_day_costs_the_same_however_much_happened(manager: User) -> None:
         busy(who, nth)
         session(who, at(8) + nth * MINUTE, at(18))
     assert cost() == few
+
+
+def test_what_changed_on_a_day_of_another_is_told_apart(manager: User) -> None:
+    who, today = courier(), timezone.localdate()
+    busy(who)
+    moved = busy(who, 2)
+    Order.objects.filter(pk=moved.pk).update(delivery_time_from=at(9) - 7 * DAY, delivery_time_to=at(10) - 7 * DAY)
+    page = opened(manager, who, today)
+    assert (page.context["others"], page.context["next"]) == (1, None)
+    figures = {str(title): text for title, text in page.context["figures"]}
+    assert figures["Orders"] == "1"
+    assert "1 more, of another day" in " ".join(page.text.split())
+    assert f"{today - 7 * DAY:%d.%m.%Y} 09:00" in page.text
+    assert opened(manager, who, today - DAY).context["next"] == today
 
 
 def test_an_empty_day_a_day_to_come_and_a_wrong_one(manager: User) -> None:

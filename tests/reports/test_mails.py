@@ -17,6 +17,7 @@ from django.utils import timezone, translation
 from openpyxl import load_workbook
 
 from backoffice.reports import mails
+from backoffice.reports.asked import Asked
 from backoffice.reports.models import ReaderSource, ReportSubscription
 from backoffice.reports.registry import REPORTS
 from backoffice.sync import lease
@@ -93,6 +94,21 @@ def test_every_report_can_be_mailed(report: Any, owner: User) -> None:
     with translation.override("en"):
         header = (str(report.dimensions[0].title), *(str(each.title) for each in report.figures))
     assert rows_of(message)[0] == header
+
+
+def test_the_cash_of_couriers_can_be_mailed(owner: User) -> None:
+    World(11, orders=20)
+    browser = browser_of(owner)
+    view = SavedView.objects.create(page="report:cash", title="Cash", query=f"{YEAR}&sort=-now", owner=owner)
+    asked = browser.post("/reports/cash/mails/", {"view": view.pk, "weekday": "day", "hour": "9", "format": "xlsx"})
+    assert asked.url == "/reports/mails/"
+    assert f'href="/reports/cash/?{YEAR}'.replace("&", "&amp;") in browser.get(asked.url).content.decode()
+    ReportSubscription.objects.update(due_at=timezone.now())
+    (message,) = send()
+    shown = browser.get(f"/reports/cash/?{YEAR}&sort=-now").context["lines"]
+    assert [row[0] for row in rows_of(message)[1:]] == [line.heading.text for line in shown]
+    (noted,) = ExportLog.objects.all()
+    assert (noted.row_count, noted.user) == (len(shown), owner)
 
 
 def test_a_period_with_a_name_is_of_each_mail_its_own_and_a_retry_is_of_the_same(owner: User) -> None:
@@ -287,14 +303,14 @@ def test_what_cannot_be_counted_holds_up_no_other(owner: User, monkeypatch: pyte
     World(9, orders=3)
     bad = subscribed(owner, due_at=timezone.now() - timedelta(days=2))
     good = subscribed(person("Managers", "other"))
-    table = mails.exports.table
+    table = Asked.table
 
-    def fail(asked: Any) -> Any:
+    def fail(asked: Asked) -> Any:
         if asked.reader.user == owner:
             raise ZeroDivisionError
         return table(asked)
 
-    monkeypatch.setattr(mails.exports, "table", fail)
+    monkeypatch.setattr(Asked, "table", fail)
     assert [message.to for message in send()] == [["other@example.com"]]
     bad.refresh_from_db()
     good.refresh_from_db()

@@ -1,95 +1,25 @@
-"""Every report: its figures equal the lists behind them, it costs the same number of queries, and who may see it."""
+"""Every report: it costs the same number of queries, who may see it, and how it is asked. Its figures: test_figures."""
 
 from __future__ import annotations
 
-import csv
-import io
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
-from django.http import QueryDict
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
-from openpyxl import load_workbook
 
 from backoffice.reports.access import Reader
-from backoffice.reports.asked import Asked
-from backoffice.reports.cube import Measure, breakdown, totals
 from backoffice.reports.models import ReaderSource
-from backoffice.reports.registry import BY_NAME, REPORTS
-from backoffice.reports.tables import list_rows
+from backoffice.reports.registry import BY_NAME
+from catalog.models import Good, Stock
 from orders.models import SavedView
+from tests.reports.asking import EVERY, YEAR, asked
 from tests.reports.data import World
 
 pytestmark = pytest.mark.django_db
-
-YEAR = "period=year&since=2000-01-01&until=2100-01-01"
-EVERY = pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)
-
-
-@pytest.fixture
-def manager() -> User:
-    user = User.objects.create_user("manager", password="x", is_staff=True)
-    user.groups.add(Group.objects.get(name="Managers"))
-    return user
-
-
-@pytest.fixture
-def browser(manager: User) -> Browser:
-    browser = Browser()
-    browser.force_login(manager)
-    return browser
-
-
-def asked(report: Any, user: User, query: str = YEAR) -> Asked:
-    found = Asked(report, Reader.of(user), QueryDict(query))
-    assert found.is_valid, found.filters.errors
-    return found
-
-
-@EVERY
-@pytest.mark.parametrize("seed", [1, 2])
-def test_groups_add_up_to_the_totals(report: Any, seed: int, manager: User) -> None:
-    World(seed)
-    found = asked(report, manager)
-    measures = [figure for figure in report.figures if isinstance(figure, Measure) and figure.is_additive]
-    assert found.totals[report.figures[0].name] > 0
-    for dimension in report.dimensions:
-        groups = breakdown(found.rows, [dimension], measures)
-        for measure in measures:
-            assert sum(group.values[measure.name] for group in groups) == found.totals[measure.name], (
-                dimension.name,
-                measure.name,
-            )
-
-
-@EVERY
-@pytest.mark.parametrize("query", [YEAR, "period=days30"])
-def test_the_list_behind_a_group_has_its_figures(report: Any, query: str, manager: User) -> None:
-    World(3)
-    found = asked(report, manager, query)
-    for dimension in report.dimensions:
-        for group in breakdown(found.rows, [dimension], report.figures):
-            if not dimension.narrow(group.keys[0]):
-                continue  # rows without a time are in no period
-            behind = asked(report, manager, urlsplit(found.here.narrowed(dimension.narrow(group.keys[0]))).query)
-            assert behind.by is None
-            assert behind.totals == group.values, (dimension.name, group.labels)
-
-
-@EVERY
-def test_the_columns_of_the_list_add_up_to_their_totals(report: Any, manager: User) -> None:
-    World(4)
-    found = asked(report, manager)
-    rows = list(list_rows(found.ordered, report.columns, report.order_key, found.reader))
-    assert len(rows) == found.totals[report.figures[0].name]
-    for index, column in enumerate(report.columns):
-        if column.total:
-            assert sum(Decimal(row[index] or 0) for row in rows) == found.totals[column.total], column.name
 
 
 @EVERY
@@ -111,35 +41,6 @@ def test_each_page_costs_the_same_however_many_rows_there_are(report: Any, brows
         world.order(nth)
     assert {address: cost(address) for address in addresses} == few
     assert max(few.values()) <= 45
-
-
-@EVERY
-def test_a_pivot_adds_up(report: Any, browser: Browser, manager: User) -> None:
-    World(6)
-    found = asked(report, manager)
-    figure = next(each for each in report.figures if isinstance(each, Measure))
-    first, second = report.dimensions[0], report.dimensions[-1]
-    cells = breakdown(found.rows, [first, second], [figure])
-    assert sum(group.values[figure.name] for group in cells) == totals(found.rows, [figure])[figure.name]
-    page = browser.get(f"/reports/{report.name}/?{YEAR}&by={first.name}&across={second.name}&figure={figure.name}")
-    assert page.status_code == 200
-    assert page.context["pivot"].lines
-
-
-@EVERY
-def test_files_hold_what_is_filtered(report: Any, browser: Browser, manager: User) -> None:
-    World(7)
-    found = asked(report, manager, f"{YEAR}&by=list")
-    text = b"".join(browser.get(f"/reports/{report.name}/export/csv/?{YEAR}&by=list").streaming_content)
-    lines = list(csv.reader(io.StringIO(text.decode("utf-8-sig")), delimiter=";"))
-    assert len(lines) == 1 + found.totals[report.figures[0].name]
-    book = b"".join(browser.get(f"/reports/{report.name}/export/xlsx/?{YEAR}&by=list").streaming_content)
-    sheet = load_workbook(io.BytesIO(book), read_only=True).worksheets[0]
-    assert len(list(sheet.iter_rows())) == len(lines)
-    dimension = report.dimensions[-1]
-    text = b"".join(browser.get(f"/reports/{report.name}/export/csv/?{YEAR}&by={dimension.name}").streaming_content)
-    groups = breakdown(found.rows, [dimension], report.figures)
-    assert len(text.decode("utf-8-sig").splitlines()) == 1 + len(groups)
 
 
 # who may see what
@@ -260,3 +161,44 @@ def test_the_address_of_a_group_keeps_the_filters(browser: Browser) -> None:
     assert query["since"] == query["until"]
     assert query["by"] == ["list"]
     assert "page" not in query
+
+
+@pytest.mark.parametrize("name", ["orders", "clients", "quality", "receipts"])
+def test_groups_stand_in_the_order_of_any_figure(browser: Browser, manager: User, name: str) -> None:
+    World(12)
+    report = BY_NAME[name]
+    dimension = report.dimensions[1].name
+    for figure in report.figures:
+        orders = {}
+        for sort in (f"-{figure.name}", figure.name):
+            found = asked(report, manager, f"{YEAR}&by={dimension}&sort={sort}")
+            values = [group.values[figure.name] for group in found.groups]
+            known = [value for value in values if value is not None]
+            assert known == sorted(known, reverse=sort.startswith("-"))
+            assert values[: len(known)] == known
+            orders[sort] = [str(row[0]) for row in found.table()[1]]
+        page = browser.get(f"/reports/{name}/?{YEAR}&by={dimension}&sort=-{figure.name}")
+        assert [line.heading.text for line in page.context["lines"]] == orders[f"-{figure.name}"]
+        (head,) = [head for head in page.context["heads"] if head.order]
+        assert (head.title, head.order) == (figure.title, "descending")
+        assert f"sort={figure.name}" in head.url
+
+
+def test_nobody_is_lost_who_may_still_come(browser: Browser) -> None:
+    page = browser.get("/reports/clients/?which=lost&period=month")
+    assert page.status_code == 400
+    assert page.context["form"].errors["which"]
+    assert browser.get("/reports/clients/?which=lost&period=last_month").status_code == 200
+
+
+def test_goods_that_no_warehouse_has_are_found(browser: Browser) -> None:
+    World(13, orders=3)
+    shown = {
+        stock: {line.cells[0].text for line in browser.get(address).context["lines"]}
+        for stock in ("none", "some", "")
+        if (address := f"/reports/unsold/?sales=&stock={stock}&by=list")
+    }
+    in_stock = set(Stock.objects.filter(count__gt=0).values_list("good__title", flat=True))
+    assert shown["some"] == in_stock
+    assert shown["none"] == set(Good.objects.values_list("title", flat=True)) - in_stock
+    assert shown[""] == shown["none"] | shown["some"]

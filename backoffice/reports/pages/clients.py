@@ -1,18 +1,23 @@
 """Clients: who orders how much, who comes again, who is lost; discount cards.
 
-The rows are orders that name a client. A client is lost for a period when he ordered in it and never after it.
+The rows are orders that name a client. A client is lost for a period that is over when he ordered in it and never after
+it.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters
+from django import forms
 from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat, Trim
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.reports import dimensions
 from backoffice.reports.cube import PERCENT, Derived, Measure, percentage
-from backoffice.reports.filters import KeyFilter
+from backoffice.reports.filters import KeyFilter, days_of
 from backoffice.reports.pages import orders
 from backoffice.reports.report import Column, Report
 from backoffice.sync import personal
@@ -60,6 +65,18 @@ class ClientFilters(orders.OrderFilters):
         end = day_start(self.days[1] + dimensions.DAY)
         since = Order.objects.filter(client=OuterRef("client"), is_refund=False, delivery_time_from__gte=end)
         return queryset.filter(~Exists(since))
+
+    def get_form_class(self) -> type[forms.Form]:
+        return type("ClientForm", (_ClientForm, super().get_form_class()), {})
+
+
+class _ClientForm(forms.Form):
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("which") == "lost" and not self.errors and days_of(cleaned)[1] >= timezone.localdate():
+            text = _("For these, choose a period that is over: since today nobody can have ordered again.")
+            self.add_error("which", text)
+        return cleaned
 
 
 COLUMNS: tuple[Column, ...] = tuple(

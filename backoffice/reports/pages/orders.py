@@ -179,7 +179,7 @@ DIMENSIONS = (
     dimensions.day(TIME),
     dimensions.week(TIME),
     dimensions.month(TIME),
-    dimensions.hour(TIME),
+    dimensions.hour(TIME, _("Hour of the window")),
     BY_COURIER,
     BY_SOURCE,
     dimensions.code("delivery_status", _("Delivery"), "delivery_status", "orderDeliveryStatuses", DeliveryStatus),

@@ -78,6 +78,12 @@ class StockFilters(GoodsFilters):
 
 
 class UnsoldFilters(GoodsFilters):
+    stock = django_filters.ChoiceFilter(
+        label=_("In stock"),
+        choices=[("none", _("none in any warehouse")), ("some", _("some"))],
+        empty_label=_("whether in stock or not"),
+        method="of_stock",
+    )
     parent = KeyFilter(field_name="parent")
     tax = RowFilter(label=_("Tax rate"), queryset=Tax.objects.order_by("title"))
 
@@ -85,6 +91,10 @@ class UnsoldFilters(GoodsFilters):
         data = data.copy()
         data.setdefault("sales", "none")
         super().__init__(data, *args, **kwargs)
+
+    def of_stock(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        some = Q(Exists(Stock.objects.filter(good=OuterRef("pk"), count__gt=0)))
+        return queryset.filter(some if value == "some" else ~some)
 
 
 BY_WAREHOUSE = dimensions.row("warehouse", _("Warehouse"), "warehouse_id", Warehouse)
@@ -107,7 +117,13 @@ REPORT = Report(
         Column("value", _("Stock value"), VALUE, MONEY, total="value"),
     ),
     figures=(
-        Measure("rows", _("Goods by warehouse"), ROWS, Count("pk")),
+        Measure(
+            "rows",
+            _("Goods by warehouse"),
+            ROWS,
+            Count("pk"),
+            help=_("Goods that no warehouse names are found in “Goods not sold, goods run out”."),
+        ),
         Measure("count", _("In stock"), ROWS, Sum("count"), NUMBER),
         Measure("value", _("Stock value"), ROWS, Sum(VALUE), MONEY, help=_("By the price of the good as it is now.")),
     ),
@@ -121,8 +137,8 @@ REPORT = Report(
 
 UNSOLD = Report(
     name="unsold",
-    title=_("Goods that are not sold"),
-    question=_("Which goods nobody has bought in the period, or ever; how many of them lie in stock."),
+    title=_("Goods not sold, goods run out"),
+    question=_("Which goods nobody has bought in the period, or ever; how many lie in stock, and which nowhere."),
     icon="production_quantity_limits",
     right="view_orders",
     rows=lambda: Good.objects.filter(~IS_FOLDER, is_active=True),

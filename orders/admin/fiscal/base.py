@@ -33,10 +33,10 @@ def fiscal_page(view: View[Parameters]) -> View[Parameters]:
     return require_safe(admin.site.admin_view(guarded))
 
 
-def page(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+def page(request: HttpRequest, template: str, title: str, *, status: int = 200, **context: Any) -> HttpResponse:
     """A page in the admin's frame."""
     context = {**admin.site.each_context(request), "title": title, **context}
-    return TemplateResponse(request, f"admin/fiscal/control/{template}", context)
+    return TemplateResponse(request, f"admin/fiscal/control/{template}", context, status=status)
 
 
 def sheet(request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:

@@ -89,6 +89,7 @@ def shift_list(request: HttpRequest) -> HttpResponse:
         request,
         "shifts.html",
         _("Shifts of registers"),
+        status=200 if form.is_valid() else 400,
         form=_with_days(form),
         rows=rows,
         total=_total(money.values()),

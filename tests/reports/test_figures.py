@@ -1,0 +1,103 @@
+"""Every figure equals the list behind it, whatever it is told apart by: on random orders, reckoned in different ways.
+
+All tests here read the same rows, which are made once a seed and not again for each test.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client as Browser
+from openpyxl import load_workbook
+
+from backoffice.reports.cube import Measure, breakdown, totals
+from backoffice.reports.tables import list_rows
+from tests.reports.asking import EVERY, YEAR, asked
+from tests.reports.data import World
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
+
+
+@pytest.fixture(scope="module", params=[1, 2], autouse=True)
+def world(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    """Rows around the transactions of the tests, taken back after the last of them."""
+    with django_db_blocker.unblock():
+        around = transaction.atomic()
+        around.__enter__()
+        made = World(request.param)
+    yield made
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        around.__exit__(None, None, None)
+
+
+@EVERY
+def test_groups_add_up_to_the_totals(report: Any, manager: User) -> None:
+    found = asked(report, manager)
+    measures = [figure for figure in report.figures if isinstance(figure, Measure) and figure.is_additive]
+    assert found.totals[report.figures[0].name] > 0
+    for dimension in report.dimensions:
+        groups = breakdown(found.rows, [dimension], measures)
+        for measure in measures:
+            assert sum(group.values[measure.name] for group in groups) == found.totals[measure.name], (
+                dimension.name,
+                measure.name,
+            )
+
+
+@EVERY
+@pytest.mark.parametrize("query", [YEAR, "period=days30"])
+def test_the_list_behind_a_group_has_its_figures(report: Any, query: str, manager: User) -> None:
+    found = asked(report, manager, query)
+    for dimension in report.dimensions:
+        for group in breakdown(found.rows, [dimension], report.figures):
+            if not dimension.narrow(group.keys[0]):
+                continue  # rows without a time are in no period
+            behind = asked(report, manager, urlsplit(found.here.narrowed(dimension.narrow(group.keys[0]))).query)
+            assert behind.by is None
+            assert behind.totals == group.values, (dimension.name, group.labels)
+
+
+@EVERY
+def test_the_columns_of_the_list_add_up_to_their_totals(report: Any, manager: User) -> None:
+    found = asked(report, manager)
+    rows = list(list_rows(found.ordered, report.columns, report.order_key, found.reader))
+    assert len(rows) == found.totals[report.figures[0].name]
+    for index, column in enumerate(report.columns):
+        if column.total:
+            assert sum(Decimal(row[index] or 0) for row in rows) == found.totals[column.total], column.name
+
+
+@EVERY
+def test_a_pivot_adds_up(report: Any, browser: Browser, manager: User) -> None:
+    found = asked(report, manager)
+    figure = next(each for each in report.figures if isinstance(each, Measure))
+    first, second = report.dimensions[0], report.dimensions[-1]
+    cells = breakdown(found.rows, [first, second], [figure])
+    assert sum(group.values[figure.name] for group in cells) == totals(found.rows, [figure])[figure.name]
+    page = browser.get(f"/reports/{report.name}/?{YEAR}&by={first.name}&across={second.name}&figure={figure.name}")
+    assert page.status_code == 200
+    assert page.context["pivot"].lines
+
+
+@EVERY
+def test_files_hold_what_is_filtered(report: Any, browser: Browser, manager: User) -> None:
+    found = asked(report, manager, f"{YEAR}&by=list")
+    text = b"".join(browser.get(f"/reports/{report.name}/export/csv/?{YEAR}&by=list").streaming_content)
+    lines = list(csv.reader(io.StringIO(text.decode("utf-8-sig")), delimiter=";"))
+    assert len(lines) == 1 + found.totals[report.figures[0].name]
+    book = b"".join(browser.get(f"/reports/{report.name}/export/xlsx/?{YEAR}&by=list").streaming_content)
+    sheet = load_workbook(io.BytesIO(book), read_only=True).worksheets[0]
+    assert len(list(sheet.iter_rows())) == len(lines)
+    dimension = report.dimensions[-1]
+    text = b"".join(browser.get(f"/reports/{report.name}/export/csv/?{YEAR}&by={dimension.name}").streaming_content)
+    groups = breakdown(found.rows, [dimension], report.figures)
+    assert len(text.decode("utf-8-sig").splitlines()) == 1 + len(groups)
