@@ -156,11 +156,11 @@ if min(ROUTES_SPEED, ROUTES_DETOUR, ROUTES_SECONDS) <= 0:
 
 INSTALLED_APPS = [
     # unfold overrides templates of django.contrib.admin and of simple_history, so it goes before them
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # without a site: ours is in site.py
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "backoffice.site.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -19,7 +19,7 @@ from msgspec import UNSET
 from backoffice.remotes.ireca import contract
 from backoffice.sync import bulk, enqueue, sent
 from backoffice.sync.changes import rows_changed
-from backoffice.sync.merge import Merge, adds, three_way
+from backoffice.sync.merge import Merge, adds, filled_in, three_way
 from backoffice.sync.mirror import Keys, Mirror, Parts
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
@@ -211,11 +211,17 @@ def _merge(mirror: Mirror, row: Any, theirs: Any, unanswered: Any | None, overwr
     base, ours = mirror.base(row), mirror.build(row)
     if unanswered is not None:
         # Where the remote has what we sent, it agreed to it, though its answer was lost: that is the base.
+        # What it filled in at a creation stays news. At a change a blank is a word of ours, which may not have arrived.
+        is_creation = base is None
         base = mirror.struct() if base is None else base
         for attr in mirror.by_attr:
             said, there = getattr(unanswered, attr), mirror.said(theirs, attr)
-            if said is not UNSET and there is not UNSET and not adds(there, said) and not adds(said, there):
+            if said is UNSET or there is UNSET:
+                continue
+            if not adds(there, said) and not adds(said, there):
                 setattr(base, attr, there)
+            elif is_creation and filled_in(said, there):
+                setattr(base, attr, said)
     merge = three_way(mirror, base, ours, theirs)
     if overwritten:
         lost = contract.decode(mirror.struct, {**row.sync_conflict, **mirror.identify(row.ireca_id)})

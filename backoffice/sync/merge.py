@@ -68,6 +68,13 @@ def adds(said: Any, known: Any) -> bool:
     return not _equal(said, known, lambda one, other: not adds(one, other))
 
 
+def filled_in(said: Any, there: Any) -> bool:
+    """Whether the remote has all that it was told at a creation. What was blank then it may have filled in."""
+    if said is UNSET or blank(said):
+        return True
+    return there is not UNSET and there is not None and _equal(said, there, filled_in)
+
+
 def differing(mirror: Mirror, ours: Any, base: Any | None) -> frozenset[str]:
     """The attributes that a push would change at the remote."""
     names = mirror.sendable() & mirror.by_attr.keys()

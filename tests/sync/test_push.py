@@ -316,6 +316,29 @@ def test_a_creation_whose_answer_was_lost_is_not_made_twice(ireca: Sandbox) -> N
     assert [request["path"] for request in writes(ireca)] == ["/clients"]
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_ireca_fills_in_at_a_creation_is_no_conflict(ireca: Sandbox, edited: bool) -> None:
+    """A line without a title gets that of its good there; the answer that says so is lost."""
+    ireca.faults.set("reset_after", times=1, path_contains="orders", method="POST")
+    good = Good.objects.get(ireca_id="355864")
+    with transaction.atomic():
+        (order,) = new_orders(1)
+        order.lines.create(good=good, count=Decimal(1), price=Decimal(10), total=Decimal(10))
+    drain()
+    assert Order.objects.get(pk=order.pk).sync_state == "pending"
+    if edited:
+        order = Order.objects.get(pk=order.pk)
+        order.description = "third floor"
+        order.save()
+    worker.start()
+    drain()
+    order = Order.objects.get(pk=order.pk)
+    assert (order.sync_state, order.sync_conflict) == ("clean", {})
+    assert order.lines.get().title == good.title
+    assert [request["method"] for request in writes(ireca)].count("POST") == 1
+    assert ireca.order(order.ireca_id or "")["description"] == order.description
+
+
 def test_a_courier_who_is_closing_the_order_is_not_set_back(ireca: Sandbox) -> None:
     """The description is edited here while the courier, unknown to us so far, takes the order there."""
     Order.objects.filter(ireca_id="209900").update(courier=Courier.objects.get(ireca_id="55752"))
