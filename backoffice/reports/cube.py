@@ -132,9 +132,14 @@ def count(base: QuerySet, by: Sequence[Dimension], figures: Sequence[Measure | D
     found: Counted = {}
     for facts, aggregates, measures in _queries(figures):
         keys = {f"k_{dimension.name}": dimension.key(facts.lookup) for dimension in by}
-        for row in facts.of(base).values(**keys).annotate(**aggregates):
-            values = found.setdefault(tuple(row[name] for name in keys), dict(nothing))
-            values |= {each.name: each.of(row[f"m_{each.name}"]) for each in measures}
+        columns = (*keys, *(f"m_{each.name}" for each in measures))
+        for row in facts.of(base).values(**keys).annotate(**aggregates).values_list(*columns):
+            key = row[: len(keys)]
+            values = found.get(key)
+            if values is None:
+                values = found[key] = dict(nothing)
+            for each, counted in zip(measures, row[len(keys) :], strict=True):
+                values[each.name] = each.of(counted)
     return found
 
 
@@ -176,15 +181,14 @@ def grouped(
     `order` is a figure by which the groups are ordered instead, those without one last; with `first` only so many are
     named and given.
     """
-    ordered = sorted(
-        ((key, _derived(dict(values), figures)) for key, values in counted.items()),
-        key=lambda item: [(part is None, part) for part in item[0]],
-    )
+    keys = sorted(counted, key=lambda key: [(part is None, part) for part in key])
     if order:
-        known = [item for item in ordered if item[1][order] is not None]
-        known.sort(key=lambda item: item[1][order], reverse=is_descending)
-        ordered = [*known, *(item for item in ordered if item[1][order] is None)]
-    ordered = ordered[:first]
+        # Of thousands of groups a few are shown: only what they are ordered by is derived for all.
+        parts = needed(next(each for each in figures if each.name == order), figures)
+        ranks = {key: _derived(dict(counted[key]), parts)[order] for key in keys}
+        known = sorted((key for key in keys if ranks[key] is not None), key=ranks.__getitem__, reverse=is_descending)
+        keys = [*known, *(key for key in keys if ranks[key] is None)]
+    ordered = [(key, _derived(dict(counted[key]), figures)) for key in keys[:first]]
     labels = [dimension.label({key[index] for key, _values in ordered}) for index, dimension in enumerate(by)]
 
     def named(key: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django.db.backends.signals import connection_created
+from django.db.backends.sqlite3 import _functions  # type: ignore[attr-defined]  # unknown to the stubs
 from django.db.models import Aggregate, Func, IntegerField
 
 _SQLITE_NAME = "REPORTS_PERCENTILE"
 SHARE = 95
+MOMENTS = 16_384  # that are remembered by each function
 
 
 class Milliseconds(Func):
@@ -57,11 +60,22 @@ class _Percentile:
         return self.values[-(-len(self.values) * SHARE // 100) - 1]
 
 
+# Django's functions for days, weeks and hours of a time zone, which Python reckons for each row. Windows begin at few
+# moments, so that most are known already.
+_REMEMBERED = {
+    "django_datetime_cast_date": (3, lru_cache(MOMENTS)(_functions._sqlite_datetime_cast_date)),
+    "django_datetime_extract": (4, lru_cache(MOMENTS)(_functions._sqlite_datetime_extract)),
+    "django_datetime_trunc": (4, lru_cache(MOMENTS)(_functions._sqlite_datetime_trunc)),
+}
+
+
 def _register(sender: Any, connection: Any, **kwargs: Any) -> None:
     if connection.vendor == "sqlite":
         connection.connection.create_aggregate(_SQLITE_NAME, 1, _Percentile)
+        for name, (arguments, function) in _REMEMBERED.items():
+            connection.connection.create_function(name, arguments, function, deterministic=True)
 
 
 def connect() -> None:
-    """Teach SQLite percentiles, on every connection."""
+    """Teach SQLite percentiles, and to remember days, on every connection."""
     connection_created.connect(_register, dispatch_uid=_SQLITE_NAME)

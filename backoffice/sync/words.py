@@ -42,9 +42,12 @@ def bounded() -> Iterator[None]:
 
 def expression(columns: Sequence[str]) -> str:
     """The SQL of all words of these columns, which hold text that is never NULL."""
-    text = " || ' ' || ".join(columns)
     quoted = _FROM.replace("'", "''")
-    return f"to_tsvector('simple', translate({text}, E'{quoted.replace(chr(92), chr(92) * 2)}', '{_TO}'))"
+    return f"to_tsvector('simple', translate({_text(columns)}, E'{quoted.replace(chr(92), chr(92) * 2)}', '{_TO}'))"
+
+
+def _text(columns: Sequence[str]) -> str:
+    return " || ' ' || ".join(columns)
 
 
 class HasWords(Func):
@@ -58,14 +61,25 @@ class HasWords(Func):
 
     def __init__(self, *columns: str, term: str) -> None:
         super().__init__(*columns)
-        self.query = _query(term)
+        self.words = [word for word in _SPLIT.split(term.replace("\0", " ").lower().replace("ё", "е")) if word]
 
-    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, tuple[str | int, ...]]:
-        columns = [compiler.compile(source)[0] for source in self.get_source_expressions()]
-        return f"{expression(columns)} @@ %s::tsquery", (self.query,)
+    @property
+    def query(self) -> str:
+        """What each word asks for, quoted; nothing is found where there is none."""
+        return " & ".join(f"'{word}'" if word.isdigit() else f"'{word}':*" for word in self.words)
+
+    def _columns(self, compiler: Any) -> list[str]:
+        return [compiler.compile(source)[0] for source in self.get_source_expressions()]
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, tuple[Any, ...]]:
+        return f"{expression(self._columns(compiler))} @@ %s::tsquery", (self.query,)
 
 
-def _query(term: str) -> str:
-    """What each word asks for, quoted; nothing is found where there is none."""
-    words = [word for word in _SPLIT.split(term.replace("\0", " ").lower().replace("ё", "е")) if word]
-    return " & ".join(f"'{word}'" if word.isdigit() else f"'{word}':*" for word in words)
+class ReadsWords(HasWords):
+    """The same of rows that are read one by one: what has the letters nowhere is not taken apart into words."""
+
+    def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, tuple[Any, ...]]:
+        condition, params = super().as_sql(compiler, connection)
+        has_letters = f"({_text(self._columns(compiler))}) ILIKE ALL (%s::text[])"
+        letters = [f"%{word.replace('е', '_')}%" for word in self.words]  # е stands for ё, too
+        return f"CASE WHEN {has_letters} THEN {condition} ELSE FALSE END", (letters, *params)

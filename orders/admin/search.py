@@ -43,10 +43,11 @@ def orders(queryset: QuerySet[Order], term: str) -> QuerySet[Order]:
 
 def _by_words(queryset: QuerySet[Order], term: str) -> set[int]:
     """Orders with these words: the newest are looked through, for what many orders have; the index finds the rest."""
-    has_words = words.HasWords(*Order.WORDS, term=term)
-    newest = queryset.annotate(has_words=has_words).order_by("-delivery_time_from", "-pk")
-    found = {pk for pk, is_found in newest.values_list("pk", "has_words")[:NEWEST] if is_found}
+    newest = queryset.annotate(is_found=words.ReadsWords(*Order.WORDS, term=term))
+    rows = newest.order_by("-delivery_time_from", "-pk").values_list("pk", "is_found")[:NEWEST]
+    found = {pk for pk, is_found in rows if is_found}
     if len(found) < LIMIT:
+        has_words = words.HasWords(*Order.WORDS, term=term)
         found.update(queryset.filter(has_words).order_by().values_list("pk", flat=True)[:LIMIT])
     return found
 

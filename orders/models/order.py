@@ -201,6 +201,10 @@ class Order(Mirrored):
             models.Index(fields=["courier", "-delivery_time_from", "-id"], name="order_courier"),
             models.Index(fields=["status", "-delivery_time_from", "-id"], name="order_payment"),
             models.Index(fields=["source", "id"], name="order_of_source"),
+            # Whether a client has ordered before, or since.
+            models.Index(
+                fields=["client", "delivery_time_from"], name="order_of_client", condition=models.Q(is_refund=False)
+            ),
             models.Index(fields=["source", "updated_at", "id"], name="order_changed"),
             models.Index(fields=["hold", "-id"], name="order_held", condition=~models.Q(hold="")),
             # What an accountant looks at, by when it was due (orders/fiscal_control.py).

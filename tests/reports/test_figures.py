@@ -18,6 +18,7 @@ from django.db import transaction
 from django.test import Client as Browser
 from openpyxl import load_workbook
 
+from backoffice.reports import formats, tables
 from backoffice.reports.cube import Measure, breakdown, totals
 from backoffice.reports.tables import list_rows
 from tests.reports.asking import EVERY, YEAR, asked
@@ -64,6 +65,19 @@ def test_the_list_behind_a_group_has_its_figures(report: Any, query: str, manage
             behind = asked(report, manager, urlsplit(found.here.narrowed(dimension.narrow(group.keys[0]))).query)
             assert behind.by is None
             assert behind.totals == group.values, (dimension.name, group.labels)
+
+
+@EVERY
+def test_a_file_has_the_rows_in_their_order_however_few_are_read_at_once(
+    report: Any, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "READ_AT_ONCE", 7)
+    found = asked(report, manager, f"{YEAR}&by=list")
+    shown = [
+        [formats.plain(column.read(row, found.reader), column.kind) for column in found.columns]
+        for row in tables.listed(found.ordered, found.columns, report.order_key)
+    ]
+    assert list(found.table()[1]) == shown
 
 
 @EVERY
