@@ -24,7 +24,7 @@ from backoffice.reports.tables import list_rows
 from tests.reports.asking import EVERY, YEAR, asked
 from tests.reports.data import World
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module", params=[1, 2], autouse=True)
