@@ -15,7 +15,7 @@ needs `gather` by hand, or `manage.py cash_entries`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -50,19 +50,19 @@ def gather(ids: Collection[int]) -> int:
 
     Also of the orders that they return: whether a return was made here decides what counts of what iRECA tells.
     """
-    returned = Order._base_manager.filter(pk__in=ids, refund_of__isnull=False).values_list("refund_of", flat=True)
-    ids = {*ids, *(pk for pk in returned if pk is not None)}
+    returns = Order._base_manager.filter(pk__among=frozenset(ids), refund_of__isnull=False)
+    ids = {*ids, *(pk for pk in returns.values_list("refund_of", flat=True) if pk is not None)}
     with transaction.atomic():
         now: dict[int, Counter[_Entry]] = {}
         for entry in _entries(ids):
             now.setdefault(entry[0], Counter())[entry] += 1
         before: dict[int, Counter[_Entry]] = {}
-        there = CashEntry.objects.filter(order__in=ids).order_by()
+        there = CashEntry.objects.filter(order__among=ids).order_by()
         for entry in there.values_list("order", "courier", "at", "collected", "returned"):
             before.setdefault(entry[0], Counter())[entry] += 1
         stale = [order for order in ids if now.get(order) != before.get(order)]
         if stale:
-            CashEntry.objects.filter(order__in=stale).delete()
+            CashEntry.objects.filter(order__among=frozenset(stale)).delete()
             names = ("order_id", "courier_id", "at", "collected", "returned")
             CashEntry.objects.bulk_create(
                 CashEntry(**dict(zip(names, entry, strict=True)))
@@ -80,8 +80,8 @@ def gather_all() -> Iterator[tuple[int, int]]:
         yield len(ids), gather(ids)
 
 
-def _entries(ids: Collection[int]) -> Iterator[_Entry]:
-    paid = Payment.objects.filter(order__in=ids, payment_type__close_type=CASH).exclude(price=None).order_by()
+def _entries(ids: Set[int]) -> Iterator[_Entry]:
+    paid = Payment.objects.filter(order__among=ids, payment_type__close_type=CASH).exclude(price=None).order_by()
     for order, courier, is_refund, status, at, window, created, price in paid.values_list(
         *("order", "order__courier", "order__is_refund", "order__delivery_status"),
         *("paid_in", "order__delivery_time_from", "order__created_at", "price"),
@@ -90,7 +90,7 @@ def _entries(ids: Collection[int]) -> Iterator[_Entry]:
             yield order, courier, at or window or created, price, _NOTHING
         elif status != DeliveryStatus.CANCELLED:
             yield order, courier, window or at or created, _NOTHING, abs(price)
-    given = RefundPayment.objects.filter(~Q(Exists(MADE_HERE)), refund__order__in=ids, payment_type__close_type=CASH)
+    given = RefundPayment.objects.filter(~Q(Exists(MADE_HERE)), refund__order__among=ids, payment_type__close_type=CASH)
     for order, courier, at, told, window, created, sum_ in given.exclude(sum=None).values_list(
         *("refund__order", "refund__order__courier", "created_at", "refund__created_at"),
         *("refund__order__delivery_time_from", "refund__order__created_at", "sum"),

@@ -18,7 +18,9 @@ from backoffice.reports.cube import (
     breakdown,
     count,
     grouped,
+    in_order,
     needed,
+    rows_of,
     totals,
 )
 from backoffice.reports.exports import Noted, Table
@@ -91,14 +93,17 @@ class Asked:
 
     @cached_property
     def _counted(self) -> Counted:
-        """The figures by the chosen dimension, where one is chosen; else what adds up, and the chart's, over time."""
+        """The figures by the chosen dimension, where one is chosen: all of them, or of thousands of keys that by which
+        they stand. Else what adds up, and the chart's, over time.
+        """
         figures = self.report.figures
         if self.by is not None:
-            return count(self.rows, [self.by], figures)
+            order, _is_descending = self.order_of_groups
+            return count(self.rows, [self.by], needed(order, figures) if self.by.is_long else figures)
         if self.over_time is None:
             return {}
         adding = [each for each in figures if isinstance(each, Measure) and each.is_additive]
-        parts = [each for each in needed(self.chart, figures) if each not in adding]
+        parts = [each for each in needed(self.chart.name, figures) if each not in adding]
         return count(self.rows, [self.over_time], [*adding, *parts])
 
     @cached_property
@@ -112,10 +117,14 @@ class Asked:
 
     def all_groups(self, first: int | None = None) -> Sequence[Group]:
         assert self.by is not None
-        order, is_descending = self.order_of_groups
-        most = None if self.by.is_time else first
-        figures = self.report.figures
-        return grouped(self._counted, [self.by], figures, order=order, is_descending=is_descending, first=most)
+        figures, counted = self.report.figures, self._counted
+        keys = in_order(counted, figures, *self.order_of_groups)
+        if not self.by.is_time:
+            keys = keys[:first]
+        if self.by.is_long:
+            rows = self.rows if len(keys) == len(counted) else rows_of(self.rows, self.by, keys)
+            counted = count(rows, [self.by], figures)
+        return grouped(counted, [self.by], figures, keys)
 
     @property
     def order_of_groups(self) -> tuple[str, bool]:
@@ -130,11 +139,11 @@ class Asked:
     @cached_property
     def points(self) -> Sequence[Group]:
         """What the chart draws."""
-        over_time, wanted = self.over_time, needed(self.chart, self.report.figures)
+        over_time, wanted = self.over_time, needed(self.chart.name, self.report.figures)
         if over_time is None:
             return ()
         if self.by is None or self.by is over_time:
-            return grouped(self._counted, [over_time], wanted)
+            return grouped(self._counted, [over_time], wanted, in_order(self._counted))
         return breakdown(self.rows, [over_time], wanted)
 
     def table(self) -> Table:

@@ -93,7 +93,8 @@ def percentage(part: Any, whole: Any) -> Decimal | None:
 @dataclass(frozen=True)
 class Dimension:
     """What figures are told apart by. `key` makes the expression; `label` names keys, all in one query; `narrow` is the
-    part of an address that leaves the rows of one key; `mask` what is left of a personal name.
+    part of an address that leaves the rows of one key; `mask` what is left of a personal name. One that `is_long`
+    may have thousands of keys, of which a page shows the first.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Dimension:
     narrow: Callable[[Any], Mapping[str, str]]
     is_time: bool = False
     mask: Callable[[str], str] | None = None
+    is_long: bool = False
 
     def shown(self, label: Any, sees_personal: bool) -> str:
         text = str(label)
@@ -123,7 +125,8 @@ def field_key(name: str) -> Callable[[Lookup], Combinable]:
     return lambda lookup: F(lookup(name))
 
 
-Counted = dict[tuple[Any, ...], Values]  # the measures of each group, by its keys
+Key = tuple[Any, ...]  # of a group: one part for each dimension
+Counted = dict[Key, Values]  # the measures of each group
 
 
 def count(base: QuerySet, by: Sequence[Dimension], figures: Sequence[Measure | Derived]) -> Counted:
@@ -164,45 +167,54 @@ def totals(base: QuerySet, figures: Sequence[Measure | Derived], counted: Counte
 
 def breakdown(base: QuerySet, by: Sequence[Dimension], figures: Sequence[Measure | Derived]) -> list[Group]:
     """The figures by one or more dimensions, in the order of their keys; what has no key goes last."""
-    return grouped(count(base, by, figures), by, figures)
+    counted = count(base, by, figures)
+    return grouped(counted, by, figures, in_order(counted))
+
+
+def rows_of(base: QuerySet, by: Dimension, keys: Collection[Key]) -> QuerySet:
+    """The base rows whose key is one of these."""
+    wanted = [part for (part,) in keys]
+    rows = base.alias(key_of_row=by.key(lambda field: field))
+    return rows.filter(
+        Q(key_of_row__in=[part for part in wanted if part is not None])
+        | (Q(key_of_row=None) if None in wanted else Q(pk__in=[]))
+    )
+
+
+def in_order(
+    counted: Counted, figures: Sequence[Measure | Derived] = (), order: str = "", is_descending: bool = False
+) -> list[Key]:
+    """The keys of what was counted in their own order, what has none last; or by the figure `order`, which only has to
+    be counted then, those without one last.
+    """
+    keys = sorted(counted, key=lambda key: [(part is None, part) for part in key])
+    if not order:
+        return keys
+    parts = needed(order, figures)
+    ranks = {key: _derived(dict(counted[key]), parts)[order] for key in keys}
+    known = sorted((key for key in keys if ranks[key] is not None), key=ranks.__getitem__, reverse=is_descending)
+    return [*known, *(key for key in keys if ranks[key] is None)]
 
 
 def grouped(
-    counted: Counted,
-    by: Sequence[Dimension],
-    figures: Sequence[Measure | Derived],
-    *,
-    order: str = "",
-    is_descending: bool = False,
-    first: int | None = None,
+    counted: Counted, by: Sequence[Dimension], figures: Sequence[Measure | Derived], keys: Sequence[Key]
 ) -> list[Group]:
-    """What was counted, with names, in the order of the keys; what has no key goes last.
-
-    `order` is a figure by which the groups are ordered instead, those without one last; with `first` only so many are
-    named and given.
-    """
-    keys = sorted(counted, key=lambda key: [(part is None, part) for part in key])
-    if order:
-        # Of thousands of groups a few are shown: only what they are ordered by is derived for all.
-        parts = needed(next(each for each in figures if each.name == order), figures)
-        ranks = {key: _derived(dict(counted[key]), parts)[order] for key in keys}
-        known = sorted((key for key in keys if ranks[key] is not None), key=ranks.__getitem__, reverse=is_descending)
-        keys = [*known, *(key for key in keys if ranks[key] is None)]
-    ordered = [(key, _derived(dict(counted[key]), figures)) for key in keys[:first]]
+    """What was counted of these keys, with names. A key of which nothing was counted, any more, is left out."""
+    ordered = [(key, _derived(dict(counted[key]), figures)) for key in keys if key in counted]
     labels = [dimension.label({key[index] for key, _values in ordered}) for index, dimension in enumerate(by)]
 
-    def named(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    def named(key: Key) -> tuple[Any, ...]:
         return tuple(names.get(part, part) for names, part in zip(labels, key, strict=True))
 
     return [Group(key, named(key), values) for key, values in ordered]
 
 
-def needed(figure: Measure | Derived, figures: Sequence[Measure | Derived]) -> list[Measure | Derived]:
-    """The figure behind those that it is made of."""
+def needed(name: str, figures: Sequence[Measure | Derived]) -> list[Measure | Derived]:
+    """The figure of that name behind those that it is made of."""
+    figure = next(each for each in figures if each.name == name)
     if isinstance(figure, Measure):
         return [figure]
-    parts = [each for each in figures if each.name in figure.parts]
-    return [*(each for part in parts for each in needed(part, figures)), figure]
+    return [*(each for part in figure.parts for each in needed(part, figures)), figure]
 
 
 def _queries(

@@ -68,7 +68,16 @@ def hour(time: str, title: Any = None) -> Dimension:
     )
 
 
-def row(name: str, title: Any, column: str, model: type[Model], label: Any = "title", mask: Any = None) -> Dimension:
+def row(
+    name: str,
+    title: Any,
+    column: str,
+    model: type[Model],
+    label: Any = "title",
+    mask: Any = None,
+    *,
+    is_long: bool = False,
+) -> Dimension:
     """What a foreign key leads to; `label` is a column or an expression of it. By a filter of the same name."""
 
     def labels(keys: Collection[Any]) -> Mapping[Any, Any]:
@@ -81,7 +90,7 @@ def row(name: str, title: Any, column: str, model: type[Model], label: Any = "ti
     def narrow(key: Any) -> dict[str, str]:
         return {name: NONE if key is None else str(key)}
 
-    return Dimension(name, title, field_key(column), labels, narrow, mask=mask)
+    return Dimension(name, title, field_key(column), labels, narrow, mask=mask, is_long=is_long)
 
 
 def code(name: str, title: Any, column: str, kind: str, known: Any) -> Dimension:

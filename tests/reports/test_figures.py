@@ -68,6 +68,20 @@ def test_the_list_behind_a_group_has_its_figures(report: Any, query: str, manage
 
 
 @EVERY
+def test_the_first_of_many_groups_are_those_of_all_groups(report: Any, manager: User) -> None:
+    """Of a long dimension the figures of those shown are counted by themselves."""
+    for dimension in report.dimensions:
+        everything = asked(report, manager, f"{YEAR}&by={dimension.name}")
+        every = everything.all_groups()
+        assert {group.keys: group for group in every} == {
+            group.keys: group for group in breakdown(everything.rows, [dimension], report.figures)
+        }
+        assert everything.totals == totals(everything.rows, report.figures)
+        for most in range(1, len(every) + 1):
+            assert everything.all_groups(most) == (every if dimension.is_time else every[:most])
+
+
+@EVERY
 def test_a_file_has_the_rows_in_their_order_however_few_are_read_at_once(
     report: Any, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

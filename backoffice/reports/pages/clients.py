@@ -121,7 +121,7 @@ REPORT = Report(
         *orders.MONEY_OF_ORDERS,
     ),
     dimensions=(
-        dimensions.row("client_key", _("Client"), "client_id", Client, NAME, personal.mask_name),
+        dimensions.row("client_key", _("Client"), "client_id", Client, NAME, personal.mask_name, is_long=True),
         *(each for each in orders.DIMENSIONS if each.name in ("day", "week", "month", "source", "city")),
     ),
     usual_by="client_key",

@@ -112,7 +112,7 @@ REPORT = Report(
         Measure("sum", _("Sum of all lines"), LINES, Sum(PAYABLE), MONEY),
     ),
     dimensions=(
-        dimensions.row("good", _("Good"), "good_id", Good),
+        dimensions.row("good", _("Good"), "good_id", Good, is_long=True),
         dimensions.day(TIME),
         dimensions.week(TIME),
         dimensions.month(TIME),

@@ -98,7 +98,7 @@ class UnsoldFilters(GoodsFilters):
 
 
 BY_WAREHOUSE = dimensions.row("warehouse", _("Warehouse"), "warehouse_id", Warehouse)
-BY_GOOD = dimensions.row("good", _("Good"), "good_id", Good)
+BY_GOOD = dimensions.row("good", _("Good"), "good_id", Good, is_long=True)
 
 REPORT = Report(
     name="stock",
