@@ -33,6 +33,7 @@ if not apps.ready:  # in a web process they are
 
 from django.conf import settings
 
+from backoffice import garbage
 from backoffice.sync import connection, lease, worker
 from backoffice.sync.lookout import Lookout
 
@@ -139,6 +140,7 @@ def _check(instance: Any = None, options: Any = None, **_: Any) -> None:
 
 @worker_ready.connect
 def _started(**_: Any) -> None:
+    garbage.settle()
     name = worker.start()
     _crew.heart = threading.Thread(target=worker.stay_alive, args=(name, _crew.stop), name="heartbeat")
     _crew.heart.start()

@@ -46,8 +46,11 @@ def database(*, postgres: bool, **environment: str) -> Iterator[Path]:
         from django.core.management import call_command
         from django.db import connection
 
+        from backoffice import garbage
+
         django.setup()
         call_command("migrate", verbosity=0)
+        garbage.settle()  # as every process of the product does
         yield directory
         connection.close()
     finally:

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.sync.commands import COMMANDS
-from backoffice.sync.merge import Merge
+from backoffice.sync.merge import Merge, adds
 from backoffice.sync.mirror import Embedded, Field, Mirror, Outgoing, Owner, Parts, Reference, Request, registry
 from backoffice.sync.mirrored import Mirrored
 from backoffice.sync.reread import by_list
@@ -156,6 +156,12 @@ class OrderMirror(Mirror):
         if has_only_line:
             ours.address_to_entity = UNSET  # what was agreed belongs to the line before
         return ours
+
+    def after_learning(self, base: Any, theirs: Any) -> None:
+        """iRECA makes a line of an exact address: while it has the one that is agreed, the line is agreed too."""
+        exact, there = base.address_to_entity, theirs.address_to_entity
+        if base.address_to is UNSET and exact is not UNSET and there is not UNSET and not adds(there, exact):
+            base.address_to = theirs.address_to
 
     def after_merge(self, merge: Merge, ours: Any) -> None:
         """The exact address belongs to its line: while ours is on its way, the parts of another one are not taken."""

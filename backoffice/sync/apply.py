@@ -209,19 +209,13 @@ def _overwritten(mirror: Mirror, rows: Iterable[Any]) -> dict[int, set[str]]:
 
 def _merge(mirror: Mirror, row: Any, theirs: Any, unanswered: Any | None, overwritten: Set[str]) -> Merge:
     base, ours = mirror.base(row), mirror.build(row)
+    if base is not None and not mirror.was_read(row):
+        _learn(mirror, base, ours, base, theirs, is_creation=True)
     if unanswered is not None:
-        # Where the remote has what we sent, it agreed to it, though its answer was lost: that is the base.
-        # What it filled in at a creation stays news. At a change a blank is a word of ours, which may not have arrived.
+        # Where the remote has what we sent, it agreed to it, though its answer was lost.
         is_creation = base is None
         base = mirror.struct() if base is None else base
-        for attr in mirror.by_attr:
-            said, there = getattr(unanswered, attr), mirror.said(theirs, attr)
-            if said is UNSET or there is UNSET:
-                continue
-            if not adds(there, said) and not adds(said, there):
-                setattr(base, attr, there)
-            elif is_creation and filled_in(said, there):
-                setattr(base, attr, said)
+        _learn(mirror, base, ours, unanswered, theirs, is_creation=is_creation)
     merge = three_way(mirror, base, ours, theirs)
     if overwritten:
         lost = contract.decode(mirror.struct, {**row.sync_conflict, **mirror.identify(row.ireca_id)})
@@ -231,6 +225,23 @@ def _merge(mirror: Mirror, row: Any, theirs: Any, unanswered: Any | None, overwr
             if adds(getattr(lost, attr), getattr(ours, attr)) and _is_ours(attr, base, ours, theirs)
         }
     return merge
+
+
+def _learn(mirror: Mirror, base: Any, ours: Any, told: Any, theirs: Any, *, is_creation: bool) -> None:
+    """What the remote has of what it was told is agreed.
+
+    Nobody changed what it filled in at a creation, where we left it blank: that is news for us, unless we have changed
+    it since. At a change a blank is a word of ours, which may not have arrived.
+    """
+    for attr in mirror.by_attr:
+        said, there = getattr(told, attr), mirror.said(theirs, attr)
+        if said is UNSET or there is UNSET:
+            continue
+        if not adds(there, said) and not adds(said, there):
+            setattr(base, attr, there)
+        elif is_creation and filled_in(said, there):
+            setattr(base, attr, there if adds(mirror.said(ours, attr), said) else said)
+    mirror.after_learning(base, theirs)
 
 
 def _is_ours(attr: str, base: Any, ours: Any, theirs: Any) -> bool:

@@ -232,6 +232,7 @@ class Mirror:
             if type(spec) is Field and spec.owner is not Owner.THEIRS and spec.attr not in self.secrets
         )
 
+        self._of_the_remote = frozenset(self.wire(spec.attr) for spec in self.fields if spec.owner is Owner.THEIRS)
         # What both sides may change and a journal can tell, by wire name.
         self.contested = {
             self.wire(spec.attr): spec.attr
@@ -255,6 +256,12 @@ class Mirror:
     def identify(self, ireca_id: str) -> dict[str, str]:
         """The id as the wire has it, to read a stored state back."""
         return {self.wire(self.key): ireca_id}
+
+    def was_read(self, row: Any) -> bool:
+        """Whether what is agreed was ever read, and is more than what we told at the creation: it has what only the
+        remote says. Where the remote says nothing alone, that cannot be seen, and it counts as read.
+        """
+        return not self._of_the_remote or not self._of_the_remote.isdisjoint(row.remote_data or ())
 
     def said(self, obj: Any, attr: str) -> Any:
         """What a wire object says of an attribute, as it is stored and compared: of a secret just its fingerprint."""
@@ -358,6 +365,9 @@ class Mirror:
 
     def delete(self, client: Any, ireca_id: str) -> None:
         getattr(client, self.resource).delete(ireca_id)
+
+    def after_learning(self, base: Any, theirs: Any) -> None:
+        """What follows, of what is agreed, from what the remote has of our words."""
 
     def after_merge(self, merge: Merge, ours: Any) -> None:
         """A last word on a merge, where attributes hang together: `merge` may be changed."""

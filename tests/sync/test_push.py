@@ -9,10 +9,11 @@ import requests
 from django.db import transaction
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import lease, outbox, push, worker
+from backoffice.sync import clients, lease, outbox, pull, push, worker
 from backoffice.sync.models import Push
 from catalog.models import Good, Warehouse
 from couriers.models import Courier
+from orders.actions import change_address
 from orders.models import Client, Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,9 +48,11 @@ def new_orders(count: int) -> list[Order]:
 
 
 def many_orders(count: int) -> list[Order]:
-    """Orders that iRECA knows: created here and pushed."""
+    """Orders that both sides know: created here, pushed and read."""
     orders = new_orders(count)
     drain()
+    assert pull.run(pull.request("orders"), clients.client(), lease.owner()).state == "done"
+    drain()  # the short reads that follow
     return orders
 
 
@@ -337,6 +340,42 @@ def test_what_ireca_fills_in_at_a_creation_is_no_conflict(ireca: Sandbox, edited
     assert order.lines.get().title == good.title
     assert [request["method"] for request in writes(ireca)].count("POST") == 1
     assert ireca.order(order.ireca_id or "")["description"] == order.description
+
+
+def test_an_order_may_be_edited_before_it_was_read_for_the_first_time(ireca: Sandbox) -> None:
+    """iRECA makes 0 of the banknote that nobody named, a line of the parts of the address, titles of goods."""
+    with transaction.atomic():
+        (order,) = new_orders(1)
+        order.lines.create(
+            good=Good.objects.get(ireca_id="355864"), count=Decimal(1), price=Decimal(10), total=Decimal(10)
+        )
+    drain()
+    order = Order.objects.get(pk=order.pk)
+    there = ireca.order(order.ireca_id or "")
+    assert (Decimal(there["cash"]), there["addressTo"] != "", there["goods"][0]["title"] != "") == (0, True, True)
+    assert (order.sync_state, order.cash, order.to_line, order.lines.get().title) == ("clean", None, "", "")
+    with transaction.atomic():
+        order.cash = Decimal(500)
+        order.save()
+        change_address([order.pk], "у метро")
+        order.lines.update(count=Decimal(2), total=Decimal(20))
+    drain()
+    order.refresh_from_db()
+    assert (order.sync_state, order.sync_conflict, order.cash) == ("clean", {}, Decimal(500))
+    there = ireca.order(order.ireca_id or "")
+    assert (Decimal(there["cash"]), there["addressTo"], Decimal(there["goods"][0]["count"])) == (500, "у метро", 2)
+
+
+def test_what_changed_there_before_an_order_was_read_is_a_conflict(ireca: Sandbox) -> None:
+    (order,) = new_orders(1)
+    drain()
+    order = Order.objects.get(pk=order.pk)
+    ireca.change(order.ireca_id, phone="+79990000000")
+    order.phone = "+79111111111"
+    order.save()
+    drain()
+    order.refresh_from_db()
+    assert (order.sync_state, order.sync_conflict) == ("conflict", {"phone": "+79990000000"})
 
 
 def test_a_courier_who_is_closing_the_order_is_not_set_back(ireca: Sandbox) -> None:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 from tqdm import tqdm
 
+from backoffice import garbage
 from backoffice.sync import clients, connection, lease, pull
 from backoffice.sync.models import Pull
 
@@ -56,6 +57,7 @@ class Command(BaseCommand):
                     raise CommandError(connection.why_off(remote))
             connection.unblock(remote)
         lease.release_dead((Pull,))
+        garbage.settle()
         results = [self._run(r, since if r.since else None, ids) for r in chosen]
         if failed := [row.what for row in results if row.state != Pull.State.DONE or row.bad_count]:
             raise CommandError(f"not everything was read: {', '.join(failed)}")

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import translation
 
+from backoffice import garbage
 from backoffice.sync import connection, worker
 
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        garbage.settle()
         self.stdout.write("The worker is running.")
         worker.run_forever(stop)
         self.stdout.write("The worker has stopped.")
