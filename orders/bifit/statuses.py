@@ -199,5 +199,5 @@ def _origins(ids: Collection[int]) -> Iterator[Origin]:
         *("order__delivery_status", "order__courier", "order__hold"),
     )
     for some in enqueue.chunks(sorted(ids)):
-        rows: QuerySet[Origin] = Origin.objects.filter(remote=BIFIT, order__among=some).select_related("order")
-        yield from rows.only(*fields)
+        rows: QuerySet[Origin] = Origin.objects.filter(remote=BIFIT, order__among=frozenset(some))
+        yield from rows.select_related("order").only(*fields)

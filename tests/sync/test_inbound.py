@@ -182,9 +182,9 @@ def test_licences_show_two_of_fifty_and_one_is_released(listening: Sandbox, sett
 def test_a_lost_answer_of_a_command_is_looked_up(listening: Sandbox, settle: Callable[[], None]) -> None:
     listening.faults.set("reset_after", times=1, path_contains="licenses/close")
     release(License.objects.get(device_id="64fa00ec9ffc4b99"))
-    Schedule.objects.filter(name="licenses").update(due_at=timezone.now())  # which tells whether it was released
     for _ in range(3):
         worker.start()
+        outbox.make_due()
         settle()
     closes = [request for request in listening.requests if "licenses/close" in request["path"]]
     assert len(closes) == 1

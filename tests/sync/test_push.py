@@ -260,6 +260,7 @@ def test_faults_lose_nothing(ireca: Sandbox, fault: str) -> None:
     Order.objects.filter(ireca_id="209900").update(description=fault)
     for _ in range(6):
         worker.start()
+        outbox.make_due()
         drain()
     assert ireca.order("209900")["description"] == fault
     assert Order.objects.get(ireca_id="209900").sync_state == "clean"
@@ -313,6 +314,7 @@ def test_a_creation_whose_answer_was_lost_is_not_made_twice(ireca: Sandbox) -> N
     client = Client.objects.create(lastname="Новая", firstname="Анна", phone="+79213456789")
     for _ in range(3):
         worker.start()
+        outbox.make_due()
         drain()
     client.refresh_from_db()
     assert client.sync_state == "clean"
@@ -334,6 +336,7 @@ def test_what_ireca_fills_in_at_a_creation_is_no_conflict(ireca: Sandbox, edited
         order.description = "third floor"
         order.save()
     worker.start()
+    outbox.make_due()
     drain()
     order = Order.objects.get(pk=order.pk)
     assert (order.sync_state, order.sync_conflict) == ("clean", {})
