@@ -159,7 +159,7 @@ class Years:
             },
         )
         self.say("status changes")
-        call_command("cash_entries", verbosity=0)  # rows that no signal has seen
+        call_command("recount", verbosity=0)  # rows that no signal has seen
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
 

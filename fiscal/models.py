@@ -43,6 +43,9 @@ class Tax(Mirrored):
 class PaymentType(Mirrored):
     """How an order is paid, and what the register is told of it (seed 002:2569-2658)."""
 
+    # How it closes a receipt (seed 002:2778-2790, T67); other codes are kept.
+    CASH, CARD, PREPAYMENT = 1, 2, 3
+
     title = columns.text(_("title"))
     close_type = models.IntegerField(
         _("kind at the register"),

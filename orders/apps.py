@@ -10,7 +10,7 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         from backoffice.sync.changes import rows_changed
         from backoffice.sync.tasks import BLIND, TASKS, Task
-        from orders import cash_entries, keeping, mirror, notices, readers, resources, webhooks  # noqa: F401  registers what this app has
+        from orders import keeping, kept, mirror, notices, readers, resources, webhooks  # noqa: F401  registers what this app has
         from orders.bifit import callbacks, commands, outlet, pages, reader, statuses  # noqa: F401  and does for registers
         from orders.client_data import erase
         from orders.models import Erasure
@@ -18,5 +18,5 @@ class OrdersConfig(AppConfig):
         from orders.virtpos import pages as _pages  # noqa: F401  and its reader
 
         TASKS.append(Task("erasures", erase.drain, leased=(Erasure,), due=erase.due, every=BLIND))
-        rows_changed.connect(cash_entries.heard, dispatch_uid="cash-entries")
+        rows_changed.connect(kept.heard, dispatch_uid="kept")
         rows_changed.connect(statuses.heard, dispatch_uid="bifit-statuses")

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -23,13 +22,14 @@ from backoffice.sync.mirrored import SyncState
 from couriers.map import Whereabouts, whereabouts
 from couriers.models import Courier
 from orders import conditions
-from orders.models import DeliveryStatus, Line, Order, Payment, PaymentStatus
-from orders.printing import CASH
+from orders.models import DeliveryStatus, Order, PaymentStatus
+from orders.models.order import GIVES_BACK
 
 MANY = 3000  # orders of one day on one page
 HOUR = timedelta(hours=1)
 NOTHING = Decimal("0.00")
-SHOWN = ("number", "ireca_id", "hold", "status", "delivery_status", "courier", "amount_to_pay", "is_refund")
+SHOWN = ("number", "ireca_id", "hold", "status", "delivery_status", "courier", "is_refund")
+SUMS = ("amount_to_pay", "discounts")
 PLACED = ("to_city", "to_street", "to_home", "to_apartment", "to_line", "delivery_time_from", "delivery_time_to")
 
 
@@ -38,7 +38,6 @@ class Card:
     """One order as the board shows it."""
 
     order: Order
-    payable: Decimal
     now: datetime
     states: Callable[[int], str]  # what a code of delivery is called
     lane: int = 0  # of the timeline: blocks of one lane do not overlap
@@ -80,7 +79,7 @@ class Card:
         """What the courier is still to take."""
         order = self.order
         is_due = self.is_open and order.status == PaymentStatus.UNPAID and not order.is_refund
-        return self.payable if is_due else Decimal(0)
+        return self.order.payable if is_due else Decimal(0)
 
     @property
     def window(self) -> timedelta:
@@ -202,11 +201,8 @@ def of_day(day: date, now: datetime) -> Board:
     """Nobody's orders, then couriers on shift, then the others who have orders that day, each group by name."""
     of_that_day = Order.objects.filter(conditions.of_day(day))
     first = F("delivery_time_from").asc(nulls_last=True)
-    rows = list(of_that_day.only(*SHOWN, *PLACED, "sync_state").order_by(first, "delivery_time_to", "pk")[: MANY + 1])
-    keys = of_that_day.order_by().values("pk")
-    discounts: dict[int, Decimal] = dict(
-        Line.objects.filter(order__in=keys).order_by().values_list("order").annotate(Sum("discount_total"))
-    )
+    shown = of_that_day.only(*SHOWN, *SUMS, *PLACED, "sync_state")
+    rows = list(shown.order_by(first, "delivery_time_to", "pk")[: MANY + 1])
     # Asked of the dictionary once for a code, not for a card.
     states = cache(lambda code: dictionaries.label("orderDeliveryStatuses", code, DeliveryStatus))
     columns: dict[int | None, Column] = {None: Column(None)}
@@ -218,9 +214,8 @@ def of_day(day: date, now: datetime) -> Board:
         key = order.courier_id
         if key is not None and key not in columns:
             columns[key] = Column(everybody[key].courier, everybody[key])
-        payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
-        columns[key].cards.append(Card(order, payable, now, states))
-    for key, cash in _cash(keys).items():
+        columns[key].cards.append(Card(order, now, states))
+    for key, cash in _cash(of_that_day).items():
         if key in columns:
             columns[key].cash = cash
     found = Board(day, sorted(columns.values(), key=_rank), is_cut=len(rows) > MANY)
@@ -232,18 +227,11 @@ def _rank(column: Column) -> tuple[bool, bool, str]:
     return column.courier is not None, not column.is_on_shift, str(column.courier or "")
 
 
-def _cash(keys: Any) -> dict[int | None, Decimal]:
+def _cash(orders: QuerySet[Order]) -> dict[int | None, Decimal]:
     """By courier: cash that registers took for these orders, less what returns among them gave back.
 
-    What a courier handed in is known to nobody here, so it is not subtracted.
+    What a courier handed in is another day's too, so it is not subtracted.
     """
-    sums = (
-        Payment.objects.filter(order__in=keys, payment_type__close_type=CASH)
-        .order_by()
-        .values_list("order__courier_id", "order__is_refund")
-        .annotate(Sum("price"))
-    )
-    found: dict[int | None, Decimal] = {}
-    for courier, is_refund, total in sums:
-        found[courier] = found.get(courier, NOTHING) + (total or NOTHING) * (-1 if is_refund else 1)
-    return found
+    sums = orders.order_by().values_list("courier_id")
+    taken = sums.annotate(came=Sum("paid_cash", filter=Q(is_refund=False)), went=Sum("paid_cash", filter=GIVES_BACK))
+    return {courier: (came or NOTHING) - (went or NOTHING) for courier, came, went in taken if came or went}

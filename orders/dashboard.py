@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -27,7 +27,7 @@ from couriers import licences as couriers_licences
 from couriers.map import Whereabouts, whereabouts
 from fiscal import shifts
 from orders import conditions
-from orders.models import DeliveryStatus, Line, Order, Origin, Payment, PaymentStatus
+from orders.models import DeliveryStatus, Order, Origin, PaymentStatus
 from orders.models.order import LACKS_RECEIPT
 
 RECEIPTS_OF = timedelta(days=14)  # how far back a missing receipt is looked for; older ones are read again for ever
@@ -190,12 +190,11 @@ def _hours(rows: Sequence[_Row], now: datetime) -> list[Hour]:
 def _money(now: datetime) -> list[Figure]:
     """Roubles: what open orders of today are still to bring, and what today's orders have brought."""
     unpaid = _of_today(now).filter(conditions.TO_COLLECT).order_by()
-    due = unpaid.aggregate(sum=Sum("amount_to_pay"))["sum"] or Decimal(0)
-    discounts = Line.objects.filter(order__in=unpaid.values("pk")).aggregate(sum=Sum("discount_total"))["sum"]
-    paid = Payment.objects.filter(order__in=_of_today(now).filter(is_refund=False).order_by().values("pk"))
-    collected = paid.aggregate(sum=Sum("price"))["sum"] or Decimal(0)
+    due = unpaid.aggregate(sum=Sum(F("amount_to_pay") + F("discounts")))["sum"] or Decimal(0)
+    sold = _of_today(now).filter(is_refund=False).order_by()
+    collected = sold.aggregate(sum=Sum(F("paid_cash") + F("paid_cashless")))["sum"] or Decimal(0)
     return [
-        Figure(_("To collect"), due + (discounts or 0), _orders(day="today", attention="to_collect"), is_money=True),
+        Figure(_("To collect"), due, _orders(day="today", attention="to_collect"), is_money=True),
         Figure(_("Collected"), collected, _orders(day="today", status=str(PaymentStatus.PAID.value)), is_money=True),
     ]
 

@@ -25,7 +25,7 @@ from backoffice.sync.connection import is_outage, worked
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Keys
 from fiscal.models import Receipt
-from orders import readers
+from orders import kept, readers
 from orders.delivered import note_delivered
 from orders.models import DeliveryStatus, Order, PaymentStatus, ReturnReason, StatusChange
 from orders.models.order import LACKS_RECEIPT
@@ -168,6 +168,8 @@ def keep_status_changes(order: Order, changes: Sequence[contract.StatusChange]) 
     StatusChange.objects.bulk_create(fresh, ignore_conflicts=True)
     if fresh:
         note_delivered([order.pk])
+    if fresh and order.is_refund:
+        kept.keep([order.pk])  # the cash was given back when it was delivered
     return len(fresh)
 
 

@@ -20,14 +20,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Abs, Coalesce
+from django.db.models import Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Abs
 from django.db.models.lookups import GreaterThan
 from django.utils.translation import gettext_lazy as _
 
 from fiscal.models import Receipt
 from orders import conditions
-from orders.models import DeliveryStatus, Line, Order, Payment, PaymentStatus, Refund, RefundGood, RefundPayment
+from orders.models import DeliveryStatus, Order, Payment, PaymentStatus, Refund, RefundGood, RefundPayment
 from orders.models.order import HAS_SEVERAL_RECEIPTS, LACKS_RECEIPT
 
 LONG = timedelta(days=1)  # after the window, by when a paid order should be closed
@@ -151,13 +151,12 @@ def _paid_and_closed(orders: Rows) -> Any:  # orders with one column more
 
 
 def _payments_differ(orders: Rows, now: datetime) -> Rows:
-    discounts = _sum(Line.objects.all(), "discount_total", "order")
     return (
         _paid_and_closed(orders)
         .filter(paid__isnull=False)
-        .annotate(payable=F("amount_to_pay") + Coalesce(discounts, Value(Decimal(0)), output_field=_MONEY))
-        .filter(_differ(F("paid"), F("payable")))
-        .filter(_differ(F("paid"), F("payable") - F("prepayment_sum")))
+        .annotate(due=F("amount_to_pay") + F("discounts"))
+        .filter(_differ(F("paid"), F("due")))
+        .filter(_differ(F("paid"), F("due") - F("prepayment_sum")))
     )
 
 

@@ -25,6 +25,7 @@ from django.utils.translation import gettext as _
 
 from backoffice.remotes.ireca import contract
 from backoffice.sync import enqueue, history
+from backoffice.sync.changes import touch
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.personal import seen_by
@@ -329,6 +330,7 @@ def take_in(made: Sequence[Order]) -> None:
     Order.history.bulk_history_create(rows, default_user=history.actor(), default_change_reason=history.reason())
     for refund in made:
         _enqueue(refund)
+    touch(Order, [refund.pk for refund in made])
 
 
 def _enqueue(refund: Order) -> None:

@@ -32,6 +32,11 @@ def money(label: Any, **kwargs: Any) -> models.DecimalField:
     return models.DecimalField(label, max_digits=14, decimal_places=2, **kwargs)
 
 
+def sum_of_parts(label: Any) -> models.DecimalField:
+    """Roubles that are kept beside what they are the sum of. Nobody edits them."""
+    return money(label, default=0, db_default=0, editable=False)
+
+
 def quantity(label: Any, **kwargs: Any) -> models.DecimalField:
     return models.DecimalField(label, max_digits=14, decimal_places=3, **kwargs)
 

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import path, reverse
@@ -23,7 +23,7 @@ from catalog.models import Good, Stock
 from couriers import views as couriers
 from fiscal.vat import KOPECK
 from orders.admin import checks, labels, search, typed
-from orders.models import Client, DeliveryStatus, Line, Order
+from orders.models import Client, DeliveryStatus, Order
 from orders.sums import spread
 
 if TYPE_CHECKING:
@@ -182,12 +182,10 @@ def _history(client: Client) -> dict[str, Any]:
     cancelled = Count("pk", filter=Q(delivery_status=DeliveryStatus.CANCELLED))
     counts = orders.order_by().aggregate(count=Count("pk"), cancelled=cancelled)
     last = list(orders.defer("remote_data", "sync_conflict").order_by("-delivery_time_from", "-pk")[:LAST_ORDERS])
-    sums = Line.objects.filter(order__in=last).order_by().values_list("order").annotate(Sum("discount_total"))
-    discounts = dict(sums)
     rows = [
         {
             "order": order,
-            "payable": order.amount_to_pay + discounts.get(order.pk, Decimal(0)),
+            "payable": order.payable,
             "state": dictionaries.label("orderDeliveryStatuses", order.delivery_status, DeliveryStatus),
             "badge": labels.delivery_badge(order.delivery_status),
             "address": _place(order, "to"),

@@ -69,7 +69,6 @@ class DeskMixin(Base):
     """For OrderAdmin. `list_display` are the columns that are shown to who has chosen none, `more_columns` the rest."""
 
     list_before_template = "admin/orders/order/desk.html"
-    shown_payable: Any
     sync_badge: Any
     more_columns: Sequence[str] = ()
 
@@ -202,7 +201,6 @@ class DeskMixin(Base):
         return TemplateResponse(request, "admin/orders/order/card.html", context)
 
     def _facts(self, order: Any) -> dict[str, Any]:
-        order.payable = self.shown_payable(order)
         return {
             "window": labels.window(order.delivery_time_from, order.delivery_time_to),
             "phone": labels.phone_link(order if order.phone or order.client is None else order.client),

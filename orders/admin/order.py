@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import formats
 from django.utils.translation import gettext as _
@@ -45,7 +45,7 @@ from orders.admin.printing import PrintingMixin
 from orders.admin.registers import RegistersMixin
 from orders.admin.returns import ReturnsMixin
 from orders.admin.timeline import TimelineMixin
-from orders.models import Line, Order, Origin
+from orders.models import Order, Origin
 
 ADDRESS = ("city", "street", "home", "apartment", "postindex", "latitude", "longitude", "is_use_google_geo")
 
@@ -73,15 +73,12 @@ class OrderChangeList(BigChangeList):
         super().get_results(request)
         rows = list(self.result_list)
         ids = [order.pk for order in rows]
-        sums = Line.objects.filter(order__in=ids).order_by().values_list("order").annotate(Sum("discount_total"))
-        discounts = dict(sums)
         may_assign = self.model_admin.has_change_permission(request)
         doubled = duplicates.among(rows)
         troubled = Origin.objects.filter(order__in=ids, sync_state__in=(SyncState.FAILED, SyncState.CONFLICT))
         troubles = {origin.order_id: origin for origin in troubled.defer("data", "agreed", "sync_conflict")}
         for order in rows:
             order.trouble = troubles.get(order.pk)
-            order.payable = order.amount_to_pay + discounts.get(order.pk, Decimal(0))
             order.has_receipt = details.has_all_receipts(order)
             order.is_doubled = order.pk in doubled
             order.may_assign = may_assign and not order.is_closed
@@ -319,7 +316,4 @@ class OrderAdmin(
 
     @admin.display(description=gettext_lazy("to pay after discounts"))
     def shown_payable(self, order: Order) -> Decimal | str:
-        if order._state.adding:
-            return "–"
-        discounts = order.lines.aggregate(sum=Sum("discount_total"))["sum"] or Decimal(0)
-        return order.amount_to_pay + discounts
+        return "–" if order._state.adding else order.payable

@@ -31,8 +31,11 @@ WAYS: dict[str, Way] = {  # 70-72: SERVICE is "not used", so that it is none of 
     DeliveryType.COURIER: Way.COURIER,
     DeliveryType.SELF: Way.PICKUP,
 }
-# How a payment type of the register closes a receipt (seed 002:2778-2790, T67).
-CASH, CARD, PREPAID = 1, 2, 3
+# The kinds of payment types that an order, and one that is paid already, may get: the first that is there.
+PAID_BY = {
+    "payment_type": (PaymentType.CASH, PaymentType.CARD),
+    "paid_type": (PaymentType.PREPAYMENT, PaymentType.CARD),
+}
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def settle_payment_types(feed: Feed) -> None:
     changed. Cash on delivery, and for what is paid already a set-off of the prepayment or, without one, a card.
     """
     chosen: dict[str, Any] = {}
-    for name, kinds in (("payment_type", (CASH, CARD)), ("paid_type", (PREPAID, CARD))):
+    for name, kinds in PAID_BY.items():
         if getattr(feed, f"{name}_id") is None:
             known = PaymentType.objects.filter(close_type__in=kinds).order_by("pk")
             by_kind = {found.close_type: found for found in reversed(known)}

@@ -48,6 +48,8 @@ LACKS_RECEIPT = models.Q(
     status=PaymentStatus.PAID,
     delivery_status=DeliveryStatus.CLOSED,
 )
+# A return for which money is given back. One that was cancelled gives none.
+GIVES_BACK = models.Q(is_refund=True) & ~models.Q(delivery_status=DeliveryStatus.CANCELLED)
 HAS_SEVERAL_RECEIPTS = models.Q(sale_receipts__gt=1) | models.Q(return_receipts__gt=1)
 
 
@@ -87,6 +89,7 @@ class Order(Mirrored):
             *("source", "source_id", "external_id", "phone_e164", "details_due_at", "details_attempts", "created_at"),
             *("refund_of", "refund_of_id", "refund_key"),
             *("taken_at", "delivered_at", "delivered_latitude", "delivered_longitude"),
+            *("discounts", "paid_cash", "paid_cashless"),
         }
     )
 
@@ -186,8 +189,13 @@ class Order(Mirrored):
     delivered_latitude = columns.place(_("latitude"), editable=False)
     delivered_longitude = columns.place(_("longitude"), editable=False)
 
+    # The sums of its lines and payments, kept by orders/order_sums.py.
+    discounts = columns.sum_of_parts(_("discounts"))
+    paid_cash = columns.sum_of_parts(_("paid in cash"))
+    paid_cashless = columns.sum_of_parts(_("paid without cash"))
+
     history = history.records(
-        *("details_due_at", "details_attempts", "phone_e164", "refund_key"),
+        *("details_due_at", "details_attempts", "phone_e164", "refund_key", "discounts", "paid_cash", "paid_cashless"),
         *("taken_at", "delivered_at", "delivered_latitude", "delivered_longitude", "sale_receipts", "return_receipts"),
     )
 
@@ -243,6 +251,18 @@ class Order(Mirrored):
     @property
     def is_closed(self) -> bool:
         return self.delivery_status in (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
+
+    @property
+    def payable(self) -> Decimal:
+        """What is to be paid for it, after the discounts and surcharges of its lines (T71)."""
+        return self.amount_to_pay + self.discounts
+
+    @property
+    def cash_taken(self) -> Decimal:
+        """What a courier took in cash for it; negative where it is a return, for which he gives back."""
+        if not self.is_refund:
+            return self.paid_cash
+        return Decimal(0) if self.delivery_status == DeliveryStatus.CANCELLED else -self.paid_cash
 
     @property
     def has_only_line(self) -> bool:

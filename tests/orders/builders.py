@@ -12,8 +12,8 @@ from backoffice.sync.enqueue import untracked
 from catalog.models import Good
 from couriers.models import Courier
 from fiscal.models import PaymentType
-from orders import marking
-from orders.models import Client, DeliveryStatus, Line, Order, ReturnReason
+from orders import kept, marking
+from orders.models import Client, DeliveryStatus, Line, Order, Payment, ReturnReason
 
 
 def at(hour: int, day: int = 0) -> datetime:
@@ -54,6 +54,20 @@ def order(nth: int = 1, **fields: Any) -> Order:
 
 def orders(count: int, **fields: Any) -> list[Order]:
     return [order(nth, **fields) for nth in range(1, count + 1)]
+
+
+def discount(row: Order, of_each_line: Decimal | int) -> None:
+    """As iRECA tells it."""
+    with untracked():
+        row.lines.update(discount_total=of_each_line)
+    kept.keep([row.pk])
+    row.refresh_from_db(fields=["discounts"])
+
+
+def pay(row: Order, price: Decimal | int, payment_type: PaymentType | None = None) -> None:
+    """As iRECA tells it."""
+    Payment.objects.create(order=row, price=price, payment_type=payment_type)
+    kept.keep([row.pk])
 
 
 def with_lines(row: Order, count: int) -> Order:

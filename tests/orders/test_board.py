@@ -16,7 +16,7 @@ from backoffice.sync.models import Push
 from couriers.models import Courier, License
 from fiscal.models import PaymentType
 from orders import actions, board
-from orders.models import BulkChange, DeliveryStatus, Hold, Line, Order, Payment
+from orders.models import BulkChange, DeliveryStatus, Hold, Order
 from tests.orders import builders
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +49,7 @@ class TestFigures:
     def test_the_load_of_a_courier(self) -> None:
         courier = builders.courier()
         first = builders.with_lines(builders.order(1, courier=courier), 1)
-        with untracked():
-            Line.objects.filter(order=first).update(discount_total=-10)
+        builders.discount(first, -10)
         builders.order(2, courier=courier, status=1)
         builders.order(3, courier=courier, **builders.CLOSED)
         builders.order(4, courier=courier, delivery_time_from=builders.at(10, 1), delivery_time_to=builders.at(12, 1))
@@ -66,7 +65,7 @@ class TestFigures:
         refund = builders.order(2, courier=courier, is_refund=True, **builders.CLOSED)
         elsewhere = builders.order(3, courier=other, **builders.CLOSED)
         for order, kind, price in ((done, cash, 500), (done, card, 300), (refund, cash, 120), (elsewhere, cash, 7)):
-            Payment.objects.create(order=order, payment_type=kind, price=price)
+            builders.pay(order, price, kind)
         found = columns(today())
         assert (found["Ivanov"].cash, found["Petrov"].cash) == (Decimal(380), Decimal(7))
 

@@ -7,8 +7,11 @@ import uuid
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
@@ -19,9 +22,10 @@ from backoffice.sync.enqueue import untracked
 from backoffice.sync.models import Push
 from couriers.models import Courier
 from fiscal.models import CashHandover, Immutable, PaymentType
-from orders import cash, cash_entries
+from orders import cash, kept
 from orders.cash import HandIn, MoreThanInHand, NotRecorded
 from orders.models import CashEntry, DeliveryStatus, Order, Payment
+from orders.order_sums import SUMS
 from tests.orders import builders
 from tests.reports.data import World
 
@@ -47,7 +51,7 @@ def paid(amount: int = 1000, **fields: object) -> Order:
     courier = Courier.objects.filter(ireca_id="55752").first() or builders.courier()
     order = builders.order(Order.objects.count() + 1, courier=courier, **fields)
     Payment.objects.create(order=order, price=amount, payment_type=order.payment_type, paid_in=timezone.now())
-    cash_entries.gather([order.pk])
+    kept.keep([order.pk])
     return order
 
 
@@ -207,6 +211,10 @@ def entries() -> list[tuple[object, ...]]:
     return sorted(CashEntry.objects.values_list(*names), key=str)
 
 
+def order_sums() -> list[tuple[object, ...]]:
+    return list(Order.objects.order_by("pk").values_list(*SUMS))
+
+
 def test_entries_follow_the_courier_the_kind_and_the_state_of_an_order(db: None) -> None:
     order = paid(1000)
     assert cash.in_hand(order.courier_id) == 1000
@@ -242,16 +250,20 @@ def test_an_edit_that_concerns_no_cash_writes_no_entry(db: None) -> None:
 
 def test_the_migration_and_the_command_make_the_same_entries(db: None) -> None:
     World(12)
-    before = entries()
-    assert before
+    before = entries(), order_sums()
+    assert all(before)
     CashEntry.objects.all().delete()
+    Order.objects.update(**dict.fromkeys(SUMS, 0))
     with connection.cursor() as cursor:
         for statement in import_module("orders.migrations.0016_cash_rights").FILL:
             cursor.execute(statement)
-    assert entries() == before
+    fill: Any = import_module("orders.migrations.0024_order_sums_filled").fill
+    fill(apps, SimpleNamespace(connection=connection))
+    assert (entries(), order_sums()) == before
     CashEntry.objects.update(collected=1)
-    call_command("cash_entries")
-    assert entries() == before
+    Order.objects.update(**dict.fromkeys(SUMS, 1))
+    call_command("recount")
+    assert (entries(), order_sums()) == before
 
 
 def test_a_limit_is_no_change_for_ireca(db: None) -> None:

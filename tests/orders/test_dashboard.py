@@ -48,9 +48,9 @@ def random_orders(count: int, seed: int) -> list[Order]:
                 sync_state=chance.choice(SyncState.values),
             )
             builders.with_lines(row, 1)
-            row.lines.update(discount_total=Decimal(chance.randint(-500, 0)) / 100)
+            builders.discount(row, Decimal(chance.randint(-500, 0)) / 100)
             if row.status == PaymentStatus.PAID and chance.random() < 0.7:
-                Payment.objects.create(order=row, price=row.amount_to_pay)
+                builders.pay(row, row.amount_to_pay)
             rows.append(row)
     return rows
 

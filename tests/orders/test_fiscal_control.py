@@ -20,7 +20,7 @@ from backoffice.sync.enqueue import untracked
 from fiscal.models import Receipt, RegistrarError
 from orders import fiscal_control
 from orders.fiscal_control import AGES, OLDER, QUEUES, UNKNOWN
-from orders.models import DeliveryStatus, Order, Payment, PaymentStatus, Refund, RefundGood, RefundPayment
+from orders.models import DeliveryStatus, Order, PaymentStatus, Refund, RefundGood, RefundPayment
 from tests.orders import builders
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +64,7 @@ def random_orders(count: int, seed: int) -> None:
                 delivery_time_to=None if chance.random() < 0.05 else ended,
             )
             builders.with_lines(row, 1)
-            row.lines.update(discount_total=Decimal(chance.randint(-500, 0)) / 100)
+            builders.discount(row, Decimal(chance.randint(-500, 0)) / 100)
             payable = row.amount_to_pay + row.lines.get().discount_total
             for kind in ("sale", "sale", "sale", "return", "return"):
                 if chance.random() < 0.35:
@@ -75,7 +75,7 @@ def random_orders(count: int, seed: int) -> None:
                 whole = payable - (row.prepayment_sum if chance.random() < 0.3 else 0)
                 part = Decimal(chance.randint(1, 40))
                 for price in (part, money(whole - part)):
-                    Payment.objects.create(order=row, price=price)
+                    builders.pay(row, price)
             if chance.random() < 0.4:
                 refund = Refund.objects.create(order=row)
                 back = Decimal(chance.randint(100, 9_000)) / 100

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from backoffice.partners.models import Source
-from backoffice.sync.enqueue import untracked
 from backoffice.sync.models import DictionaryEntry
 from fiscal.models import Receipt
 from orders.admin import labels
@@ -30,8 +29,7 @@ def found(browser: Browser, query: str) -> set[str]:
 
 def test_a_row_shows_what_a_dispatcher_needs(dispatcher: Browser) -> None:
     row = builders.with_lines(builders.order(1, courier=builders.courier(), client=builders.client()), 2)
-    with untracked():
-        row.lines.update(discount_total=-10)
+    builders.discount(row, -10)
     html = dispatcher.get(LIST).content.decode()
     for text in (
         "N-1",
@@ -161,7 +159,6 @@ def test_windows_are_written_without_doubt() -> None:
 
 def test_the_sum_to_pay_is_after_discounts(dispatcher: Browser) -> None:
     row = builders.with_lines(builders.order(1, amount_to_pay=Decimal(200)), 2)
-    with untracked():
-        row.lines.update(discount_total=Decimal("-25.50"))
+    builders.discount(row, Decimal("-25.50"))
     assert [order.payable for order in dispatcher.get(LIST).context["cl"].result_list] == [Decimal("149.00")]
     assert Order.objects.get().amount_to_pay == 200

@@ -14,7 +14,7 @@ from backoffice.sync.enqueue import untracked
 from fiscal.models import PaymentType
 from orders import printing
 from orders.admin import printing as pages
-from orders.models import Order, Payment, PaymentStatus
+from orders.models import Order, PaymentStatus
 from tests.orders import builders
 from tests.orders.pages import LIST
 
@@ -47,12 +47,11 @@ def test_a_sheet_for_each_courier_in_the_order_of_windows() -> None:
 
 def test_what_is_to_be_taken_and_the_change_to_bring() -> None:
     row = builders.with_lines(builders.order(1, amount_to_pay=Decimal(200), cash=Decimal(500)), 2)
-    with untracked():
-        row.lines.update(discount_total=Decimal("-12.50"))
+    builders.discount(row, Decimal("-12.50"))
     builders.order(2, status=PaymentStatus.PAID, cash=Decimal(500))
     cash, card = (builders.known(PaymentType, str(n), title=str(n), close_type=n - 6) for n in (7, 8))
-    Payment.objects.create(order=row, payment_type=cash, price=Decimal(50))
-    Payment.objects.create(order=row, payment_type=card, price=Decimal(70))
+    builders.pay(row, 50, cash)
+    builders.pay(row, 70, card)
     (sheet,) = printing.sheets(list(Order.objects.values_list("pk", flat=True)))
     assert (sheet.due, sheet.change, sheet.cash_taken) == (Decimal(175), Decimal(325), Decimal(50))
     assert [stop.order for stop in sheet.paid_in_cash] == [row]

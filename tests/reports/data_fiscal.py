@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from fiscal.models import Receipt, Tax
-from orders import cash, cash_entries
+from orders import cash, kept
 from orders.cash import HandIn
 from orders.models import DeliveryStatus, Order, PaymentStatus
 from tests.orders.builders import known
@@ -54,7 +54,7 @@ def print_receipts(world: Any, row: Order) -> None:
 
 def hand_in(world: Any) -> None:
     """Ledgers with the cash of all payments, some of it handed in, more than once more than there was."""
-    list(cash_entries.gather_all())
+    list(kept.recount())
     user = User.objects.create_user(f"cashier{User.objects.count()}")
     for courier in world.couriers:
         for _each in range(world.chance.randint(0, 4)):

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from backoffice.reports.models import ReaderSource
 from fiscal.models import CashHandover
-from orders import cash, cash_entries, cash_ledger
+from orders import cash, cash_ledger, kept
 from orders.conditions import day_start
 from orders.models import DeliveryStatus, Order, Payment, RefundPayment
 from tests.reports.data import World
@@ -53,7 +53,9 @@ def by_hand() -> Moves:
             at = paid.paid_in or order.delivery_time_from or order.created_at
             found[order.courier_id or 0].append((at, "collected", paid.price))
         elif order.delivery_status != DeliveryStatus.CANCELLED:
-            found[order.courier_id or 0].append((order.delivery_time_from, "returned", abs(paid.price)))
+            printed = [receipt.date_time_receipt for receipt in order.receipts.all() if receipt.kind == "return"]
+            at = min(filter(None, printed), default=order.delivered_at or order.delivery_time_from)
+            found[order.courier_id or 0].append((at, "returned", abs(paid.price)))
     for told in RefundPayment.objects.select_related("refund__order", "payment_type"):
         order = told.refund.order
         made_here = Order.objects.filter(refund_of=order, ireca_id=told.refund.returned_order_ireca_id)
@@ -125,7 +127,7 @@ def test_old_money_is_found_however_old() -> None:
     order.payments.all().delete()
     at = timezone.now() - timedelta(days=400)
     Payment.objects.create(order=order, price=10_000_000, payment_type=world.types[0], paid_in=at)
-    cash_entries.gather([order.pk])
+    kept.keep([order.pk])
     (balance,) = cash_ledger.balances(timezone.now() - timedelta(days=7), timezone.now(), [world.couriers[0].pk])
     assert (balance.now, balance.since) == (cash.in_hand(world.couriers[0].pk), timezone.localdate(at))
 
@@ -207,7 +209,7 @@ def test_pages_cost_the_same_however_much_cash_there_is(browser: Browser) -> Non
     few = [cost(address) for address in addresses]
     for nth in range(100, 140):
         world.order(nth)
-    list(cash_entries.gather_all())
+    list(kept.recount())
     # One more where some money in hand is older than a month.
     assert [cost(address) - first for address, first in zip(addresses, few, strict=True)] in ([0, 0], [1, 0], [1, 1])
     assert max(few) <= 30

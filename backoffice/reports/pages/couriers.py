@@ -5,11 +5,11 @@ Rows are orders, so behind every figure there are orders. What devices say of a 
 
 from __future__ import annotations
 
-from django.db.models import CharField, Q, Sum
+from django.db.models import CharField, F, Sum
 from django.db.models.functions import Cast, TruncDate
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.reports.cube import MONEY, Facts, Measure
+from backoffice.reports.cube import MONEY, Measure
 from backoffice.reports.delivery import DELIVERED_AT, LATE_BY, OUTCOMES, TAKEN_AT, DeliveryFilters
 from backoffice.reports.links import day_column
 from backoffice.reports.pages.orders import (
@@ -23,28 +23,37 @@ from backoffice.reports.pages.orders import (
     DISCOUNTS,
     DUE,
     NUMBER,
+    ORDERS,
     ORDERS_COUNT,
     PAYMENT_TYPE,
-    PAYMENTS,
     PHONE,
     REASON,
     RETURNS_COUNT,
+    SALES,
     SOURCE,
     TIME,
     UNTIL,
     WINDOW,
-    sum_of,
+    of_some,
 )
 from backoffice.reports.report import Column, Report
-from orders.models import Order, Payment
+from orders.models import Order
 
-IS_CASH = Q(payment_type__close_type=1)  # seed 002: iRECA's list has 1 cash and 2 card
-CASH = Facts(Payment, PAYMENTS.path, PAYMENTS.where & IS_CASH)
-CASHLESS = Facts(Payment, PAYMENTS.path, PAYMENTS.where & ~IS_CASH)
-
-CASH_SUM = Measure("cash", _("Cash"), CASH, Sum("price"), MONEY, help=_("Payments whose type closes in cash."))
+CASH_SUM = Measure(
+    "cash",
+    _("Cash"),
+    ORDERS,
+    Sum("paid_cash", filter=SALES),
+    MONEY,
+    help=_("Payments whose type closes in cash."),
+)
 CASHLESS_SUM = Measure(
-    "cashless", _("Not cash"), CASHLESS, Sum("price"), MONEY, help=_("All other payments, advances too.")
+    "cashless",
+    _("Not cash"),
+    ORDERS,
+    Sum("paid_cashless", filter=SALES),
+    MONEY,
+    help=_("All other payments, advances too."),
 )
 DAY_OF_COURIER = day_column("courier_id", Cast(TruncDate(TIME), CharField()))
 
@@ -72,8 +81,8 @@ REPORT = Report(
         PHONE,
         ADDRESS,
         PAYMENT_TYPE,
-        Column("cash", _("Cash"), sum_of(CASH, "price"), MONEY, total="cash"),
-        Column("cashless", _("Not cash"), sum_of(CASHLESS, "price"), MONEY, total="cashless"),
+        Column("cash", _("Cash"), of_some(SALES, F("paid_cash")), MONEY, total="cash"),
+        Column("cashless", _("Not cash"), of_some(SALES, F("paid_cashless")), MONEY, total="cashless"),
     ),
     figures=(ORDERS_COUNT, RETURNS_COUNT, *OUTCOMES, AMOUNT, DISCOUNTS, DUE, CASH_SUM, CASHLESS_SUM),
     dimensions=DIMENSIONS,

@@ -29,27 +29,31 @@ from couriers.models import Courier
 from fiscal.models import PaymentType
 from orders import refunds
 from orders.admin.filters import code_choices
-from orders.models import DeliveryStatus, Line, Order, Payment, PaymentStatus, RefundPayment, ReturnReason
+from orders.models import DeliveryStatus, Line, Order, PaymentStatus, RefundPayment, ReturnReason
+from orders.models.order import GIVES_BACK
 from orders.phones import e164
 
 KINDS = [("orders", _("Without returns")), ("returns", _("Returns only"))]
 
 ORDERS = Facts(Order)
 SALES = Q(is_refund=False)
-LINES = Facts(Line, "order", Q(order__is_refund=False))
-PAYMENTS = Facts(Payment, "order", Q(order__is_refund=False))
-PAID_BACK = Facts(Payment, "order", Q(order__is_refund=True) & ~Q(order__delivery_status=DeliveryStatus.CANCELLED))
+PAID = F("paid_cash") + F("paid_cashless")
 TAKEN_BACK = Facts(RefundPayment, "refund__order", ~Q(Exists(refunds.MADE_HERE)))
 
 ORDERS_COUNT = Measure("orders", _("Orders"), ORDERS, Count("pk"), help=_("Returns are orders of their own."))
 RETURNS_COUNT = Measure("returns", _("Returns"), ORDERS, Count("pk", filter=~SALES))
 AMOUNT = Measure("amount", _("Sum before discounts"), ORDERS, Sum("amount_to_pay", filter=SALES), MONEY)
-DISCOUNTS = Measure("discounts", _("Discounts"), LINES, Sum("discount_total"), MONEY)
+DISCOUNTS = Measure("discounts", _("Discounts"), ORDERS, Sum("discounts", filter=SALES), MONEY)
 DUE = Derived("due", _("Sum"), ("amount", "discounts"), lambda amount, discounts: amount + discounts, MONEY)
 COLLECTED = Measure(
-    "collected", _("Collected"), PAYMENTS, Sum("price"), MONEY, help=_("Payments that iRECA told, of any form.")
+    "collected",
+    _("Collected"),
+    ORDERS,
+    Sum(PAID, filter=SALES),
+    MONEY,
+    help=_("Payments that iRECA told, of any form."),
 )
-PAID_BACK_SUM = Measure("paid_back", _("Given back by returns"), PAID_BACK, Sum(Abs("price")), MONEY)
+PAID_BACK_SUM = Measure("paid_back", _("Given back by returns"), ORDERS, Sum(PAID, filter=GIVES_BACK), MONEY)
 TAKEN_BACK_SUM = Measure("taken_back", _("Given back in the app"), TAKEN_BACK, Sum(Abs("sum")), MONEY)
 RETURNED = Derived("returned", _("Returned"), ("paid_back", "taken_back"), lambda one, other: one + other, MONEY)
 MONEY_OF_ORDERS = (AMOUNT, DISCOUNTS, DUE, COLLECTED, PAID_BACK_SUM, TAKEN_BACK_SUM, RETURNED)
@@ -100,10 +104,14 @@ class OrderFilters(ReportFilters):
         return queryset.filter(is_refund=value == "returns")
 
 
-def sum_of(facts: Facts, column: Any) -> Any:
-    """The sum of a column of the facts of one order, for its row of the list."""
-    rows = facts.model._base_manager.filter(facts.where, **{facts.path: OuterRef("pk")}).order_by()
-    return Coalesce(Subquery(rows.values(facts.path).annotate(sum=Sum(column)).values("sum")), Decimal(0))
+def of_some(condition: Q, sum_: Any) -> Case:
+    """A sum of an order for its row of the list, where it counts."""
+    return Case(When(condition, then=sum_), default=Decimal(0))
+
+
+def _taken_back() -> Coalesce:
+    rows = TAKEN_BACK.model._base_manager.filter(TAKEN_BACK.where, **{TAKEN_BACK.path: OuterRef("pk")}).order_by()
+    return Coalesce(Subquery(rows.values(TAKEN_BACK.path).annotate(sum=Sum(Abs("sum"))).values("sum")), Decimal(0))
 
 
 def order_url(row: Row, reader: Reader) -> str:
@@ -158,12 +166,12 @@ COLUMNS = (
         MONEY,
         total="amount",
     ),
-    Column("discounts", _("Discounts"), sum_of(LINES, "discount_total"), MONEY, total="discounts"),
-    Column("collected", _("Collected"), sum_of(PAYMENTS, "price"), MONEY, total="collected"),
+    Column("discounts", _("Discounts"), of_some(SALES, F("discounts")), MONEY, total="discounts"),
+    Column("collected", _("Collected"), of_some(SALES, PAID), MONEY, total="collected"),
     Column(
         "returned",
         _("Returned"),
-        sum_of(PAID_BACK, Abs("price")) + sum_of(TAKEN_BACK, Abs("sum")),
+        of_some(GIVES_BACK, PAID) + _taken_back(),
         MONEY,
         total="returned",
     ),

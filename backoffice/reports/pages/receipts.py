@@ -30,7 +30,6 @@ from orders.fiscal_sums import UNDIVIDED
 from orders.models import Payment, RefundPayment
 
 TIME = "date_time_receipt"
-CASH, CASHLESS = 1, 2  # the register's kinds of payment (seed 002:2785)
 SALE, RETURN = Q(kind=Receipt.Kind.SALE), Q(kind=Receipt.Kind.RETURN)
 MOST_FOR_VAT = 20_000  # receipts whose lines are rounded one by one while a person waits
 
@@ -44,8 +43,8 @@ GIVEN_OF_ORDER = Facts(Receipt, where=RETURN & Q(order__is_refund=False) & ~UNDI
 _PAID, _BACK = "order__payments", "order__refund__payments"
 
 
-def _of_kind(close_type: int) -> Q:
-    return Q(**{f"{_PAID}__payment_type__close_type": close_type})
+def _paid_by(close_type: int) -> Sum:
+    return Sum(f"{_PAID}__price", filter=Q(**{f"{_PAID}__payment_type__close_type": close_type}))
 
 
 FIGURES = (
@@ -63,10 +62,8 @@ FIGURES = (
             "not divided are in no sum."
         ),
     ),
-    Measure("cash", gettext_lazy("of it in cash"), SOLD_BY, Sum(f"{_PAID}__price", filter=_of_kind(CASH)), MONEY),
-    Measure(
-        "cashless", gettext_lazy("of it cashless"), SOLD_BY, Sum(f"{_PAID}__price", filter=_of_kind(CASHLESS)), MONEY
-    ),
+    Measure("cash", gettext_lazy("of it in cash"), SOLD_BY, _paid_by(PaymentType.CASH), MONEY),
+    Measure("cashless", gettext_lazy("of it cashless"), SOLD_BY, _paid_by(PaymentType.CARD), MONEY),
     Measure(
         "given_by_order", gettext_lazy("Given back by returns"), GIVEN_BY_ORDER, Sum(Abs(f"{_PAID}__price")), MONEY
     ),

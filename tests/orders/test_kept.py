@@ -1,0 +1,121 @@
+"""What is kept beside lines and payments follows them, whoever writes them; and is what they say in sum."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal as D
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from backoffice.sync.enqueue import untracked
+from fiscal.models import PaymentType, Receipt
+from orders import kept, order_sums
+from orders.models import CashEntry, DeliveryStatus, Line, Order, Payment
+from tests.orders import builders
+from tests.reports.data import World
+
+pytestmark = pytest.mark.django_db
+
+
+def sums(order: Order) -> tuple[D, D, D]:
+    return Order.objects.values_list("discounts", "paid_cash", "paid_cashless").get(pk=order.pk)
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_they_are_what_lines_and_payments_say(seed: int) -> None:
+    World(seed)
+    assert Order.objects.exclude(discounts=0).exclude(paid_cash=0).exists()
+    for order in Order.objects.prefetch_related("lines", "payments__payment_type"):
+        paid = {True: D(0), False: D(0)}
+        for payment in order.payments.all():
+            is_cash = payment.payment_type is not None and payment.payment_type.close_type == 1
+            paid[is_cash] += abs(payment.price) if order.is_refund else payment.price
+        discounts = sum((line.discount_total for line in order.lines.all()), D(0))
+        assert sums(order) == (discounts, paid[True], paid[False]), order
+        assert order.payable == order.amount_to_pay + discounts
+
+
+def test_discounts_follow_every_way_to_write_a_line() -> None:
+    order = builders.order()
+    line = Line.objects.create(order=order, count=1, total=100, discount_total=D("-10.10"))
+    assert sums(order)[0] == D("-10.10")
+    line.discount_total = D("-0.2")
+    line.save()
+    assert sums(order)[0] == D("-0.20")
+    Line.objects.bulk_create([Line(order=order, count=1, total=5, discount_total=D("-0.1")) for _nth in range(3)])
+    assert sums(order)[0] == D("-0.50")
+    Line.objects.filter(order=order).update(discount_total=1)
+    assert sums(order)[0] == 4
+    line.delete()
+    assert sums(order)[0] == 3
+    Line.objects.filter(order=order).delete()
+    assert sums(order)[0] == 0
+
+
+def test_an_order_that_was_read_before_loses_no_sum_when_it_is_saved() -> None:
+    order = builders.order()
+    stale = Order.objects.get(pk=order.pk)
+    Line.objects.create(order=order, count=1, total=100, discount_total=-10)
+    stale.description = "call first"
+    stale.save()
+    assert sums(order)[0] == -10
+
+
+def test_payments_of_a_kind_follow_their_type() -> None:
+    order = builders.order(is_refund=True)
+    for price in (-100, 50, None):
+        Payment.objects.create(order=order, price=price, payment_type=order.payment_type)
+    Payment.objects.create(order=order, price=7)
+    assert kept.keep([order.pk]) == 1
+    assert sums(order) == (0, 150, 7)
+    type_ = PaymentType.objects.get()
+    type_.title = "In cash"
+    with CaptureQueriesContext(connection) as queries:
+        type_.save()
+    assert not any(query["sql"].startswith("UPDATE") and "paid_cash" in query["sql"] for query in queries)
+    type_.close_type = 2
+    type_.save()
+    assert sums(order) == (0, 0, 157)
+
+
+def test_what_is_right_is_not_written_again() -> None:
+    World(5, orders=20)
+    keys = list(Order.objects.values_list("pk", flat=True))
+    with CaptureQueriesContext(connection) as queries:
+        assert order_sums.keep(keys) == set()
+    assert len(queries) == 1
+    assert kept.keep([]) == 0
+
+
+@pytest.mark.parametrize("days", [None, 1])
+def test_recounting_says_what_was_wrong(days: int | None, capsys: pytest.CaptureFixture[str]) -> None:
+    order, older = builders.order(1), builders.order(2)
+    Order.objects.filter(pk=older.pk).update(updated_at=older.updated_at - timedelta(days=2))
+    with untracked():
+        Order.objects.filter(pk__in=(order.pk, older.pk)).update(discounts=5)
+    call_command("recount", days=days)
+    seen = 2 if days is None else 1
+    assert capsys.readouterr().out == f"{seen} orders, of {seen} something was wrong and is right now\n"
+    assert (sums(order)[0], sums(older)[0]) == (0, 0 if days is None else 5)
+
+
+def test_money_is_given_back_when_the_register_says_else_when_the_return_arrived() -> None:
+    window, arrived, printed = builders.at(10), builders.at(11), builders.at(12)
+    order = builders.order(is_refund=True, delivery_time_from=window, delivery_status=DeliveryStatus.TAKEN)
+    Payment.objects.create(order=order, price=100, payment_type=order.payment_type, paid_in=window - timedelta(days=9))
+    moments = []
+    kept.keep([order.pk])
+    moments.append(CashEntry.objects.get().at)
+    Order.objects.filter(pk=order.pk).update(delivered_at=arrived)
+    kept.keep([order.pk])
+    moments.append(CashEntry.objects.get().at)
+    for nth, moment in enumerate((printed, printed + timedelta(hours=1), None)):
+        Receipt.objects.create(
+            order=order, kind="return", fn="1", fd_number=str(nth), fiscal_sign=str(nth), date_time_receipt=moment
+        )
+    kept.keep([order.pk])
+    moments.append(CashEntry.objects.get().at)
+    assert moments == [window, arrived, printed]
