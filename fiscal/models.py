@@ -206,7 +206,7 @@ class AtolSettings(models.Model):
     tax_system = models.CharField(_("tax system"), max_length=40, choices=TaxSystem)
     agent_type = models.CharField(_("agent type"), max_length=40, choices=AgentType, blank=True)
 
-    history = history.HistoricalRecords(excluded_fields=["password"])
+    history = history.Records(excluded_fields=["password"])
 
     class Meta:
         verbose_name = _("ATOL Online settings")

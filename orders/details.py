@@ -7,7 +7,7 @@ less often, until the receipt is there: that is how no paid order stays without 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,13 +38,17 @@ FEW = 50  # changed orders, of which the journal is read at once; after a bulk p
 AGAIN = [timedelta(seconds=s) for s in (10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)]
 
 
-def note(orders: Sequence[Order], now: datetime) -> None:
-    """Orders that the remote changed: their details are due. Called inside the transaction of that change."""
+def note(orders: Sequence[Order], now: datetime, made_here: Set[int] = frozenset()) -> None:
+    """Orders that the remote changed: their details are due. Called inside the transaction of that change.
+
+    :param made_here: orders that are read for the first time after we made them: until they are on their way, iRECA can
+        tell of them only what we told it, so a thousand new orders are no three thousand requests.
+    """
     started = [
         order.pk for order in orders if order.delivery_status not in (DeliveryStatus.NEW, DeliveryStatus.PREPARED)
     ]
     paid = [order.pk for order in orders if order.status == PaymentStatus.PAID or order.is_returned]
-    journal = [order.pk for order in orders] if len(orders) <= FEW else []
+    journal = [order.pk for order in orders if order.pk not in made_here] if len(orders) <= FEW else []
     Order._base_manager.filter(pk__in={*started, *paid, *journal}).update(details_due_at=now, details_attempts=0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from django.utils import timezone
@@ -221,8 +221,8 @@ class OrderMirror(Mirror):
         has_line = "address_to" in values
         return Request(group, send, frozenset(values), overwrites=has_line, reread=has_line)
 
-    def after_apply(self, rows: Sequence[Order], taken: dict[int, set[str]]) -> None:
-        details.note(rows, timezone.now())
+    def after_apply(self, rows: Sequence[Order], taken: dict[int, set[str]], made_here: Set[int]) -> None:
+        details.note(rows, timezone.now(), made_here)
 
     def after_overwriting(self, ids: Sequence[int], of: int) -> None:
         details.after_overwriting(ids, of)

@@ -20,6 +20,7 @@ from backoffice.reports.cube import (
     grouped,
     in_order,
     needed,
+    ranked,
     rows_of,
     totals,
 )
@@ -93,13 +94,12 @@ class Asked:
 
     @cached_property
     def _counted(self) -> Counted:
-        """The figures by the chosen dimension, where one is chosen: all of them, or of thousands of keys that by which
-        they stand. Else what adds up, and the chart's, over time.
+        """The figures by the chosen dimension, where one is chosen. Else, or where it has thousands of keys, what adds
+        up, and the chart's, over time.
         """
         figures = self.report.figures
-        if self.by is not None:
-            order, _is_descending = self.order_of_groups
-            return count(self.rows, [self.by], needed(order, figures) if self.by.is_long else figures)
+        if self.by is not None and not self.by.is_long:
+            return count(self.rows, [self.by], figures)
         if self.over_time is None:
             return {}
         adding = [each for each in figures if isinstance(each, Measure) and each.is_additive]
@@ -117,13 +117,14 @@ class Asked:
 
     def all_groups(self, first: int | None = None) -> Sequence[Group]:
         assert self.by is not None
-        figures, counted = self.report.figures, self._counted
-        keys = in_order(counted, figures, *self.order_of_groups)
-        if not self.by.is_time:
-            keys = keys[:first]
+        figures = self.report.figures
         if self.by.is_long:
-            rows = self.rows if len(keys) == len(counted) else rows_of(self.rows, self.by, keys)
-            counted = count(rows, [self.by], figures)
+            keys = ranked(self.rows, self.by, figures, *self.order_of_groups, first)
+            is_all = first is None or len(keys) < first
+            counted = count(self.rows if is_all else rows_of(self.rows, self.by, keys), [self.by], figures)
+        else:
+            counted = self._counted
+            keys = in_order(counted, figures, *self.order_of_groups)[: None if self.by.is_time else first]
         return grouped(counted, [self.by], figures, keys)
 
     @property
@@ -142,7 +143,7 @@ class Asked:
         over_time, wanted = self.over_time, needed(self.chart.name, self.report.figures)
         if over_time is None:
             return ()
-        if self.by is None or self.by is over_time:
+        if self.by is None or self.by.is_long or self.by is over_time:
             return grouped(self._counted, [over_time], wanted, in_order(self._counted))
         return breakdown(self.rows, [over_time], wanted)
 

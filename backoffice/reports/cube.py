@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import DecimalField, F, Model, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Round
 
 COUNT, MONEY, NUMBER, PERCENT, MINUTES = "count", "money", "number", "percent", "minutes"
 
 ALL = Q()
-PLACES = {MONEY: Decimal("0.01"), NUMBER: Decimal("0.001")}
+DECIMALS = {MONEY: 2, NUMBER: 3}
 Lookup = Callable[[str], str]  # a field of the base row -> its lookup from a row of facts
 Values = dict[str, Any]
 
@@ -63,7 +64,9 @@ class Measure:
         if counted is None:
             return self.nothing
         # SQLite adds decimals up as floats; what was added has no more places than this.
-        return counted.quantize(PLACES[self.kind]) if isinstance(counted, Decimal) and self.kind in PLACES else counted
+        return (
+            round(counted, DECIMALS[self.kind]) if isinstance(counted, Decimal) and self.kind in DECIMALS else counted
+        )
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,33 @@ def rows_of(base: QuerySet, by: Dimension, keys: Collection[Key]) -> QuerySet:
         Q(key_of_row__in=[part for part in wanted if part is not None])
         | (Q(key_of_row=None) if None in wanted else Q(pk__in=[]))
     )
+
+
+def ranked(
+    base: QuerySet,
+    by: Dimension,
+    figures: Sequence[Measure | Derived],
+    order: str,
+    is_descending: bool = False,
+    first: int | None = None,
+) -> list[Key]:
+    """The keys of a dimension by the figure `order`, those without one last; only the first of them, if so asked.
+
+    Of thousands the database finds the first by itself, where the figure is counted from the base rows.
+    """
+    figure = next(each for each in figures if each.name == order)
+    if isinstance(figure, Derived) or figure.facts != Facts(base.model):
+        # Keys of which nothing is told by that figure are keys all the same: all rows count in the first one.
+        counted = count(base, [by], [figures[0], *needed(order, figures)])
+        return in_order(counted, figures, order, is_descending)[:first]
+    rank = figure.aggregate
+    if figure.kind in DECIMALS:  # as `Measure.of` reads it
+        summed = Coalesce(rank, Value(figure.nothing), output_field=DecimalField())
+        rank = Round(summed, precision=DECIMALS[figure.kind])
+    keys = base.order_by().values(key_of_row=by.key(lambda field: field)).annotate(rank=rank)
+    by_rank = F("rank").desc(nulls_last=True) if is_descending else F("rank").asc(nulls_last=True)
+    keys = keys.order_by(by_rank, F("key_of_row").asc(nulls_last=True))
+    return [(key,) for key in keys.values_list("key_of_row", flat=True)[:first]]
 
 
 def in_order(

@@ -115,6 +115,7 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         taken_of: dict[int, set[str]] = {}
         out_of_date: dict[int, set[str]] = {}
         changed: list[Any] = []
+        made_here: set[int] = set()
         now = timezone.now()
         for ireca_id, said in news.items():
             theirs, row = latest[ireca_id], existing.get(ireca_id)
@@ -126,6 +127,8 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
                 else Merge(take=said)
             )
             before = None if is_new else _columns_of(mirror, row, merge.take)
+            if not is_new and not mirror.was_read(row):
+                made_here.add(row.pk)
             for attr in merge.take:
                 mirror.by_attr[attr].write(row, getattr(theirs, attr), keys)
             _remember(mirror, row, theirs, merge, now, is_dirty=row.pk in pending)
@@ -142,7 +145,7 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         sent.settle(mirror, out_of_date)
         _keep_history(mirror, changed)
         _write_parts(mirror, [(row, latest[row.ireca_id], taken_of[id(row)]) for row in created + updated], keys)
-        mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated})
+        mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated}, made_here)
         rows_changed.send(mirror.model, ids=[row.pk for row in created + updated])
     result.created, result.updated = len(created), len(updated)
     result.rows += created + updated

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from backoffice import trace
 from backoffice.remotes.http import Config, RemoteError, Retry
 from backoffice.remotes.http import Exchange as HttpExchange
+from backoffice.sync import bulk
 from backoffice.sync.models import Exchange, ExchangeSubject, RemoteState
 
 log = logging.getLogger(__name__)
@@ -69,8 +70,9 @@ def record_exchange(exchange: HttpExchange) -> None:
             started_at=exchange.started_at,
         )
         subjects = [*exchange.subjects[:MAX_SUBJECTS], *map(trace_subject, trace.carried()[:MAX_SUBJECTS])]
-        ExchangeSubject.objects.bulk_create(
-            [ExchangeSubject(exchange=row, subject=subject[:240]) for subject in subjects]
+        bulk.insert(
+            ExchangeSubject,
+            [bulk.new(ExchangeSubject, exchange_id=row.pk, subject=subject[:240]) for subject in subjects],
         )
 
 

@@ -43,7 +43,7 @@ def claim(queryset: models.QuerySet, holder: str, limit: int) -> list[Any]:
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
         taken = list(rows[:limit])
-        queryset.model._base_manager.filter(pk__in=[row.pk for row in taken]).update(
+        queryset.model._base_manager.filter(pk__among=[row.pk for row in taken]).update(
             lease_owner=holder, lease_until=until()
         )
     for row in taken:
@@ -54,10 +54,10 @@ def claim(queryset: models.QuerySet, holder: str, limit: int) -> list[Any]:
 def renew(model: type[models.Model], ids: list[int], holder: str) -> set[int]:
     """Hold the rows longer. Returns those that are still ours: an expired lease may have gone to another worker."""
     with transaction.atomic():
-        mine = model._base_manager.filter(pk__in=ids, lease_owner=holder)
-        kept = set(mine.values_list("pk", flat=True))
-        mine.update(lease_until=until())
-    return kept
+        mine = model._base_manager.filter(pk__among=ids, lease_owner=holder)
+        if mine.update(lease_until=until()) == len(ids):
+            return set(ids)
+        return set(mine.values_list("pk", flat=True))
 
 
 RELEASED: dict[str, Any] = {"lease_owner": "", "lease_until": None}

@@ -8,7 +8,7 @@ know rows through their mirror only; the wire format itself lives once, in `remo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache, cached_property
@@ -292,7 +292,8 @@ class Mirror:
 
         Few couriers have many orders: what is referred to is read once, and not joined to each row.
         """
-        references = [spec.name for spec in self.fields if isinstance(spec, Reference)]
+        said = [spec for spec in self.fields if spec.owner is not Owner.THEIRS]
+        references = [spec.name for spec in said if isinstance(spec, Reference)]
         return self.model._base_manager.prefetch_related(*references, *self.prefetch())
 
     def prefetch(self) -> tuple[Any, ...]:
@@ -311,6 +312,10 @@ class Mirror:
 
     def sendable(self) -> frozenset[str]:
         """The attributes that a `replace` carries."""
+        return self._replaced
+
+    @cached_property
+    def _replaced(self) -> frozenset[str]:
         return names.attributes(self.struct, "replace")
 
     def dependencies(self, row: Any, changed: Collection[str]) -> Iterator[Mirrored]:
@@ -372,9 +377,11 @@ class Mirror:
     def after_merge(self, merge: Merge, ours: Any) -> None:
         """A last word on a merge, where attributes hang together: `merge` may be changed."""
 
-    def after_apply(self, rows: Sequence[Any], taken: dict[int, set[str]]) -> None:
-        """What follows from a remote's change; inside the transaction, `taken` holds the changed attributes by our
-        key.
+    def after_apply(self, rows: Sequence[Any], taken: dict[int, set[str]], made_here: Set[int]) -> None:
+        """What follows from a remote's change; inside the transaction.
+
+        :param taken: the changed attributes by our key.
+        :param made_here: rows that we told it of and that are read for the first time now.
         """
 
 

@@ -33,6 +33,56 @@ class AddIndexAside(AddIndexConcurrently):
         base.database_backwards(self, app_label, schema_editor, from_state, to_state)
 
 
+class WithoutIndex(migrations.AlterField):
+    """A column that is found by no index any more, of its own or of Django's for beginnings of text. Nothing is
+    rewritten, and old code does without.
+    """
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        column = model._meta.get_field(self.name).column
+        for name in schema_editor._constraint_names(model, [column], index=True, unique=False, primary_key=False):
+            schema_editor.execute(schema_editor._delete_index_sql(model, name))
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        for statement in schema_editor._field_indexes_sql(model, model._meta.get_field(self.name)):
+            schema_editor.execute(statement)
+
+    def describe(self) -> str:
+        return f"Drop the indexes of {self.name} of {self.model_name}"
+
+
+class WithoutIndexOfBeginnings(Operation):
+    """A unique or indexed text whose beginnings nobody asks for: without the second index that Django makes for them on
+    PostgreSQL.
+    """
+
+    reversible = True
+
+    def __init__(self, model_name: str, name: str) -> None:
+        self.model_name, self.name = model_name, name
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """No model changes."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for model, like in self._indexes(app_label, schema_editor, from_state):
+            schema_editor.execute(schema_editor._delete_index_sql(model, str(like.parts["name"])))
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for _model, like in self._indexes(app_label, schema_editor, to_state):
+            schema_editor.execute(like)
+
+    def _indexes(self, app_label: str, schema_editor: Any, state: Any) -> Iterator[tuple[Any, Any]]:
+        if schema_editor.connection.vendor == "postgresql":
+            model = state.apps.get_model(app_label, self.model_name)
+            yield model, schema_editor._create_like_index_sql(model, model._meta.get_field(self.name))
+
+    def describe(self) -> str:
+        return f"Drop the index of the beginnings of {self.name} of {self.model_name}"
+
+
 @contextmanager
 def _patience(schema_editor: Any, index: str) -> Iterator[Any]:
     """Wait for locks as long as it takes; what an attempt that was broken off left of the index is gone."""

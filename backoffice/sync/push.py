@@ -16,14 +16,14 @@ remote does not know is a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, models, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -126,7 +126,8 @@ class Batch:
 
     def _items(self, pushes: Sequence[Push]) -> list[Outgoing]:
         """What is to be sent of these, as the rows are now. What says nothing new is done."""
-        rows = {row.pk: row for row in self.mirror.queryset().filter(pk__in=[push.object_id for push in pushes])}
+        keys = [push.object_id for push in pushes]
+        rows = {row.pk: row for row in self.mirror.queryset().filter(pk__among=keys)}
         items, quiet = [], []
         held = self.mirror.model.held(rows)
         for push in pushes:
@@ -319,17 +320,18 @@ class Batch:
         claimed = {push.pk: push for push in pushes}
         with transaction.atomic():
             # Rows before pushes, as an edit does, so that neither waits for the other.
-            rows = _lock(self._rows([push.object_id for push in pushes]).only("pk", "remote_data", "sync_state"))
-            in_conflict = {row.pk for row in rows if row.sync_state == SyncState.CONFLICT}
-            current = _lock(Push.objects.filter(pk__in=claimed, lease_owner=self.holder))
-            closed = [
-                push for push in current if push.change == claimed[push.pk].change and push.object_id not in in_conflict
-            ]
+            rows = _lock(self._rows([push.object_id for push in pushes]).values_list("pk", "remote_data", "sync_state"))
+            in_conflict = {key for key, _known, state in rows if state == SyncState.CONFLICT}
+            mine = Push.objects.filter(pk__among=list(claimed), lease_owner=self.holder)
+            current = _lock(mine.values_list("pk", "object_id", "change"))
+            closed = {pk: key for pk, key, change in current if change == claimed[pk].change and key not in in_conflict}
+            clean = set(closed.values())
             if agreed:
-                ours = {push.object_id for push in current}
-                self._agree(rows, ours, agreed)
-                self._doubt([row for row in rows if row.pk in agreed and row.pk not in ours], agreed)
-            Push.objects.filter(pk__in=[push.pk for push in closed]).update(
+                ours = {key for _pk, key, _change in current}
+                known = {key: state for key, state, _sync_state in rows if key in agreed}
+                self._agree({key: state for key, state in known.items() if key in ours}, clean, agreed)
+                self._doubt({key: state for key, state in known.items() if key not in ours}, agreed)
+            Push.objects.filter(pk__among=list(closed)).update(
                 state=Push.State.DONE,
                 open_key=None,
                 payload=None,
@@ -338,30 +340,39 @@ class Batch:
                 done_at=now,
                 **lease.RELEASED,
             )
-            self._let_go([push.pk for push in current])
-            self._rows([push.object_id for push in closed]).update(sync_state=SyncState.CLEAN, sync_error="")
+            if len(closed) < len(current):
+                self._let_go([pk for pk, _key, _change in current])
+            if not agreed:
+                self._rows(list(clean)).update(sync_state=SyncState.CLEAN, sync_error="")
 
-    def _agree(self, rows: Sequence[Any], ours: set[int | None], agreed: dict[int, tuple[Any, dict[str, Any]]]) -> None:
+    def _agree(
+        self, rows: dict[int, Any], clean: Set[int | None], agreed: dict[int, tuple[Any, dict[str, Any]]]
+    ) -> None:
+        """Note what both sides have. Those are `clean` that did not change meanwhile.
+
+        :param rows: what was agreed before, by our key.
+        """
         states = {}
-        for row in rows:
-            if row.pk in agreed and row.pk in ours:
-                seen, said = agreed[row.pk]
-                known, seen = row.remote_data or {}, seen or {}
-                # What a callback changed while the request was in the air is newer than what we sent.
-                said = {name: value for name, value in said.items() if known.get(name) == seen.get(name)}
-                states[row.pk] = {**known, **{name: self.mirror.over(known.get(name), v) for name, v in said.items()}}
-        if any(row.remote_data is None and row.pk in states for row in rows):
+        for key, before in rows.items():
+            seen, said = agreed[key]
+            known, seen = before or {}, seen or {}
+            # What a callback changed while the request was in the air is newer than what we sent.
+            said = {name: value for name, value in said.items() if known.get(name) == seen.get(name)}
+            states[key] = {**known, **{name: self.mirror.over(known.get(name), v) for name, v in said.items()}}
+        if any(before is None for before in rows.values()):
             # Others may have waited for one of these to be known.
             Push.objects.filter(remote=self.mirror.remote, state=Push.State.WAITING).update(due_at=timezone.now())
-        write_states(self.mirror.model, states)
+        for is_clean in (True, False):
+            some = {key: state for key, state in states.items() if (key in clean) is is_clean}
+            write_states(self.mirror.model, some, is_clean=is_clean)
 
-    def _doubt(self, rows: Sequence[Any], agreed: dict[int, tuple[Any, dict[str, Any]]]) -> None:
+    def _doubt(self, rows: dict[int, Any], agreed: dict[int, tuple[Any, dict[str, Any]]]) -> None:
         """The lease ran out while these were in the air, and another worker may have sent them before us, or after. So
         the remote may have what we said, and what differs from that is sent once more.
         """
         if rows:
-            states = {row.pk: (row.remote_data or {}) | agreed[row.pk][1] for row in rows}
-            write_states(self.mirror.model, states)
+            states = {key: (before or {}) | agreed[key][1] for key, before in rows.items()}
+            write_states(self.mirror.model, states, is_clean=False)
             enqueue.changed(self.mirror.model, list(states))
 
     def _refuse(self, push: Push, text: str) -> None:
@@ -408,10 +419,10 @@ class Batch:
     def _let_go(self, ids: Sequence[int], error: RemoteError | None = None) -> None:
         """Give back what is still ours, due as before; with the reason, for whoever looks, where the remote is out."""
         reason = {"error": str(error)[:2000]} if error is not None else {}
-        Push.objects.filter(pk__in=ids, lease_owner=self.holder).update(**reason, **lease.RELEASED)
+        Push.objects.filter(pk__among=ids, lease_owner=self.holder).update(**reason, **lease.RELEASED)
 
     def _rows(self, ids: Sequence[int | None]) -> Any:
-        return self.mirror.model._base_manager.filter(pk__in=ids)
+        return self.mirror.model._base_manager.filter(pk__among=ids)
 
     @contextmanager
     def _row_first(self, push: Push) -> Iterator[None]:
@@ -426,8 +437,7 @@ class Batch:
         """
         said = {item.push.pk: self._agreed(request, item) for item in items}
         with transaction.atomic():
-            Push.objects.filter(pk__in=said, lease_owner=self.holder).update(attempts=models.F("attempts") + 1)
-            write_payloads(said)
+            write_payloads(said, self.holder)
             told = [(item, said[item.push.pk]) for item in items]
             sent.keep(self.mirror, told, timezone.now(), creates=request.creates)
         return said

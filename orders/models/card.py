@@ -8,10 +8,9 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from simple_history.models import HistoricalRecords
 
 from backoffice.partners.models import Source
-from backoffice.sync import columns
+from backoffice.sync import columns, history
 from backoffice.sync.mirrored import SyncState
 
 
@@ -55,7 +54,7 @@ class DiscountCard(models.Model):
     sync_error = models.TextField(_("what VirtPos answered"), blank=True, default="", editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
-    history = HistoricalRecords(excluded_fields=["sync_state", "sync_error", "is_known"])
+    history = history.Records(excluded_fields=["sync_state", "sync_error", "is_known"])
 
     class Meta:
         verbose_name = _("discount card")

@@ -92,7 +92,7 @@ class Line(MirroredPart):
     is_active = models.BooleanField(_("active"), default=True)
     return_reason = columns.reference("orders.ReturnReason", _("reason of return"), editable=False, db_index=False)
 
-    history = history.HistoricalRecords(excluded_fields=["mark_key"])
+    history = history.Records(excluded_fields=["mark_key"], found_by=["order"])
 
     objects = models.Manager.from_queryset(LineQuerySet)()  # type: ignore[misc]  # more than the base's
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from simple_history.models import HistoricalRecords
 
 from backoffice.partners.models import Source
-from backoffice.sync import columns
+from backoffice.sync import columns, history
 from backoffice.sync.connection import BIFIT, TITLES, VIRTPOS
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.personal import PersonalJSONField
@@ -170,7 +169,7 @@ class Mapping(models.Model):
     payment_type = columns.reference("fiscal.PaymentType", _("payment type"))
     seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
 
-    history = HistoricalRecords(excluded_fields=["title", "seen_at"])
+    history = history.Records(excluded_fields=["title", "seen_at"])
 
     TARGETS = {Kind.GOOD: "good", Kind.WAREHOUSE: "warehouse", Kind.DELIVERY: "delivery", Kind.PAYMENT: "payment_type"}
 

@@ -19,7 +19,7 @@ from django.test import Client as Browser
 from openpyxl import load_workbook
 
 from backoffice.reports import formats, tables
-from backoffice.reports.cube import Measure, breakdown, totals
+from backoffice.reports.cube import Measure, breakdown, count, in_order, ranked, totals
 from backoffice.reports.tables import list_rows
 from tests.reports.asking import EVERY, YEAR, asked
 from tests.reports.data import World
@@ -79,6 +79,19 @@ def test_the_first_of_many_groups_are_those_of_all_groups(report: Any, manager: 
         assert everything.totals == totals(everything.rows, report.figures)
         for most in range(1, len(every) + 1):
             assert everything.all_groups(most) == (every if dimension.is_time else every[:most])
+
+
+@EVERY
+@pytest.mark.parametrize("direction", ["", "-"])
+def test_the_database_ranks_groups_as_we_do(report: Any, direction: str, manager: User) -> None:
+    for dimension in report.dimensions:
+        for figure in report.figures:
+            found = asked(report, manager, f"{YEAR}&by={dimension.name}&sort={direction}{figure.name}")
+            by_us = in_order(
+                count(found.rows, [dimension], report.figures), report.figures, figure.name, bool(direction)
+            )
+            assert ranked(found.rows, dimension, report.figures, figure.name, bool(direction)) == by_us
+            assert [group.keys for group in found.all_groups()] == by_us
 
 
 @EVERY

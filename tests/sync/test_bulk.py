@@ -272,7 +272,8 @@ class TestApply:
             applied = apply(mirror, [contract.decode(contract.Order, told | {"description": "knock"})])
         order = Order.objects.get()
         assert (applied.updated, order.description, order.remote_data["description"]) == (1, "knock", "knock")
-        assert not any(Line._meta.db_table in query["sql"] for query in queries)
+        written = [query["sql"] for query in queries if not query["sql"].startswith("SELECT")]
+        assert not any(Line._meta.db_table in sql for sql in written)
         assert [version.description for version in order.history.order_by("history_id")] == ["ring twice", "knock"]
 
     def test_an_object_of_which_only_the_id_is_told_becomes_a_row(self) -> None:

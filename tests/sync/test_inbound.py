@@ -20,7 +20,7 @@ from couriers.models import Courier, License, LicenseUsage
 from orders.models import Order
 from orders.models.order import LACKS_RECEIPT
 from tests.conftest import ASKED_ONE_BY_ONE
-from tests.sync.test_push import many_orders
+from tests.sync.test_push import many_orders, new_orders
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "callback-secret"
@@ -52,6 +52,20 @@ def test_the_echo_of_our_own_push_causes_nothing(listening: Sandbox, settle: Cal
     settle()
     assert Push.objects.count() == pushes == 1
     assert [request["path"] for request in listening.requests if request["method"] != "GET"] == ["/orders"]
+
+
+def test_a_new_order_of_ours_is_read_once_until_it_is_on_its_way(
+    listening: Sandbox, settle: Callable[[], None]
+) -> None:
+    settle()
+    listening.requests.clear()
+    order, *_others = new_orders(3)
+    settle()
+    assert Callback.objects.filter(kind="orders", state=Callback.State.DONE).exists()
+    assert [request["path"] for request in listening.requests if request["method"] == "GET"] == ["/orders"] * 3
+    listening.take(order.ireca_id, "55752")
+    settle()
+    assert {change.delivery_status for change in order.status_changes.all()} == {7}
 
 
 def test_doubled_and_reordered_callbacks_do_no_harm(

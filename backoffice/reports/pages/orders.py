@@ -44,7 +44,7 @@ ORDERS_COUNT = Measure("orders", _("Orders"), ORDERS, Count("pk"), help=_("Retur
 RETURNS_COUNT = Measure("returns", _("Returns"), ORDERS, Count("pk", filter=~SALES))
 AMOUNT = Measure("amount", _("Sum before discounts"), ORDERS, Sum("amount_to_pay", filter=SALES), MONEY)
 DISCOUNTS = Measure("discounts", _("Discounts"), ORDERS, Sum("discounts", filter=SALES), MONEY)
-DUE = Derived("due", _("Sum"), ("amount", "discounts"), lambda amount, discounts: amount + discounts, MONEY)
+DUE = Measure("due", _("Sum"), ORDERS, Sum(F("amount_to_pay") + F("discounts"), filter=SALES), MONEY)
 COLLECTED = Measure(
     "collected",
     _("Collected"),

@@ -178,6 +178,10 @@ def _unwritable(value: Any) -> Any:
     raise TypeError("nested entities are written by _encode")
 
 
+def _at(path: str, field: Any) -> str:
+    return _join(path, field.wire) if path else field.wire
+
+
 def _join(path: str, inner: str) -> str:
     return f"{path}{inner}" if not inner or inner.startswith("[") else f"{path}.{inner}"
 
@@ -334,10 +338,9 @@ def _encode(obj: Entity, operation: str, path: str, missing: list[str]) -> dict[
     for step in _steps(type(spelled), operation):
         field = step.field
         value = getattr(spelled, field.name)
-        here = _join(path, field.wire) if path else field.wire
         if value is UNSET or (value is None and not step.nullable):
             if step.required:
-                missing.append(here)
+                missing.append(_at(path, field))
                 continue
             if value is UNSET:
                 continue
@@ -345,17 +348,17 @@ def _encode(obj: Entity, operation: str, path: str, missing: list[str]) -> dict[
             try:
                 written = step.write(value)
             except ValueError as error:
-                raise ContractError(here, str(error)) from None
+                raise ContractError(_at(path, field), str(error)) from None
         elif field.many:
             written = [
                 item
                 for index, child in enumerate(value or ())
-                if (item := _encode(child, operation, f"{here}[{index}]", missing)) is not None
+                if (item := _encode(child, operation, f"{_at(path, field)}[{index}]", missing)) is not None
             ]
         else:
-            written = OMIT if value is None else _encode(value, operation, here, missing)
+            written = OMIT if value is None else _encode(value, operation, _at(path, field), missing)
         if written is not OMIT and not (field.nested is not None and written is None):
             result[field.wire] = written
         elif step.required:
-            missing.append(here)
+            missing.append(_at(path, field))
     return result
