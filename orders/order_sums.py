@@ -37,12 +37,17 @@ SUMS = {
 }
 
 
-def keep(ids: Collection[int]) -> set[int]:
-    """Keep the sums of these orders as their lines and payments are now. Returns of which they were not so."""
+def wrong(ids: Collection[int]) -> set[int]:
+    """Of these orders those whose sums are not what their lines and payments say now."""
     orders = Order._base_manager.filter(pk__among=frozenset(ids))
     now = {f"now_{name}": sum_ for name, sum_ in SUMS.items()}
     right = Q(**{name: F(f"now_{name}") for name in SUMS})
-    wrong = set(orders.alias(**now).exclude(right).values_list("pk", flat=True))
-    if wrong:
-        Order._base_manager.filter(pk__among=frozenset(wrong)).update(**SUMS)
-    return wrong
+    return set(orders.alias(**now).exclude(right).values_list("pk", flat=True))
+
+
+def keep(ids: Collection[int]) -> set[int]:
+    """Keep the sums of these orders as their lines and payments are now. Returns of which they were not so."""
+    stale = wrong(ids)
+    if stale:
+        Order._base_manager.filter(pk__among=frozenset(stale)).update(**SUMS)
+    return stale

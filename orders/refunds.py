@@ -330,7 +330,6 @@ def take_in(made: Sequence[Order]) -> None:
     Order.history.bulk_history_create(rows, default_user=history.actor(), default_change_reason=history.reason())
     for refund in made:
         _enqueue(refund)
-    touch(Order, [refund.pk for refund in made])
 
 
 def _enqueue(refund: Order) -> None:
@@ -348,6 +347,7 @@ def _enqueue(refund: Order) -> None:
         raise NotReturnable(_("iRECA would not take it: %(error)s") % {"error": error}) from error
     payload = {"order": contract.dump(said)}
     enqueue.command("ireca", "orders", COMMAND, payload, object_id=refund.pk, remote_id=row.ireca_id)
+    touch(Order, [refund.pk])  # it was stored untracked, and what is kept of orders counts it from now on
 
 
 # arithmetic

@@ -437,7 +437,7 @@ class Batch:
         """
         said = {item.push.pk: self._agreed(request, item) for item in items}
         with transaction.atomic():
-            write_payloads(said, self.holder)
+            write_payloads(said)
             told = [(item, said[item.push.pk]) for item in items]
             sent.keep(self.mirror, told, timezone.now(), creates=request.creates)
         return said

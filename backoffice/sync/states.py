@@ -28,9 +28,9 @@ def write_states(model: type[models.Model], states: dict[int, dict[str, Any]], *
     _write(model, "remote_data", states, ", ".join(sets), list(sets.values()))
 
 
-def write_payloads(payloads: dict[int, dict[str, Any]], holder: str) -> None:
-    """Count an attempt and store what it says, by the push's key, of those that this worker holds."""
-    _write(Push, "payload", payloads, "attempts = attempts + 1", (), "AND lease_owner = %s", (holder,))
+def write_payloads(payloads: dict[int, dict[str, Any]]) -> None:
+    """Count an attempt and store what it says, by the push's key."""
+    _write(Push, "payload", payloads, "attempts = attempts + 1", ())
 
 
 def _write(
@@ -39,8 +39,6 @@ def _write(
     values: dict[int, dict[str, Any]],
     sets: str,
     params: Sequence[Any],
-    where: str = "",
-    of_where: Sequence[Any] = (),
 ) -> None:
     if not values:
         return
@@ -51,11 +49,11 @@ def _write(
             rows = msgspec.json.encode([{"id": key, "value": value} for key, value in values.items()]).decode()
             cursor.execute(
                 f"UPDATE {table} SET {name} = new.value, {sets} "  # noqa: S608  # names of our own tables and columns; values are parameters
-                f"FROM jsonb_to_recordset(%s) AS new(id bigint, value jsonb) WHERE {table}.id = new.id {where}",
-                [*params, rows, *of_where],
+                f"FROM jsonb_to_recordset(%s) AS new(id bigint, value jsonb) WHERE {table}.id = new.id",
+                [*params, rows],
             )
         else:
             cursor.executemany(
-                f"UPDATE {table} SET {name} = %s, {sets} WHERE id = %s {where}",  # noqa: S608  # likewise
-                [(json.dumps(value), *params, key, *of_where) for key, value in values.items()],
+                f"UPDATE {table} SET {name} = %s, {sets} WHERE id = %s",  # noqa: S608  # likewise
+                [(json.dumps(value), *params, key) for key, value in values.items()],
             )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
+from backoffice.sync.changes import touch
 from backoffice.sync.enqueue import untracked
 from fiscal.models import PaymentType, Receipt
-from orders import kept, order_sums
-from orders.models import CashEntry, DeliveryStatus, Line, Order, Payment
-from tests.orders import builders
+from orders import kept, order_sums, refunds
+from orders.models import CashEntry, DeliveryStatus, Line, Order, Payment, Refund, RefundPayment
+from tests.orders import builders, test_refunds
 from tests.reports.data import World
 
 pytestmark = pytest.mark.django_db
@@ -119,3 +121,61 @@ def test_money_is_given_back_when_the_register_says_else_when_the_return_arrived
     kept.keep([order.pk])
     moments.append(CashEntry.objects.get().at)
     assert moments == [window, arrived, printed]
+
+
+def test_types_that_become_each_other_take_all_their_orders_along() -> None:
+    cash, card = (builders.known(PaymentType, str(nth), title=str(nth), close_type=nth) for nth in (1, 2))
+    both, only = builders.orders(kept.FEW, payment_type=cash), builders.order(500, payment_type=card)
+    for order in both:
+        builders.pay(order, 10, cash)
+        builders.pay(order, 10, card)
+    builders.pay(only, 10, card)
+    with untracked():
+        PaymentType.objects.filter(pk=cash.pk).update(close_type=2)
+        PaymentType.objects.filter(pk=card.pk).update(close_type=1)
+    touch(PaymentType, [cash.pk, card.pk])
+    assert sums(only) == (0, 10, 0)
+    assert {sums(order) for order in both} == {(0, 10, 10)}
+
+
+def test_what_ireca_took_back_follows_its_type_though_no_payment_does() -> None:
+    type_ = builders.known(PaymentType, "81", title="A", close_type=2)
+    order = builders.order()
+    RefundPayment.objects.create(refund=Refund.objects.create(order=order), payment_type=type_, sum=5)
+    touch(Order, [order.pk])
+    assert not CashEntry.objects.exists()
+    type_.close_type = 1
+    type_.save()
+    assert CashEntry.objects.get().returned == 5
+
+
+def test_a_return_that_is_made_here_counts_at_once() -> None:
+    row = test_refunds.paid(("2", "100", "-10"), ("1", "50", "0"), payments=("60", "80"))
+    PaymentType.objects.update(close_type=1)
+    made = refunds.make(row.pk, test_refunds.wanted(row, "1", "1"))
+    assert sums(made) == (-5, 95, 0)
+    assert sum(entry.returned for entry in CashEntry.objects.filter(order=made)) == 95
+
+
+@pytest.mark.django_db(transaction=True)
+def test_recounting_waits_for_an_edit_and_counts_what_it_wrote() -> None:
+    if not connection.features.has_select_for_update:
+        pytest.skip("SQLite has one writer at a time")
+    order = builders.order()
+    Order._base_manager.filter(pk=order.pk).update(discounts=3)  # as old code left it
+    done = threading.Event()
+
+    def recount() -> None:
+        try:
+            kept.keep([order.pk])
+        finally:
+            connections.close_all()
+            done.set()
+
+    with transaction.atomic():
+        Line.objects.create(order=order, count=1, total=100, discount_total=-5)
+        thread = threading.Thread(target=recount)
+        thread.start()
+        assert not done.wait(1)
+    thread.join()
+    assert sums(order)[0] == -5
