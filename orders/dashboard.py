@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,12 +26,10 @@ from backoffice.sync.models import Push
 from couriers import licences as couriers_licences
 from couriers.map import Whereabouts, whereabouts
 from fiscal import shifts
-from orders import conditions
+from orders import conditions, fiscal_control
 from orders.models import DeliveryStatus, Order, Origin, PaymentStatus
-from orders.models.order import LACKS_RECEIPT
 
-RECEIPTS_OF = timedelta(days=14)  # how far back a missing receipt is looked for; older ones are read again for ever
-MANY = 10_000  # orders of one day, and missing receipts: beyond it nobody reads figures
+MANY = 10_000  # orders of one day: beyond it nobody reads figures
 
 
 @dataclass(frozen=True)
@@ -227,20 +225,17 @@ def couriers(rows: Sequence[_Row], now: datetime) -> list[CourierDay]:
 
 def missing_receipts(now: datetime) -> list[Figure]:
     """Paid and closed orders without their receipts, by how long ago their window ended."""
-    ends = list(
-        Order.objects.filter(LACKS_RECEIPT, delivery_time_from__gte=now - RECEIPTS_OF)
-        .order_by()
-        .values_list("delivery_time_to", flat=True)[:MANY]
-    )
-    ages = [now - end for end in ends if end is not None]
-    day = timedelta(days=1)
-    counts = (
-        (_("younger than an hour"), sum(age < timedelta(hours=1) for age in ages), ""),
-        (_("up to a day"), sum(timedelta(hours=1) <= age < day for age in ages), "warning"),
-        (_("older than a day"), sum(age >= day for age in ages), "danger"),
-    )
-    url = _orders(attention="no_receipt")
-    return [Figure(label, count, url, kind if count else "") for label, count, kind in counts]
+    queue = fiscal_control.BY_NAME["no_receipt"]
+    return by_age(queue, fiscal_control.counts(queue, now))
+
+
+def by_age(queue: fiscal_control.Queue, counts: dict[fiscal_control.Age, int]) -> list[Figure]:
+    """What is of no age at all is rare, so it is shown where there is any."""
+    return [
+        Figure(age.title, count, _orders(fiscal=queue.name, fiscal_age=age.name), age.kind if count else "")
+        for age, count in counts.items()
+        if count or age is not fiscal_control.UNKNOWN
+    ]
 
 
 def licences() -> Figure:

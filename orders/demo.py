@@ -90,7 +90,12 @@ def load_people() -> None:
     """The demo's users. Their passwords are known to everyone, so this is for a demo only."""
     for person in PEOPLE:
         user, is_new = User.objects.get_or_create(
-            username=person.name, defaults={"is_staff": True, "is_superuser": person.is_superuser}
+            username=person.name,
+            defaults={
+                "is_staff": True,
+                "is_superuser": person.is_superuser,
+                "email": f"{person.name}@example.com",  # mails of the demo are files
+            },
         )
         if not is_new:
             continue  # somebody's already; his password stays his

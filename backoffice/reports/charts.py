@@ -22,6 +22,7 @@ class Bar:
     width: float
     height: float
     label: str  # under the bar; empty where there is no room
+    is_spare: bool  # whether its label is one of those that a phone has no room for
     text: str  # what is said when it is pointed at
     url: str
 
@@ -62,6 +63,7 @@ def bars(title: str, points: Sequence[tuple[str, Any, str]], kind: str) -> Chart
                 width=round(step * 0.8, 1),
                 height=round(height, 1),
                 label=label if index % every == 0 else "",
+                is_spare=index // every % 2 == 1,
                 text=f"{label}: {formats.written(value, kind)}",
                 url=url,
             )

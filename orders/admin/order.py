@@ -244,6 +244,26 @@ class OrderAdmin(
 
     # the form
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may only look sees what the codes mean."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        words = {"delivery_status": "delivery_in_words", "status": "status_in_words"}
+
+        def worded(row: Any) -> Any:
+            return words.get(row, row) if isinstance(row, str) else tuple(words.get(name, name) for name in row)
+
+        return [(title, {**said, "fields": [worded(row) for row in said["fields"]]}) for title, said in fieldsets]
+
+    @admin.display(description=gettext_lazy("delivery"))
+    def delivery_in_words(self, order: Order) -> str:
+        return labels.delivery_badge(order.delivery_status)
+
+    @admin.display(description=gettext_lazy("payment"))
+    def status_in_words(self, order: Order) -> str:
+        return labels.payment_badge(order.status)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).select_related(*self.autocomplete_fields, "refund_of")
 
@@ -251,6 +271,7 @@ class OrderAdmin(
         fields = super().get_readonly_fields(request, obj)
         if obj is not None and obj.remote_data is not None:
             fields = (*fields, "hold")  # iRECA knows it: it can be cancelled, not taken back
+        fields = (*fields, "delivery_in_words", "status_in_words")
         # The sums of a return are those of its payments.
         return (*fields, "amount_to_pay", "prepayment_sum") if obj is not None and obj.is_refund else fields
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from django.contrib.admin.utils import flatten_fieldsets
 from django.test import Client as Browser
 from django.utils import timezone
 from django.utils.html import strip_tags
@@ -14,7 +15,7 @@ from backoffice.partners.models import Source
 from backoffice.sync.models import DictionaryEntry
 from fiscal.models import Receipt
 from orders.admin import labels
-from orders.models import Client, Order
+from orders.models import Client, DeliveryStatus, Order, PaymentStatus
 from tests.orders import builders
 from tests.orders.pages import LIST
 
@@ -162,3 +163,12 @@ def test_the_sum_to_pay_is_after_discounts(dispatcher: Browser) -> None:
     builders.discount(row, Decimal("-25.50"))
     assert [order.payable for order in dispatcher.get(LIST).context["cl"].result_list] == [Decimal("149.00")]
     assert Order.objects.get().amount_to_pay == 200
+
+
+def test_who_may_only_look_reads_words_and_no_codes(manager: Browser) -> None:
+    order = builders.order(1, delivery_status=DeliveryStatus.CANCELLED, status=PaymentStatus.PAID)
+    page = manager.get(f"{LIST}{order.pk}/change/")
+    shown = flatten_fieldsets(page.context["adminform"].fieldsets)
+    assert {"delivery_in_words", "status_in_words"} < set(shown)
+    assert not {"delivery_status", "status"} & set(shown)
+    assert {"Cancelled", "Paid"} < set(strip_tags(page.content.decode()).split())

@@ -219,3 +219,10 @@ def test_an_export_that_is_cut_off_is_logged(partner: User) -> None:
     (noted,) = ExportLog.objects.all()
     assert noted.row_count is None
     assert noted.user == partner
+
+
+def test_managers_give_others_their_views(manager: User) -> None:
+    browser = Browser()
+    browser.force_login(manager)
+    page = browser.get("/reports/orders/").content.decode()
+    assert 'name="is_shared"' in page

@@ -90,7 +90,10 @@ COLUMNS: tuple[Column, ...] = tuple(
 REPORT = Report(
     name="clients",
     title=_("Clients"),
-    question=_("Who orders how much and brings back how much, who comes again, who is lost, who has a card."),
+    question=_(
+        "Of orders that name a client: who orders how much and brings back how much, who comes again, who is lost, "
+        "who has a card."
+    ),
     icon="group",
     right="view_orders",
     rows=lambda: Order.objects.filter(client__isnull=False),

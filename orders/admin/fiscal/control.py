@@ -18,7 +18,7 @@ from fiscal import shifts
 from fiscal.models import DeviceError, RegistrarError, TerminalError
 from orders import conditions, fiscal_control
 from orders.admin.fiscal.base import fiscal_page, page
-from orders.dashboard import Figure
+from orders.dashboard import Figure, by_age
 
 DAYS = fiscal_control.HORIZON.days
 PERIODS = (7, DAYS, 92)  # days, offered for numbers
@@ -39,7 +39,7 @@ def control(request: HttpRequest) -> HttpResponse:
         now=now,
         all_years=all_years,
         queues=[
-            {"queue": queue, "figures": _figures(queue, counts), "url": _orders(fiscal=queue.name)}
+            {"queue": queue, "figures": by_age(queue, counts), "url": _orders(fiscal=queue.name)}
             for queue, counts in fiscal_control.every(now, all_years=all_years)
         ],
         shifts=shifts.at_work(now),
@@ -94,15 +94,6 @@ def _turned(request: HttpRequest, number: int) -> str:
 def _printed_within(days: int) -> Q:
     """Receipts from the midnight that was so many days ago."""
     return Q(date_time_receipt__gte=conditions.day_start(timezone.localdate() - timedelta(days=days)))
-
-
-def _figures(queue: fiscal_control.Queue, counts: dict[fiscal_control.Age, int]) -> list[Figure]:
-    """What is of no age at all is rare, so it is shown where there is any."""
-    return [
-        Figure(age.title, count, _orders(fiscal=queue.name, fiscal_age=age.name), age.kind if count else "")
-        for age, count in counts.items()
-        if count or age is not fiscal_control.UNKNOWN
-    ]
 
 
 def _errors(model: type[DeviceError]) -> list[dict[str, Any]]:
