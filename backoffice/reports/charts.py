@@ -63,7 +63,7 @@ def bars(title: str, points: Sequence[tuple[str, Any, str]], kind: str) -> Chart
                 width=round(step * 0.8, 1),
                 height=round(height, 1),
                 label=label if index % every == 0 else "",
-                is_spare=index // every % 2 == 1,
+                is_spare=index // every % 3 > 0,
                 text=f"{label}: {formats.written(value, kind)}",
                 url=url,
             )
