@@ -25,6 +25,7 @@ from orders.models import (
     Payment,
     PaymentStatus,
     Refund,
+    RefundGood,
     RefundPayment,
     ReturnReason,
 )
@@ -146,3 +147,5 @@ class World:
         if way in ("app", "both"):
             told = Refund.objects.create(order=row, returned_order_ireca_id=returned, return_reason=self.reasons[0])
             RefundPayment.objects.create(refund=told, sum=-_money(self.chance), payment_type=self.types[0])
+            for good in {line.good for line in row.lines.all()}:
+                RefundGood.objects.create(refund=told, good=good, count=1, sum=-_money(self.road))

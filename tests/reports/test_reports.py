@@ -15,8 +15,10 @@ from backoffice.accounts import visits
 from backoffice.reports.access import Reader
 from backoffice.reports.models import ReaderSource
 from backoffice.reports.registry import BY_NAME
+from backoffice.sync.enqueue import untracked
 from catalog.models import Good, Stock
-from orders.models import SavedView
+from orders.models import Line, Refund, RefundGood, SavedView
+from tests.orders import builders
 from tests.reports.asking import EVERY, YEAR, asked
 from tests.reports.data import World
 
@@ -205,3 +207,22 @@ def test_goods_that_no_warehouse_has_are_found(browser: Browser) -> None:
     assert shown["some"] == in_stock
     assert shown["none"] == set(Good.objects.values_list("title", flat=True)) - in_stock
     assert shown[""] == shown["none"] | shown["some"]
+
+
+def test_goods_taken_back_in_the_app_count_once_and_by_their_good(manager: User) -> None:
+    order, other = builders.with_lines(builders.order(1), 2), builders.order(2)
+    first, second = order.lines.all()
+    with untracked():
+        # The same good on two lines is taken back once.
+        Line.objects.create(order=order, good=first.good, title="again", count=1, total=1, position=5)
+    told = Refund.objects.create(order=order)
+    RefundGood.objects.create(refund=told, good=first.good, count=2, sum=-70)
+    # Told of a return that was made here, whose own lines count.
+    builders.order(3, is_refund=True, refund_of=other)
+    here = Refund.objects.create(order=other, returned_order_ireca_id="200003")
+    RefundGood.objects.create(refund=here, good=first.good, count=1, sum=-9)
+    found = asked(BY_NAME["goods"], manager, f"{YEAR}&by=good")
+    groups = {group.keys[0]: group.values for group in found.all_groups()}
+    assert (groups[first.good_id]["taken_back"], groups[first.good_id]["taken_back_sum"]) == (2, 70)
+    assert groups[second.good_id]["taken_back"] == 0
+    assert found.totals["taken_back_sum"] == 70

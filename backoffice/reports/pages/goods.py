@@ -1,13 +1,16 @@
 """Goods: what was sold, brought back, taken off by couriers; and marking codes, one by one.
 
 The rows are lines of orders. A return has lines of its own; what the courier took back in his app is told with the
-order, by good and not by line, so it is counted here only where the report is by good, day, courier and the like.
+order, by good and not by line, and counts with the lines of that good.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import django_filters
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Abs
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.partners.models import Source
@@ -18,11 +21,31 @@ from backoffice.reports.pages import orders
 from backoffice.reports.report import Column, Report
 from catalog.models import Good, Supplier, Warehouse
 from couriers.models import Courier
+from orders import refunds
 from orders.admin.filters import code_choices
-from orders.models import CanceledItem, DeliveryStatus, Line, LineWarehouse
+from orders.models import CanceledItem, DeliveryStatus, Line, LineWarehouse, RefundGood
 
 TIME = "order__delivery_time_from"
 LINES = Facts(Line)
+
+
+@dataclass(frozen=True)
+class TakenBack(Facts):
+    """Goods that the courier took back in his app: iRECA tells them with the order, and by the good, not by the line.
+    Where it thereby tells of a return that was made here, the return's own lines count.
+    """
+
+    model: type[RefundGood] = RefundGood
+
+    def of(self, base: QuerySet) -> QuerySet:
+        sold = base.order_by().filter(order=OuterRef("refund__order"), good=OuterRef("good"))
+        return RefundGood._base_manager.filter(~Q(Exists(refunds.MADE_HERE)), Exists(sold)).order_by()
+
+    def lookup(self, field: str) -> str:
+        return f"refund__{field}" if field.startswith("order__") else field
+
+
+TAKEN_BACK = TakenBack()
 TAKEN_OFF = Facts(CanceledItem, "line")
 SOLD = Q(order__is_refund=False) & ~Q(order__delivery_status=DeliveryStatus.CANCELLED)
 BROUGHT_BACK = Q(order__is_refund=True) & ~Q(order__delivery_status=DeliveryStatus.CANCELLED)
@@ -111,9 +134,11 @@ REPORT = Report(
             LINES,
             Sum("count", filter=BROUGHT_BACK),
             NUMBER,
-            help=_("By returns. What couriers took back in the app stands in the report on orders."),
+            help=_("By returns, which are orders of their own."),
         ),
         Measure("returned_sum", _("Returned"), LINES, Sum(PAYABLE, filter=BROUGHT_BACK), MONEY),
+        Measure("taken_back", _("Taken back in the app, pieces"), TAKEN_BACK, Sum("count"), NUMBER),
+        Measure("taken_back_sum", _("Given back in the app"), TAKEN_BACK, Sum(Abs("sum")), MONEY),
         Measure("taken_off", _("Taken off by couriers, pieces"), TAKEN_OFF, Sum("count"), NUMBER),
         Measure("marked", _("With a marking code"), LINES, Count("pk", filter=~Q(mark_key=""))),
         Measure("sum", _("Sum of all lines"), LINES, Sum(PAYABLE), MONEY),
