@@ -177,6 +177,7 @@ def test_windows_at_risk_are_those_of_now(manager: User) -> None:
     for nth, minutes in enumerate((-5, 5, 29, 31), 1):
         order(nth, delivery_time_from=now - HOUR, delivery_time_to=now + minutes * MINUTE)
     order(9, delivery_time_from=now - HOUR, delivery_time_to=now + 5 * MINUTE, delivery_status=DeliveryStatus.CLOSED)
+    order(10, delivery_time_from=now - HOUR, delivery_time_to=now - MINUTE, delivery_status=DeliveryStatus.DELIVERED)
     found = counted("quality", manager)
     assert (found["overdue"], found["ends_soon"]) == (1, 2)
     for outcome in ("overdue", "ends_soon", "close"):

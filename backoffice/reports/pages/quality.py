@@ -45,13 +45,14 @@ from backoffice.reports.pages.orders import (
 )
 from backoffice.reports.report import Column, Report
 from orders.conditions import RISK
-from orders.models import Order
+from orders.models import DeliveryStatus, Order
 from orders.models.order import IS_OPEN
 
 FAR = 300  # metres, where nobody says otherwise
 CLOSE_CALL = 15  # minutes before the end of a window
 
-OPEN = SALES & IS_OPEN
+# What is delivered and not closed yet was on time or late already.
+OPEN = SALES & IS_OPEN & ~Q(delivery_status=DeliveryStatus.DELIVERED)
 CLOSE = ON_TIME & Q(seconds_left__lt=CLOSE_CALL * 60)
 ENDS_SOON = OPEN & Q(seconds_to_go__gte=0, seconds_to_go__lt=int(RISK.total_seconds()))
 OVERDUE = OPEN & Q(delivery_time_to__lt=Now())
@@ -150,14 +151,14 @@ REPORT = Report(
             _("Ends soon"),
             ORDERS,
             Count("pk", filter=ENDS_SOON),
-            help=_("Open now, and the window ends within 30 minutes."),
+            help=_("Not delivered yet, and the window ends within 30 minutes."),
         ),
         Measure(
             "overdue",
             _("Overdue now"),
             ORDERS,
             Count("pk", filter=OVERDUE),
-            help=_("Open now, and the window is over."),
+            help=_("Not delivered yet, and the window is over."),
         ),
         Measure(
             "placed",
