@@ -292,8 +292,7 @@ class Mirror:
 
         Few couriers have many orders: what is referred to is read once, and not joined to each row.
         """
-        said = [spec for spec in self.fields if spec.owner is not Owner.THEIRS]
-        references = [spec.name for spec in said if isinstance(spec, Reference)]
+        references = [spec.name for spec in self.fields if isinstance(spec, Reference)]
         return self.model._base_manager.prefetch_related(*references, *self.prefetch())
 
     def prefetch(self) -> tuple[Any, ...]:

@@ -70,7 +70,7 @@ def known_orders(count: int) -> list[Order]:
 
 class Send(Scenario):
     """A window, which leaves as one attribute, and lines, for which all of an order leaves; an order that is new, and
-    one that is to be deleted.
+    one that is to be deleted. What somebody changes there meanwhile stands in the journal.
     """
 
     def prepare(self) -> None:
@@ -85,6 +85,9 @@ class Send(Scenario):
             piece.count, piece.total = Decimal(number + 2), Decimal(number + 2) * piece.price
             piece.save()
             self.record.counts[piece.pk] = piece.count
+        text, changed = f"there {number}", Order.objects.get(pk=self.whole[0])
+        self.sandbox.change(changed.ireca_id or "", description=text)
+        self.record.set_there(changed.pk, "description", text)
         gone = Order.objects.get(pk=self.doomed)
         self.record.deleted.add(str(gone.ireca_id))
         gone.delete()

@@ -86,10 +86,10 @@ def store(patch: pytest.MonkeyPatch) -> None:
     mirror: Any = registry.for_model(Order)
     honest = type(mirror).after_apply
 
-    def stumble(self: Any, rows: Any, taken: Any) -> None:
+    def stumble(self: Any, rows: Any, taken: Any, made_here: Any) -> None:
         if any(row.phone == POISONED for row in rows):
             raise ArithmeticError("cannot be stored")
-        honest(self, rows, taken)
+        honest(self, rows, taken, made_here)
 
     patch.setattr(type(mirror), "after_apply", stumble)
 

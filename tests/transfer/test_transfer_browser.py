@@ -74,6 +74,7 @@ def test_a_list_is_exported_in_the_chosen_columns(page: Page, live_server: LiveS
     known(Good, "2", article="A-2", title="Salt", is_active=False)
     page.goto(f"{live_server.url}{GOODS}?is_active__exact=1")
     page.get_by_role("link", name="Export").click()
+    page.wait_for_url("**/export/**")
     page.locator("input[name=column]").evaluate_all(
         "boxes => boxes.forEach(box => { box.checked = ['title', 'price'].includes(box.value); })"
     )
