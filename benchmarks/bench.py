@@ -32,6 +32,7 @@ def commands(minutes: float) -> dict[str, list[tuple[str, ...]]]:
         "push": [
             ("push", "--orders", "5000"),
             ("push", "--orders", "5000", "--delay", "0.5", "--postgres"),
+            ("push", "--orders", "5000", "--delay", "0.5", "--workers", "2", "--senders", "1", "--postgres"),
             ("push", "--orders", "5000", "--delay", "0.5", "--workers", "2", "--postgres"),
         ],
         "pull": [("pull", "--orders", "20000", *engine) for engine in ENGINES],

@@ -3,8 +3,10 @@
     python -m benchmarks.push [--orders 5000] [--delay 0] [--workers 2] [--postgres] [--profile]
 
 The remote is a process that takes everything at once (`benchmarks/taker.py`), or after `--delay` seconds, as one far
-away does. The loop remembers nothing: no lease, no state that was agreed on, no log of what was said. With `--workers`
-the same orders also leave by several processes of `manage.py worker` at once, beside one of them.
+away does. Ours is one process of `manage.py worker`, which has two senders: while the batch of one is in the air, the
+other builds or records one. The loop remembers nothing: no lease, no state that was agreed on, no log of what was said.
+With `--workers` more orders leave by several such processes at once, beside one of them; with `--profile` by this
+process, which prints where its time goes.
 """
 
 from __future__ import annotations
@@ -121,8 +123,8 @@ def new_orders(count: int, kept: dict[str, Any]) -> None:
     )
 
 
-def bare(url: str, count: int) -> tuple[float, int]:
-    """The newest orders, by SQL. Returns seconds and bytes."""
+def bare(url: str, count: int) -> float:
+    """The newest orders, by SQL. Returns seconds."""
     from django.db import connection
 
     from orders.models import Order
@@ -130,7 +132,7 @@ def bare(url: str, count: int) -> tuple[float, int]:
     last = Order.objects.order_by("-pk").values_list("pk", flat=True)[count : count + 1].first() or 0
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {TOKEN}"
-    size = sent = 0
+    sent = 0
     started = time.perf_counter()
     with connection.cursor() as cursor:
         while True:
@@ -142,11 +144,11 @@ def bare(url: str, count: int) -> tuple[float, int]:
             body = json.dumps([_bare_order(row, lines[row[0]]) for row in rows], ensure_ascii=False).encode()
             answer = session.post(f"{url}/orders", data=body, headers={"Content-Type": "application/json"}, timeout=60)
             answer.raise_for_status()
-            last, size, sent = rows[-1][0], size + len(body), sent + len(rows)
+            last, sent = rows[-1][0], sent + len(rows)
     taken = time.perf_counter() - started
     if sent != count:
         raise RuntimeError(f"the bare loop sent {sent} of {count} orders")
-    return taken, size
+    return taken
 
 
 def _bare_order(row: tuple[Any, ...], lines: list[tuple[Any, ...]]) -> dict[str, Any]:
@@ -186,43 +188,22 @@ def _moment(value: Any) -> str:
     return str(moment.strftime("%Y-%m-%d %H:%M:%S"))
 
 
-def ours(count: int) -> tuple[float, int, int]:
-    """What is due leaves by this process. Returns seconds, requests and bytes."""
+def here() -> None:
+    """What is due leaves by this process, batch after batch: for a profile."""
     from backoffice.sync import lease, worker
+
+    holder = lease.owner("benchmark")
+    while worker.drain_messages(holder):
+        pass
+
+
+def by_workers(count: int, orders: int) -> tuple[float, int]:
+    """So many processes of `manage.py worker` send what is due. Returns seconds, from the moment they are at work, and
+    requests.
+    """
     from backoffice.sync.models import Exchange, Push
 
-    before = Exchange.objects.count()
-    sizes: list[int] = []
-    holder = lease.owner("benchmark")
-    with _bytes_of_requests(sizes):
-        started = time.perf_counter()
-        while worker.drain_messages(holder):
-            pass
-        taken = time.perf_counter() - started
-    done = Push.objects.filter(state=Push.State.DONE).count()
-    if done != count:
-        raise RuntimeError(f"{done} of {count} pushes are done")
-    return taken, Exchange.objects.count() - before, sum(sizes)
-
-
-def _bytes_of_requests(sizes: list[int]) -> Any:
-    from unittest import mock
-
-    from backoffice.remotes.http import Session
-
-    send = Session._open
-
-    def noted(session: Session, call: Any) -> Any:
-        sizes.append(len(call.body or b""))
-        return send(session, call)
-
-    return mock.patch.object(Session, "_open", noted)
-
-
-def by_workers(count: int) -> float:
-    """Seconds in which so many processes of `manage.py worker` send what is due, from the moment they are at work."""
-    from backoffice.sync.models import Push
-
+    before = Exchange.objects.filter(method="POST").count()
     command = [sys.executable, "manage.py", "worker"]
     # Nothing is due before all of them stand ready.
     from django.utils import timezone
@@ -237,12 +218,16 @@ def by_workers(count: int) -> float:
         started = time.perf_counter()
         Push.objects.update(due_at=timezone.now())
         _wait(lambda: not Push.objects.exclude(state=Push.State.DONE).exists(), "all has left", pause=0.05)
-        return time.perf_counter() - started
+        taken = time.perf_counter() - started
     finally:
         for process in workers:
             process.terminate()
         for process in workers:
             process.wait(30)
+    done = Push.objects.filter(state=Push.State.DONE).count()
+    if done != orders:
+        raise RuntimeError(f"{done} of {orders} pushes are done")
+    return taken, Exchange.objects.filter(method="POST").count() - before
 
 
 def _alive() -> int:
@@ -263,17 +248,41 @@ def measure(url: str, options: argparse.Namespace) -> None:
     from django.db import connection
 
     kept = stock()
+    where = f"{connection.vendor}, remote answers {_after(options.delay)}"
+    if options.profile:
+        new_orders(BATCH, kept)  # imports and statements are warm
+        here()
+        new_orders(options.orders, kept)
+        profiler = cProfile.Profile()
+        profiler.runcall(here)
+        for order in ("tottime", "cumulative"):
+            pstats.Stats(profiler).sort_stats(order).print_stats(30)
+        return
+    if options.workers > 1:
+        # Many batches for each, so that it does not matter who gets the last.
+        count = options.orders * options.workers * 2
+        new_orders(count, kept)
+        alone, _ = by_workers(1, count)
+        new_orders(count, kept)
+        together, _ = by_workers(options.workers, count)
+        tell(
+            Row(
+                f"push: {options.workers} workers of {options.senders} senders, {count} new orders, {where}",
+                f"{count / together:.0f}/s",
+                f"one worker {count / alone:.0f}/s",
+                alone / together,
+                at_least=1.7 if options.workers == 2 else None,
+            )
+        )
+        return
     times: list[tuple[float, float]] = []
-    new_orders(BATCH, kept)  # imports and statements are warm
-    ours(BATCH)
-    told = size = bare_size = 0
+    told = 0
     for _ in range(ROUNDS):
         new_orders(options.orders, kept)
-        plain, bare_size = bare(url, options.orders)
-        fast, told, size = ours(options.orders)
+        plain = bare(url, options.orders)
+        fast, told = by_workers(1, options.orders)
         times.append((fast, plain))
     fast, plain = (statistics.median(each) for each in zip(*times, strict=True))
-    where = f"{connection.vendor}, remote answers {_after(options.delay)}"
     tell(
         Row(
             f"push: {options.orders} new orders, {where}",
@@ -284,27 +293,6 @@ def measure(url: str, options: argparse.Namespace) -> None:
         )
     )
     tell(Row(f"push: requests for {options.orders} orders", str(told), "aim 20", told / 20, at_most=1))
-    print(f"bytes: {size:,} beside {bare_size:,} of the bare loop")
-    if options.workers > 1:
-        new_orders(options.orders, kept)
-        alone = by_workers(1)
-        new_orders(options.orders, kept)
-        together = by_workers(options.workers)
-        tell(
-            Row(
-                f"push: {options.workers} workers, {where}",
-                f"{options.orders / together:.0f}/s",
-                f"one worker {options.orders / alone:.0f}/s",
-                alone / together,
-                at_least=1.7 if options.workers == 2 else None,
-            )
-        )
-    if options.profile:
-        new_orders(options.orders, kept)
-        profiler = cProfile.Profile()
-        profiler.runcall(ours, options.orders)
-        for order in ("tottime", "cumulative"):
-            pstats.Stats(profiler).sort_stats(order).print_stats(30)
 
 
 def _after(delay: float) -> str:
@@ -315,11 +303,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--orders", type=int, default=5000)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that the remote takes for each request")
-    parser.add_argument("--workers", type=int, default=1, help="also by so many processes at once")
+    parser.add_argument("--workers", type=int, default=1, help="by so many processes at once, beside one")
+    parser.add_argument("--senders", type=int, default=2, help="of each worker")
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that comes as a wheel")
-    parser.add_argument("--profile", action="store_true", help="also print where our time goes")
+    parser.add_argument("--profile", action="store_true", help="print where our time goes")
     options = parser.parse_args()
-    environment = {"IRECA_TOKEN": TOKEN, "IRECA_RATE": "0", "DEBUG": "1", "LOG_LEVEL": "WARNING"}
+    environment = {
+        "IRECA_TOKEN": TOKEN,
+        "IRECA_RATE": "0",
+        "PUSH_SENDERS": str(options.senders),
+        "DEBUG": "1",
+        "LOG_LEVEL": "WARNING",
+    }
     with (
         taker(options.delay) as url,
         database(postgres=options.postgres, IRECA_URL=url, **environment),

@@ -105,6 +105,7 @@ def test_a_healthy_office_has_nothing_wrong(healthy: Any) -> None:
         ("IRECA_URL", "https://ireca.example.com", "remote_addresses", "WARNING", "does not end in /api/v1"),
         ("IRECA_URL", "http://ireca.example.com/api/v1", "remote_addresses", "WARNING", "plain http"),
         ("PUSH_BATCH", 5000, "numbers", "ERROR", "PUSH_BATCH is 5000"),
+        ("PUSH_SENDERS", 0, "numbers", "ERROR", "PUSH_SENDERS is 0"),
         ("HTTP_TIMEOUT", 0, "numbers", "ERROR", "HTTP_TIMEOUT is 0"),
         ("TIME_ZONE", "UTC", "time_zones", "WARNING", "TIME_ZONE is UTC"),
         ("VIRTPOS_TIME_ZONE", "Moscow", "time_zones", "ERROR", "VIRTPOS_TIME_ZONE (Moscow)"),

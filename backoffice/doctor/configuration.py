@@ -22,6 +22,7 @@ from backoffice.sync.connection import BIFIT, IRECA, VIRTPOS
 SHORTEST = {"SECRET_KEY": 32, "CALLBACK_SECRET": 16, "METRICS_TOKEN": 20}  # characters
 ENDINGS = {"IRECA_URL": "/api/v1", "BIFIT_URL": "/cashdesk-api/v1", "VIRTPOS_URL": "/api"}
 URLS = {IRECA: "IRECA_URL", BIFIT: "BIFIT_URL", VIRTPOS: "VIRTPOS_URL"}
+MOST_SENDERS = 8  # of one worker to one remote: more wait for each other and for the processor
 LARGEST_BATCH = 500  # objects that iRECA takes in one request (seed 002:31)
 
 
@@ -141,6 +142,7 @@ def numbers(now: datetime) -> Iterator[Finding]:
     longest = lease.LEASE.total_seconds()
     limits = (
         ("PUSH_BATCH", 1, LARGEST_BATCH),
+        ("PUSH_SENDERS", 1, MOST_SENDERS),
         ("HTTP_TIMEOUT", 1, longest),
         ("EXCHANGE_DAYS", 0, 3650),
         ("IRECA_RATE", 0, 1000),

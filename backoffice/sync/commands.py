@@ -84,6 +84,7 @@ def _run(client: Any, push: Push, holder: str) -> None:
         if not is_done:
             if (target := command.waits_for(push)) is not None:
                 _wait(mine, command, push, outbox.named(target))
+                outbox.look_again(push, target)
                 return
             mine.update(attempts=push.attempts + 1, state=Push.State.QUEUED, waits_for="")
             command.send(client, push)

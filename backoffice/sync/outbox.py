@@ -100,6 +100,14 @@ def named(target: models.Model) -> str:
     return f"{whom}: {why}" if why else whom
 
 
+def look_again(push: Push, target: models.Model) -> None:
+    """Make a push due that has just begun to wait for `target`, if that became known in the meantime: whoever made it
+    known has woken those that waited by then.
+    """
+    if type(target)._base_manager.filter(pk=target.pk, remote_data__isnull=False).exists():
+        Push.objects.filter(pk=push.pk, state=Push.State.WAITING).update(due_at=timezone.now())
+
+
 def make_due(remote: str = IRECA, entities: Iterable[str] | None = None, **where: Any) -> int:
     """A person asked: what waits for its time, and what was refused, goes now. Returns the number of pushes."""
     queryset = Push.objects.filter(remote=remote, state__in=(*DUE_STATES, Push.State.REFUSED), **where)

@@ -37,7 +37,7 @@ from backoffice.sync.merge import differing
 from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
-from backoffice.sync.outbox import WAIT, Outage, due, named, patience, stop_at_outage
+from backoffice.sync.outbox import WAIT, Outage, due, look_again, named, patience, stop_at_outage
 from backoffice.sync.reread import reread, slices
 from backoffice.sync.states import write_payloads, write_states
 
@@ -174,6 +174,7 @@ class Batch:
         for target in self.mirror.dependencies(row, changed):
             if target.remote_data is None:
                 self._wait(push, named(target), is_row_told=target.pk != row.pk or type(target) is not type(row))
+                look_again(push, target)
                 return None
         return Outgoing(push, row, self.mirror.as_agreed(ours, base, changed), base, changed)
 

@@ -19,7 +19,7 @@ BLIND = 15.0  # of a loop whose rows are all watched
 class Task:
     """One loop: `step(holder)` does what is due, and returns how much; 0 when nothing is.
 
-    It runs in `threads` of its own, so that it holds up no order. `due(now)` are the rows that wait for it: its turn
+    It runs in `threads` of its own, so that it holds up no other. `due(now)` are the rows that wait for it: its turn
     comes as soon as there is one, and every `every` seconds anyway, for what no row tells. Rows of `leased` are freed
     when their holder dies; `old(before)` are rows whose time is over. `remote`: whose loop it is, if it is one's.
     """

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
+from django.conf import settings
 from django.db import OperationalError, close_old_connections, models
 from django.utils import timezone
 
@@ -60,12 +61,15 @@ def drain(holder: str) -> int:
 
 
 def loops() -> list[Task]:
-    """All that a worker does. Each remote has loops of its own, so that none waits for another."""
+    """All that a worker does. Each remote has loops of its own, so that none waits for another; and several senders, of
+    which one builds a batch, or records what became of it, while another's is in the air.
+    """
     tasks = list(TASKS)
+    senders = settings.PUSH_SENDERS
     for remote in connection.TITLES:
         messages, pulls = partial(drain_messages, remote=remote), partial(drain_pulls, remote=remote)
         waiting, to_read = partial(_due_messages, remote), partial(pull.due, remote)
-        tasks.append(Task(f"{remote}-messages", messages, due=waiting, every=BLIND, remote=remote))
+        tasks.append(Task(f"{remote}-messages", messages, senders, due=waiting, every=BLIND, remote=remote))
         tasks.append(Task(f"{remote}-pulls", pulls, due=to_read, every=BLIND, remote=remote))
     return tasks
 

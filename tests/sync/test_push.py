@@ -188,6 +188,26 @@ def test_an_order_waits_for_its_client(ireca: Sandbox) -> None:
     assert str(ireca.order(order.ireca_id)["clientId"]) == client.ireca_id
 
 
+def test_what_became_known_while_an_order_began_to_wait_is_not_waited_for(
+    ireca: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = Order.objects.get(pk=many_orders(1)[0].pk)
+    client = Client.objects.create(lastname="Новая", phone="+79213456789")
+    order.client = client
+    order.save()
+
+    def named(target: Client) -> str:
+        # Another sender is at this client.
+        push.drain(clients.client(), lease.owner("other"), entities=["clients"])
+        return str(target)
+
+    monkeypatch.setattr(push, "named", named)
+    push.drain(clients.client(), lease.owner(), entities=["orders"])
+    assert Push.objects.get(entity="orders", state=Push.State.WAITING).waits_for
+    push.drain(clients.client(), lease.owner(), entities=["orders"])
+    assert str(ireca.order(order.ireca_id)["clientId"]) == client.ireca_id
+
+
 def test_references_go_first(ireca: Sandbox) -> None:
     with transaction.atomic():
         order = Order.objects.get(ireca_id="209900")

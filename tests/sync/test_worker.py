@@ -5,15 +5,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import lease
-from backoffice.sync.models import Push, Worker
+from backoffice.sync.models import Exchange, Push, Worker
 from orders.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +80,7 @@ def test_a_killed_worker_loses_nothing(ireca: Sandbox, child_environment: Callab
     again = start(environment, "--once")
     output, _ = again.communicate(timeout=120)
     assert again.returncode == 0, output
-    assert held <= 100
+    assert held <= 100 * settings.PUSH_SENDERS
     assert not Push.objects.filter(state__in=Push.OPEN).exists()
     for index, ireca_id in enumerate(
         Order.objects.filter(number__startswith="N-").order_by("id").values_list("ireca_id", flat=True)
@@ -131,6 +133,26 @@ def test_two_workers_share_the_work(ireca: Sandbox, child_environment: Callable[
     ]
     assert len(sent) == len(set(sent)) == 600
     assert not Push.objects.filter(state__in=Push.OPEN).exists()
+
+
+def test_a_worker_sends_a_batch_while_another_is_in_the_air(
+    ireca: Sandbox, child_environment: Callable[[], dict[str, str]]
+) -> None:
+    fill(200)
+    Push.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    ireca.faults.set("delay", seconds=1, method="POST")
+    process = start(lambda: {**child_environment(), "PUSH_BATCH": "50"})
+    try:
+        wait_until(lambda: Worker.objects.filter(stopped_at__isnull=True, name__contains=f":{process.pid}:").exists())
+        Push.objects.update(due_at=timezone.now())
+        wait_until(lambda: Push.objects.filter(state=Push.State.DONE).count() == 200)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    first, second, *others = Exchange.objects.filter(method="POST", path__endswith="/orders").order_by("started_at")
+    assert len(others) == 2
+    assert second.started_at < first.started_at + timedelta(milliseconds=first.duration_ms)
+    assert ireca.violations == []
 
 
 def test_a_dead_process_holds_nothing() -> None:
