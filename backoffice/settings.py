@@ -167,6 +167,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.forms",  # templates of widgets, for FORM_RENDERER
     "simple_history",
     "axes",
     "rest_framework",
@@ -226,6 +227,8 @@ TEMPLATES = [
     },
 ]
 
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # widgets may have templates of ours
+
 UNFOLD = {
     "SITE_TITLE": _("Courier back office"),
     "SITE_HEADER": _("Courier back office"),
@@ -239,7 +242,12 @@ UNFOLD = {
         lambda request: static("backoffice/bell.css"),
         lambda request: static("backoffice/accounts.css"),
     ],
-    "SCRIPTS": [lambda request: static("backoffice/names.js"), lambda request: static("backoffice/sidebar.js")],
+    "SCRIPTS": [
+        lambda request: static("backoffice/names.js"),
+        lambda request: static("backoffice/passwords.js"),
+        lambda request: static("backoffice/sidebar.js"),
+    ],
+    "LOGIN": {"form": "backoffice.accounts.passwords.LoginForm"},
     "ACCOUNT": {"navigation": "backoffice.navigation.account_links"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
@@ -323,11 +331,12 @@ STORAGES = {
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+MIN_PASSWORD = 12  # letters
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
     for name, options in {
         "UserAttributeSimilarityValidator": {},
-        "MinimumLengthValidator": {"min_length": 12},
+        "MinimumLengthValidator": {"min_length": MIN_PASSWORD},
         "CommonPasswordValidator": {},
         "NumericPasswordValidator": {},
     }.items()
@@ -356,7 +365,10 @@ AXES_VERBOSE = False
 SESSION_HOURS = env.float("SESSION_HOURS", default=16.0)  # from eight to ten at night, with some to spare
 SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", default=2.0)
 SESSION_COOKIE_AGE = int(SESSION_HOURS * 3600)
-if min(SESSION_HOURS, SESSION_IDLE_HOURS, LOGIN_FAILURES, LOGIN_ADDRESS_FAILURES, LOGIN_LOCK_MINUTES) <= 0:
+PASSWORD_LINK_HOURS = env.float("PASSWORD_LINK_HOURS", default=24.0)  # by which a person chooses a password
+PASSWORD_RESET_TIMEOUT = int(PASSWORD_LINK_HOURS * 3600)
+_hours = (SESSION_HOURS, SESSION_IDLE_HOURS, PASSWORD_LINK_HOURS)
+if min(*_hours, LOGIN_FAILURES, LOGIN_ADDRESS_FAILURES, LOGIN_LOCK_MINUTES) <= 0:
     raise ImproperlyConfigured("The limits of sessions and logins must be above zero.")
 
 # Who must sign in with a code of an app: all, superusers, or names of groups. Empty: who wants to.

@@ -7,9 +7,19 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from backoffice.accounts import listening, retention
-        from backoffice.sync.tasks import TASKS, Task
+        from backoffice.accounts import letters, listening, retention
+        from backoffice.accounts.models import Letter
+        from backoffice.sync import lease
+        from backoffice.sync.tasks import BLIND, TASKS, Task
 
         listening.connect()
-        # No thread: it has nothing to do but to name the rows whose time is over.
-        TASKS.append(Task("accounts", lambda holder: 0, threads=0, old=retention.old))
+        TASKS.append(
+            Task(
+                "letters about logins",
+                letters.step,
+                leased=(Letter,),
+                old=retention.old,
+                due=lambda now: [letters.due(now).filter(lease.is_free())],
+                every=BLIND,
+            )
+        )

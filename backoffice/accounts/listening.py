@@ -1,4 +1,5 @@
-"""What is noted by itself: logins and their failures, changes of people, of their rights and of API tokens.
+"""What is noted by itself: logins and their failures, changes of people, of their rights and of API tokens; and what
+the person is told of by mail.
 
 Signals, so that it is noted whatever page or command does it.
 """
@@ -14,11 +15,11 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_sa
 from django.http import HttpRequest
 
 from backoffice import secrets
-from backoffice.accounts import audit, gate, second, visits
+from backoffice.accounts import audit, gate, letters, second, visits
 from backoffice.accounts.models import Event, Visit
 from backoffice.partners.models import Token
 
-WATCHED = ("username", "is_active", "is_staff", "is_superuser")
+WATCHED = ("username", "email", "is_active", "is_staff", "is_superuser")
 CHANGES = {"post_add": "added", "post_remove": "removed", "pre_clear": "cleared"}
 
 
@@ -34,6 +35,7 @@ def connect() -> None:
     for through in (User.groups.through, User.user_permissions.through, Group.permissions.through):
         m2m_changed.connect(_rights_changed, through, dispatch_uid=f"accounts-{through.__name__}")
     post_save.connect(_token_saved, Token, dispatch_uid="accounts")
+    post_save.connect(_event_saved, Event, dispatch_uid="accounts")
     secrets.reencrypted.connect(_reencrypted, dispatch_uid="accounts")
 
 
@@ -80,7 +82,9 @@ def _after_person(instance: Any, created: bool, raw: bool = False, **kwargs: Any
         name: [old, getattr(instance, name)] for name, old in before.items() if old != getattr(instance, name)
     }
     if changed:
-        audit.note(Event.Kind.PERSON, instance, **changed)
+        event = audit.note(Event.Kind.PERSON, instance, **changed)
+        if "email" in changed:
+            letters.write(event, instance, before["email"])
     if "is_active" in changed and not instance.is_active:
         visits.end(Visit.objects.filter(user=instance), Visit.End.INACTIVE)
 
@@ -101,6 +105,10 @@ def _token_saved(instance: Token, created: bool, update_fields: Any = None, **kw
         audit.note(Event.Kind.TOKEN_MADE, instance, source=str(instance.source), begins=instance.prefix)
     elif instance.revoked_at is not None and "revoked_at" in (update_fields or ()):
         audit.note(Event.Kind.TOKEN_REVOKED, instance, source=str(instance.source), begins=instance.prefix)
+
+
+def _event_saved(instance: Event, **kwargs: Any) -> None:
+    letters.note(instance)
 
 
 def _reencrypted(counts: dict[str, int], **kwargs: Any) -> None:

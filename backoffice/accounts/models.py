@@ -1,5 +1,5 @@
-"""Event: the audit trail. Visit: a session of a person. Attempt: failed logins that are counted now. Authenticator and
-BackupCode: the second step of a login.
+"""Event: the audit trail. Letter: a mail about a login, on its way. Visit: a session of a person. Attempt: failed
+logins that are counted now. Authenticator and BackupCode: the second step of a login.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from django_otp.models import Device, ThrottlingMixin, TimestampMixin
 from django_otp.oath import TOTP
 
 from backoffice.secrets import EncryptedTextField
+from backoffice.sync.models import Leased
 
 
 class AppendOnly(Exception):
@@ -53,6 +54,7 @@ class Event(models.Model):
         BACKUP_USED = "backup_used", _("backup code used")
         CODES_MADE = "codes_made", _("new backup codes")
         PASSWORD = "password", _("password changed")
+        LINK = "link", _("link to choose a password made")
         SESSION_ENDED = "session_ended", _("session ended")
         PERSON = "person", _("account changed")
         RIGHTS = "rights", _("rights changed")
@@ -94,6 +96,27 @@ class Event(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnly
+
+
+class Letter(Leased):
+    """A mail to a person about his own login that has not been sent yet (`letters.py`)."""
+
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("to whom"), editable=False
+    )
+    to = models.EmailField(_("mail address"), editable=False)
+    kind = models.CharField(_("what"), max_length=20, choices=Event.Kind, editable=False)
+    at = models.DateTimeField(_("when"), editable=False)
+    address = models.GenericIPAddressField(_("from address"), null=True, editable=False)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("letter about a login")
+        verbose_name_plural = _("letters about logins")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.person}"
 
 
 class Visit(models.Model):

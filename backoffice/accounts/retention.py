@@ -11,6 +11,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from backoffice.accounts import letters
 from backoffice.accounts.models import Event, Visit
 
 
@@ -19,6 +20,7 @@ def old(before: datetime) -> Iterable[QuerySet]:
     trail has a time of its own (AUDIT_DAYS; 0: for ever).
     """
     now = timezone.now()
+    yield letters.old(now)
     yield AccessAttempt.objects.filter(attempt_time__lt=before)
     yield Session.objects.filter(expire_date__lt=now)
     yield Visit.objects.filter(seen_at__lt=now - timedelta(hours=settings.SESSION_HOURS), ended_at=None)

@@ -19,9 +19,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp import login as otp_login
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from backoffice.accounts import agents, audit, gate, second, visits
+from backoffice.accounts import agents, audit, gate, passwords, second, visits
 from backoffice.accounts.models import Event, Visit
 
 
@@ -41,7 +41,7 @@ class OffForm(CodeForm):
     password = forms.CharField(
         label=gettext_lazy("Password"),
         strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
+        widget=passwords.PasswordWidget(is_new=False),
     )
     field_order = ("password", "code")
 
@@ -199,6 +199,7 @@ def end_visits(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
+    path("password/<uidb64>/<token>/", passwords.ChooseView.as_view(), name=passwords.CHOOSE),
     path("", admin.site.admin_view(account), name="account"),
     path("second-step/", second_step, name=gate.STEP),
     path("authenticator/", admin.site.admin_view(authenticator), name=gate.SETUP),

@@ -139,6 +139,7 @@ class ImportMixin(Base):
             user_id=request.user.pk,
         )
         ImportFile.objects.create(run=run, data=values["data"])
+        running.keep_newest(run.user_id)
         return run
 
     def _import_keys(self, keys: Any) -> list[str]:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 CHUNK = 500  # items of one transaction
 SHOWN = 50  # items of a kind that the preview shows
 UNCONFIRMED = timedelta(hours=24)  # after which a file that nobody confirmed goes
+UNCONFIRMED_AT_ONCE = 20  # files of one person; of more the oldest go
 KEPT = timedelta(days=7)  # how long the failed rows can be fetched
 
 COUNTS = {
@@ -228,6 +229,13 @@ def _keep_failed(run: Import, table: ImportTable, items: list[Item], raw: dict[i
 def _plain(value: Any) -> Any:
     """A cell as JSON holds it, read back as the same."""
     return value if isinstance(value, str | int | float | bool) else as_text(value)
+
+
+def keep_newest(user_id: int) -> None:
+    """A person cannot fill the disk: of what he has not confirmed the newest are kept."""
+    unconfirmed = Import.objects.filter(user_id=user_id, state__in=(Import.State.MAPPING, Import.State.CHECKED))
+    too_many = list(unconfirmed.order_by("-id").values_list("pk", flat=True)[UNCONFIRMED_AT_ONCE:])
+    unconfirmed.filter(pk__in=too_many).delete()
 
 
 def old(_before: datetime) -> Iterable[models.QuerySet]:

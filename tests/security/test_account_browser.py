@@ -99,11 +99,41 @@ def test_the_way_through_all_pages_of_an_account(
         (f"/admin/auth/user/{anna.pk}/change/", "person"),
         (f"/admin/orders/client/{client.pk}/data/", "client-data"),
         ("/admin/password_change/", "password"),
+        ("/admin/auth/user/add/", "person-add"),
     ):
         look(path, what)
+    page.check("[name=usable_password][value=true]")
+    page.fill("[name=password1]", "слон")
+    assert page.inner_text(".password-rating") == "слишком короткий"
+    page.fill("[name=password1]", "слон идёт домой один")
+    assert page.inner_text(".password-rating") == "надёжный"
+    page.press("[name=password1]", "Tab")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("[name=password1]", "type") == "text"
+    seen(page, f"{name}-person-add-typed")
+
+    # a link, and where it leads
+    eva = person("eva")
+    page.goto(f"{live_server.url}/admin/auth/user/{eva.pk}/change/")
+    page.click("text=Создать ссылку для выбора пароля")
+    page.wait_for_selector("[data-copy] input")
+    seen(page, f"{name}-link")
+    link = page.input_value("[data-copy] input")
 
     # from outside again
     page.context.clear_cookies()
+    page.goto(link)
+    page.fill("[name=new_password1]", "abc")
+    page.fill("[name=new_password2]", "abc")
+    page.click("form [type=submit] >> text=Задать пароль")
+    seen(page, f"{name}-choose-wrong")
+    page.fill("[name=new_password1]", "слон идёт домой один")
+    page.fill("[name=new_password2]", "слон идёт домой один")
+    page.click("form [type=submit] >> text=Задать пароль")
+    page.wait_for_url(f"**{LOGIN}")
+    seen(page, f"{name}-chosen")
+    page.goto(link)
+    seen(page, f"{name}-choose-again")
     look(LOGIN, "login")
     page.fill("[name=username]", "anna")
     page.fill("[name=password]", PASSWORD)

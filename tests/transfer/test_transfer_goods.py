@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client as Browser
 
 from backoffice.sync import lease, retention, worker
@@ -292,3 +293,15 @@ def test_a_file_is_forgotten_when_it_is_cancelled(admin_client: Browser) -> None
     admin_client.post(f"{GOODS}import/{run.pk}/", {"step": "cancel"})
 
     assert not ImportFile.objects.exists()
+
+
+def test_a_person_cannot_fill_the_disk(
+    admin_client: Browser, admin_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "UNCONFIRMED_AT_ONCE", 3)
+    other = Import.objects.create(table="catalog.good", file_name="of another person")
+    runs = [run_of(upload(admin_client, as_csv([["title"], [f"Tea {number}"]]))) for number in range(5)]
+    kept = Import.objects.filter(user=admin_user)
+    assert sorted(run.pk for run in kept) == [run.pk for run in runs[2:]]
+    assert ImportFile.objects.count() == 3
+    assert Import.objects.filter(pk=other.pk).exists()

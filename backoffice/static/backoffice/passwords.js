@@ -1,0 +1,34 @@
+/* A button that shows a password while it is typed, and how hard a new one is to guess. What is allowed, the server
+   says. */
+"use strict";
+
+document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-password] button");
+    if (button) {
+        const isShown = button.getAttribute("aria-pressed") === "true";
+        button.setAttribute("aria-pressed", String(!isShown));
+        document.getElementById(button.getAttribute("aria-controls")).type = isShown ? "password" : "text";
+    }
+});
+
+document.addEventListener("input", (event) => {
+    const rating = event.target.closest("[data-password]")?.querySelector("[data-words]");
+    if (rating) {
+        const level = levelOf(event.target.value, Number(rating.dataset.least));
+        rating.dataset.level = level < 0 ? "" : String(level);
+        rating.textContent = level < 0 ? "" : rating.dataset.words.split("|")[level];
+    }
+});
+
+// -1 for none, 0 too short, 1 weak, 2 fair, 3 strong: bits of as many letters, each one of those that occur in it.
+function levelOf(text, least) {
+    if (!text) {
+        return -1;
+    }
+    const letters = [...text];
+    if (letters.length < least) {
+        return 0;
+    }
+    const bits = letters.length * Math.log2(new Set(letters).size);
+    return bits < 38 || /^\d+$/.test(text) ? 1 : bits < 56 ? 2 : 3;
+}
