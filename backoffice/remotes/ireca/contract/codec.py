@@ -145,7 +145,8 @@ def _nested(hint: Any) -> tuple[type[Entity], bool]:
 def _nested_kind(nested: type[Entity], many: bool) -> Kind:
     def read_one(value: Any) -> Any:
         if type(value) is dict and value:
-            return _decode(nested, value)
+            found = _decode(nested, value)
+            return found if found != nested() else None  # nothing that we know of stands in it
         if value is None or value == {} or value == [] or value == "":  # T18
             return None
         raise ValueError("expected an object")
