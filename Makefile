@@ -14,15 +14,20 @@ TEMPLATES = $(shell find templates -name '*.html')
 WORKERS ?= 2
 MINUTES ?= 60
 # What touches no database, or only asks it whether it is there: once is enough.
-NO_DATABASE := remotes test_supervise.py test_translations.py test_house.py test_secrets.py fiscal/test_qr.py \
-	partners/test_descriptions.py partners/webhooks/test_addresses.py \
+NO_DATABASE := remotes test_deploy.py test_supervise.py test_spreadsheets.py test_translations.py test_house.py \
+	test_secrets.py fiscal/test_qr.py partners/test_descriptions.py partners/webhooks/test_addresses.py \
 	$(addprefix security/test_,addresses.py bombs.py code.py dependencies.py hostile_remote.py)
-# Pages whose rows other tests read on both engines: forms, words and documents, the same whatever stores them.
+# What reads and writes rows as other tests do on both engines: forms, words, rights and documents, what services say and
+# what is made of it. Single tests of this kind are marked `one_engine`.
 PAGES := $(addprefix partners/,test_openapi.py test_sources_admin.py webhooks/test_admin.py) fiscal/test_atol.py \
-	$(addprefix orders/,test_bulk_pages.py test_form.py test_returns_page.py) couriers/test_permissions.py \
+	$(addprefix orders/,test_bulk_pages.py test_copying.py test_fiscal_pages.py test_form.py test_form_assist.py) \
+	$(addprefix orders/,test_returns_page.py test_routing.py test_traces.py bifit/test_pages.py) \
+	$(addprefix orders/virtpos/test_,admin.py cards.py orders.py) catalog/test_created_here.py \
+	$(addprefix couriers/test_,map.py permissions.py) $(addprefix reports/test_,mails.py rights.py) \
+	accounts/test_personal.py sync/test_admin_tables.py test_endpoints.py bad_days/test_remote.py \
 	$(addprefix security/test_,every_address.py headers.py)
-# Minutes of requests: once is enough, where the database is stricter.
-ON_POSTGRES := partners/test_schemathesis.py
+# Minutes of requests, and workers that only a company has: once is enough, where the database is stricter.
+ON_POSTGRES := partners/test_schemathesis.py sync/test_celery.py
 
 # The first Python on the PATH that is new enough and works; the plain name goes first.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -77,7 +82,7 @@ test-sqlite: $(DEV_STAMP) ## Tests on SQLite
 	$(BIN)/python -m pytest -n $(WORKERS) $(addprefix --ignore=tests/,$(ON_POSTGRES))
 
 test-postgres: $(DEV_STAMP) ## Tests on PostgreSQL, which comes as a wheel
-	$(BIN)/python -m pytest -n $(WORKERS) -p tests.postgres -m "not browser" \
+	$(BIN)/python -m pytest -n $(WORKERS) -p tests.postgres -m "not browser and not one_engine" \
 		$(addprefix --ignore=tests/,$(NO_DATABASE) $(PAGES))
 
 bench: $(DEV_STAMP) ## Measure everything and renew docs/benchmarks.md (MINUTES=60 of load on a worker; hours, on an idle machine)

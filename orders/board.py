@@ -65,14 +65,18 @@ class Card:
     def is_open(self) -> bool:
         return not self.order.is_closed
 
+    @property
+    def is_awaited(self) -> bool:
+        return conditions.is_awaited(self.order.delivery_status)
+
     @cached_property
     def is_late(self) -> bool:
-        return self.is_open and self.order.delivery_time_to is not None and self.order.delivery_time_to < self.now
+        return self.is_awaited and self.order.delivery_time_to is not None and self.order.delivery_time_to < self.now
 
     @property
     def is_at_risk(self) -> bool:
         end = self.order.delivery_time_to
-        return self.is_open and end is not None and self.now <= end < self.now + conditions.RISK
+        return self.is_awaited and end is not None and self.now <= end < self.now + conditions.RISK
 
     @cached_property
     def due(self) -> Decimal:

@@ -8,12 +8,19 @@ from django.db.models import Q
 from django.utils import timezone
 
 from backoffice.sync.mirrored import SyncState
-from orders.models import Order, Origin, PaymentStatus
+from orders.models import DeliveryStatus, Order, Origin, PaymentStatus
 from orders.models.order import IS_OPEN
 
 TO_COLLECT = IS_OPEN & Q(status=PaymentStatus.UNPAID, is_refund=False)
+# Who has the goods waits for nobody, whatever is still to be closed.
+IS_AWAITED = IS_OPEN & ~Q(delivery_status=DeliveryStatus.DELIVERED)
 IN_TROUBLE = (SyncState.FAILED, SyncState.CONFLICT)
 RISK = timedelta(minutes=30)
+
+
+def is_awaited(delivery_status: int) -> bool:
+    """As IS_AWAITED, of one order."""
+    return delivery_status not in (DeliveryStatus.DELIVERED, DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 
 
 def day_start(day: date) -> datetime:
@@ -27,8 +34,8 @@ def of_day(day: date) -> Q:
 
 
 def late(now: datetime) -> Q:
-    """Open, and the window is over."""
-    return IS_OPEN & Q(delivery_time_to__lt=now)
+    """Awaited, and the window is over."""
+    return IS_AWAITED & Q(delivery_time_to__lt=now)
 
 
 def problems() -> Q:
@@ -41,5 +48,5 @@ def problems() -> Q:
 
 
 def at_risk(now: datetime) -> Q:
-    """Open, and the window ends soon."""
-    return IS_OPEN & Q(delivery_time_to__gte=now, delivery_time_to__lt=now + RISK)
+    """Awaited, and the window ends soon."""
+    return IS_AWAITED & Q(delivery_time_to__gte=now, delivery_time_to__lt=now + RISK)

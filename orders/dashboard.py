@@ -204,7 +204,7 @@ def couriers(rows: Sequence[_Row], now: datetime) -> list[CourierDay]:
         if row.courier_id is not None and row.delivery_status != DeliveryStatus.CANCELLED:
             load = loads.setdefault(row.courier_id, Counter())
             load["open" if row.is_open else "done"] += 1
-            load["late"] += row.is_open and row.end is not None and row.end < now
+            load["late"] += conditions.is_awaited(row.delivery_status) and row.end is not None and row.end < now
     found = [
         CourierDay(
             whereabouts=each,
@@ -253,7 +253,7 @@ def sync(now: datetime) -> list[Figure]:
     troubled = Origin.objects.filter(sync_state__in=(SyncState.CONFLICT, SyncState.FAILED)).count()
     health = reverse("sync-health")
     found = [
-        Figure(_("Waiting to be sent"), queue.depth, health),
+        Figure(_("Waiting to be sent"), queue.waiting, health),
         Figure(_("Refused"), refused, _list("sync_push", state=Push.State.REFUSED.value), "danger" if refused else ""),
         Figure(
             _("Answer lost"), unknown, _list("sync_push", state=Push.State.UNKNOWN.value), "danger" if unknown else ""

@@ -73,7 +73,7 @@ def _pin(row: Any, now: datetime) -> dict[str, Any]:
         "number": row.number or str(row.ireca_id),
         "place": [float(row.to_latitude), float(row.to_longitude)] if known else None,
         "state": row.delivery_status,
-        "haste": haste(row.delivery_time_to, now) if is_open else "",
+        "haste": haste(row.delivery_time_to, now) if conditions.is_awaited(row.delivery_status) else "",
         "courier": row.courier_id,
         "name": row.courier__title or "",
         "window": _window(row.delivery_time_from, row.delivery_time_to),
@@ -84,7 +84,7 @@ def _pin(row: Any, now: datetime) -> dict[str, Any]:
 
 
 def haste(end: datetime | None, now: datetime) -> str:
-    """ "late", "risk" or nothing, of an open order whose window ends then (the same bounds as `conditions`)."""
+    """ "late", "risk" or nothing, of an awaited order whose window ends then (the same bounds as `conditions`)."""
     if end is None or end >= now + conditions.RISK:
         return ""
     return "late" if end < now else "risk"

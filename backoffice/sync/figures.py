@@ -20,6 +20,7 @@ from backoffice.sync import connection, pull
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Callback, Exchange, Pull, Push, RemoteState, Schedule, Worker
+from backoffice.sync.outbox import DUE_STATES
 
 SILENCE = timedelta(seconds=60)  # without a heartbeat, after which a worker counts as dead
 RECENT, HOUR, DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
@@ -81,6 +82,16 @@ class Queue:
     @property
     def oldest(self) -> datetime | None:
         return min((kind.oldest for kind in self.kinds if kind.oldest is not None), default=None)
+
+    @property
+    def waiting(self) -> int:
+        """What a worker will send by itself: the rest of what is open needs a person."""
+        return sum(self.count(state) for state in DUE_STATES)
+
+    @property
+    def oldest_waiting(self) -> datetime | None:
+        ages = (kind.oldest_by_state.get(state) for kind in self.kinds for state in DUE_STATES)
+        return min((age for age in ages if age is not None), default=None)
 
     def count(self, state: str) -> int:
         return sum(kind.by_state.get(state, 0) for kind in self.kinds)

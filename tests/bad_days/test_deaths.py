@@ -27,9 +27,13 @@ HANDED_OVER = (
     *("WEBHOOK_ALLOWED_NETWORKS", "WEBHOOK_FIRST_WAIT", "BIFIT_URL", "BIFIT_USERNAME", "BIFIT_PASSWORD"),
     *("BIFIT_ORGANIZATION_ID", "BIFIT_TRADE_OBJECT_ID", "BIFIT_RATE"),
 )
+# The others go the same ways through the database.
+ON_BOTH = ("a push", "a command", "a callback, taken", "a callback, processed")
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ON_BOTH else pytest.mark.one_engine) for name in SCENARIOS]
+)
 def test_killed_at_every_step(
     name: str, record: Record, recover: Callable[[], None], undertaker: Undertaker, settings: Any
 ) -> None:

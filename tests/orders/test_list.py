@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils.html import strip_tags
 from backoffice.partners.models import Source
 from backoffice.sync.models import DictionaryEntry
 from fiscal.models import Receipt
+from orders import conditions
 from orders.admin import labels
 from orders.models import Client, DeliveryStatus, Order, PaymentStatus
 from tests.orders import builders
@@ -172,3 +174,13 @@ def test_who_may_only_look_reads_words_and_no_codes(manager: Browser) -> None:
     assert {"delivery_in_words", "status_in_words"} < set(shown)
     assert not {"delivery_status", "status"} & set(shown)
     assert {"Cancelled", "Paid"} < set(strip_tags(page.content.decode()).split())
+
+
+def test_who_has_the_goods_waits_for_nobody(admin_client: Browser) -> None:
+    now = timezone.now()
+    over = {"delivery_time_from": now - timedelta(hours=3), "delivery_time_to": now - timedelta(hours=1)}
+    awaited, delivered = (builders.order(status, delivery_status=status, **over) for status in (7, 9))
+    assert found(admin_client, "day=late") == {str(awaited)}
+    for row in (awaited, delivered):
+        is_late = Order.objects.filter(conditions.late(now), pk=row.pk).exists()
+        assert is_late is conditions.is_awaited(row.delivery_status)

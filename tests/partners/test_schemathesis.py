@@ -31,11 +31,11 @@ from orders.models import Order
 from tests.partners.conftest import API, Partner
 from tests.partners.endpoints import ORDER, calls, tell
 
-EXAMPLES = 15  # requests that are made up for each operation, besides the examples and the edges of each schema
+EXAMPLES = 8  # requests that are made up for each operation, besides the examples and the edges of each schema
 EDGES = 50  # are all tried; of those that follow, every fourth
 # With all that is nested in them, orders have thousands of edges: making them alone would take minutes.
 ENDLESS = [("/orders", "POST"), ("/orders", "PUT"), ("/orders/replace", "POST")]
-ENDLESS_EXAMPLES = 60
+ENDLESS_EXAMPLES = 30
 
 CHECKS = [
     not_a_server_error,

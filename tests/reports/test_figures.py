@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -82,10 +83,10 @@ def test_the_first_of_many_groups_are_those_of_all_groups(report: Any, manager: 
 
 
 @EVERY
-@pytest.mark.parametrize("direction", ["", "-"])
-def test_the_database_ranks_groups_as_we_do(report: Any, direction: str, manager: User) -> None:
-    for dimension in report.dimensions:
-        for figure in report.figures:
+def test_the_database_ranks_groups_as_we_do(report: Any, manager: User) -> None:
+    for nth, dimension in enumerate(report.dimensions):
+        # Each figure both ways over the dimensions; all pairs would say the same once more.
+        for figure, direction in zip(report.figures, itertools.cycle(("-", "") if nth % 2 else ("", "-"))):
             found = asked(report, manager, f"{YEAR}&by={dimension.name}&sort={direction}{figure.name}")
             by_us = in_order(
                 count(found.rows, [dimension], report.figures), report.figures, figure.name, bool(direction)

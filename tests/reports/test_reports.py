@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +20,7 @@ from backoffice.reports.models import ReaderSource
 from backoffice.reports.registry import BY_NAME
 from backoffice.sync.enqueue import untracked
 from catalog.models import Good, Stock
-from orders.models import Line, Refund, RefundGood, SavedView
+from orders.models import Line, Order, Refund, RefundGood, SavedView
 from tests.orders import builders
 from tests.reports.asking import EVERY, YEAR, asked
 from tests.reports.data import World
@@ -25,6 +28,7 @@ from tests.reports.data import World
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.one_engine
 @EVERY
 def test_each_page_costs_the_same_however_many_rows_there_are(
     report: Any, browser: Browser, monkeypatch: pytest.MonkeyPatch
@@ -74,6 +78,7 @@ def test_who_may_not_export_gets_no_file() -> None:
     assert browser.get("/reports/orders/export/csv/").status_code == 403
 
 
+@pytest.mark.one_engine
 @EVERY
 def test_a_reader_of_some_sources_sees_no_others(report: Any, manager: User) -> None:
     world = World(8)
@@ -168,6 +173,7 @@ def test_the_address_of_a_group_keeps_the_filters(browser: Browser) -> None:
     assert "page" not in query
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("name", ["orders", "clients", "quality", "receipts"])
 def test_groups_stand_in_the_order_of_any_figure(browser: Browser, manager: User, name: str) -> None:
     World(12)
@@ -226,3 +232,34 @@ def test_goods_taken_back_in_the_app_count_once_and_by_their_good(manager: User)
     assert (groups[first.good_id]["taken_back"], groups[first.good_id]["taken_back_sum"]) == (2, 70)
     assert groups[second.good_id]["taken_back"] == 0
     assert found.totals["taken_back_sum"] == 70
+
+
+def test_vat_by_rate_has_a_total(browser: Browser) -> None:
+    World(14, orders=30)
+    page = browser.get(f"/reports/receipts/?{YEAR}&vat=1").content.decode()
+    table = page[page.index('id="vat"') :]
+    rows = [
+        [_number(cell) for cell in re.findall(r'<td class="number">([^<]*)</td>', row)]
+        for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    ]
+    *rates, totals = [row for row in rows if row]
+    assert len(rates) > 1
+    assert totals == [sum(column) for column in zip(*rates, strict=True)]
+    assert totals[0] > totals[1] > 0
+
+
+def _number(text: str) -> Decimal:
+    return Decimal(
+        "".join(each for each in text if each.isdigit() or each in ",.-−").replace(",", ".").replace("−", "-")
+    )
+
+
+def test_clients_who_ordered_once(manager: User) -> None:
+    World(15)
+    client = builders.client()
+    only = builders.order(901, client=client)
+    builders.order(902, client=client, is_refund=True, refund_of=only)
+    found = asked(BY_NAME["clients"], manager, f"{YEAR}&which=once")
+    counts = Counter(Order.objects.filter(client__isnull=False, is_refund=False).values_list("client", flat=True))
+    once = {client for client, count in counts.items() if count == 1}
+    assert set(found.rows.values_list("client", flat=True)) == once >= {client.pk}

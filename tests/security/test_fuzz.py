@@ -94,6 +94,7 @@ def storable(value: Any) -> str:
     return text
 
 
+@pytest.mark.one_engine
 @given(told())
 @example((ireca.Order, {"returnedOrder": {"unheardOf": 1}}))
 @example((ireca.Order, {"description": "\U00010000 \ud800"}))
@@ -115,6 +116,7 @@ def test_any_object_of_ireca(told: tuple[type[ireca.Entity], dict[str, Any]]) ->
         json.dumps(sent, ensure_ascii=False, allow_nan=False).encode()
 
 
+@pytest.mark.one_engine
 @given(objects([*bifit.fields(), "unheardOf"]))
 @example({"location": {"a": 1e300}, "extra": [[[["\0"]]]]})
 def test_any_order_of_bifit(raw: dict[str, Any]) -> None:
@@ -158,6 +160,7 @@ def markup(draw: Any) -> bytes:
     return text.encode(encoding, "replace")
 
 
+@pytest.mark.one_engine
 @given(
     st.one_of(
         markup(),
@@ -180,6 +183,7 @@ def test_any_answer_of_virtpos(body: bytes) -> None:
     storable(tree.plain(answer.fields))
 
 
+@pytest.mark.one_engine
 @given(st.one_of(st.binary(max_size=200), VALUES.map(lambda value: json.dumps(value, default=str).encode())))
 @example(b'{"error" => true, "message" => "no"}')
 @example(b'"\\ud800"')
@@ -197,6 +201,7 @@ def test_any_bytes_as_json(body: bytes) -> None:
     redact(body.decode("utf-8", "replace"), "secret-of-ours")
 
 
+@pytest.mark.one_engine
 @given(st.lists(VALUES, max_size=5), st.integers(1, 40))
 def test_rows_are_the_same_however_they_are_cut(values: list[Any], size: int) -> None:
     text = json.dumps(values, default=str).encode()
@@ -209,6 +214,7 @@ def test_rows_are_the_same_however_they_are_cut(values: list[Any], size: int) ->
         assert rows == whole
 
 
+@pytest.mark.one_engine
 @given(secret=st.text(alphabet="abcXYZ019-_=+/&%\"'<>", min_size=8, max_size=40), around=st.text(max_size=40))
 def test_no_secret_is_left_in_a_text(secret: str, around: str) -> None:
     assume(secret not in around and len(set(secret)) > 3)
@@ -228,6 +234,7 @@ CHECKS = st.one_of(
 )
 
 
+@pytest.mark.one_engine
 @given(gtin=GTINS, serial=SERIALS, check=CHECKS, leader=st.sampled_from(["", *marking.LEADERS]))
 def test_a_whole_code_is_read_back(gtin: str, serial: str, check: str, leader: str) -> None:
     code = f"01{gtin}21{serial}{marking.GS}{check}"
@@ -237,6 +244,7 @@ def test_a_whole_code_is_read_back(gtin: str, serial: str, check: str, leader: s
     assert marking.key(leader + code) == marking.key(code) == f"{gtin}:{serial}"
 
 
+@pytest.mark.one_engine
 @given(st.one_of(st.text(max_size=80), st.text("0129\x1d]d \t", max_size=60)))
 def test_any_text_as_a_code(text: str) -> None:
     mark = marking.parse(text)

@@ -55,6 +55,7 @@ def test_a_list_costs_the_same_for_many_rows(model: Any, model_admin: Any, admin
     assert_no_more(few, queries(admin_client, url))
 
 
+@pytest.mark.one_engine
 @every_admin
 def test_a_form_costs_the_same_for_many_rows(
     model: Any, model_admin: Any, admin_client: Browser, admin_user: Any, rf: RequestFactory
@@ -98,6 +99,7 @@ def test_an_add_form_costs_the_same_for_many_rows(
     assert_no_more(few, queries(admin_client, url))
 
 
+@pytest.mark.one_engine
 @every_admin
 def test_history_and_search_answer(model: Any, model_admin: Any, admin_client: Browser) -> None:
     row = make(model)

@@ -77,6 +77,10 @@ def test_the_queue() -> None:
     assert (orders.entity, orders.by_state, orders.done) == ("orders", {"queued": 3, "refused": 1}, 9)
     assert (goods.entity, goods.by_state, goods.done) == ("goods", {"waiting": 2}, 0)
     assert (queue.count("refused"), queue.count("unknown")) == (1, 0)
+    assert (queue.waiting, queue.oldest_waiting) == (
+        5,
+        Push.objects.filter(state="queued").earliest("created_at").created_at,
+    )
 
 
 def test_failures_are_grouped_by_text_and_the_most_frequent_comes_first() -> None:

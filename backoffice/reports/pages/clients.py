@@ -28,6 +28,7 @@ NAME = Trim(Concat("lastname", Value(" "), "firstname", Value(" "), "title", out
 EARLIER = Order.objects.filter(
     client=OuterRef("client"), is_refund=False, delivery_time_from__lt=OuterRef("delivery_time_from")
 )
+OTHERS = Order.objects.filter(client=OuterRef("client"), is_refund=False).exclude(pk=OuterRef("pk"))
 IS_AGAIN = Q(Exists(EARLIER))
 HAS_CARD = Q(client__in=DiscountCard.objects.filter(client__isnull=False, is_deleted=False).values("client"))
 
@@ -50,6 +51,7 @@ class ClientFilters(orders.OrderFilters):
         choices=[
             ("new", _("their first orders")),
             ("again", _("repeated orders")),
+            ("once", _("of clients who ordered once")),
             ("lost", _("of clients who have not ordered since")),
             ("card", _("of clients with a discount card")),
         ],
@@ -62,6 +64,8 @@ class ClientFilters(orders.OrderFilters):
             return queryset.filter(orders.SALES, ~IS_AGAIN)
         if value == "again":
             return queryset.filter(orders.SALES, IS_AGAIN)
+        if value == "once":
+            return queryset.filter(orders.SALES, ~Exists(OTHERS))
         if value == "card":
             return queryset.filter(HAS_CARD)
         end = day_start(self.days[1] + dimensions.DAY)

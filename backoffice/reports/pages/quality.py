@@ -44,15 +44,14 @@ from backoffice.reports.pages.orders import (
     WINDOW,
 )
 from backoffice.reports.report import Column, Report
-from orders.conditions import RISK
-from orders.models import DeliveryStatus, Order
-from orders.models.order import IS_OPEN
+from orders.conditions import IS_AWAITED, RISK
+from orders.models import Order
 
 FAR = 300  # metres, where nobody says otherwise
 CLOSE_CALL = 15  # minutes before the end of a window
 
 # What is delivered and not closed yet was on time or late already.
-OPEN = SALES & IS_OPEN & ~Q(delivery_status=DeliveryStatus.DELIVERED)
+OPEN = SALES & IS_AWAITED
 CLOSE = ON_TIME & Q(seconds_left__lt=CLOSE_CALL * 60)
 ENDS_SOON = OPEN & Q(seconds_to_go__gte=0, seconds_to_go__lt=int(RISK.total_seconds()))
 OVERDUE = OPEN & Q(delivery_time_to__lt=Now())

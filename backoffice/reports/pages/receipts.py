@@ -6,7 +6,8 @@ several receipts of one kind it cannot be told which was for what: those are in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -222,17 +223,18 @@ def _vat(asked: Any) -> Mapping[str, Any]:
         return {"url": f"?{query.urlencode()}#vat"}
     if asked.totals["receipts"] > MOST_FOR_VAT:
         return {"most": MOST_FOR_VAT}
-    rates = fiscal_sums.by_rate(asked.rows, asked.filters.days[1])
+    rates = [
+        (row.title, (row.sold, row.sold_vat, row.returned, row.returned_vat))
+        for row in fiscal_sums.by_rate(asked.rows, asked.filters.days[1])
+    ]
     return {
-        "rates": [
-            (
-                row.title,
-                *(formats.written(sum_, MONEY) for sum_ in (row.sold, row.sold_vat, row.returned, row.returned_vat)),
-            )
-            for row in rates
-        ],
-        "is_known": True,
+        "rates": [(title, *_written(sums)) for title, sums in rates],
+        "totals": _written(map(sum, zip(*(sums for _title, sums in rates), strict=True))),
     }
+
+
+def _written(sums: Iterable[Decimal]) -> list[str]:
+    return [formats.written(sum_, MONEY) for sum_ in sums]
 
 
 def _differences(asked: Any) -> Mapping[str, Any]:

@@ -48,6 +48,8 @@ def health(request: HttpRequest) -> HttpResponse:
         "remotes": [_remote(remote) for remote in figures.remotes()],
         "queue": queue,
         "queue_url": _list("push"),
+        "refused_count": queue.count(Push.State.REFUSED),
+        "unknown_count": queue.count(Push.State.UNKNOWN),
         "recent_rate": queue.done_recently / figures.RECENT.total_seconds() * 60,
         "states": [(state, Push.State(state).label) for state in Push.OPEN],
         "kinds": [_kind(kind) for kind in queue.kinds],

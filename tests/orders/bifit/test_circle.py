@@ -109,6 +109,7 @@ def test_an_order_that_waits_goes_when_a_dispatcher_hands_it_over(circle: Sandbo
     assert steps.status(circle.bifit, id_) == "DISTRIBUTED"
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("kind", ["500", "429", "reset_before", "reset_after", "garbage"])
 def test_nothing_is_lost_where_every_third_request_fails_on_both_remotes(
     both: Sandbox, settings: Any, kind: str
