@@ -187,6 +187,7 @@ CALLERS = {
     "backoffice/remotes/sandbox/": "loopback",
     "backoffice/supervise.py": "loopback",
     "backoffice/sync/lease.py": "the name of this machine",
+    "backoffice/accounts/letters.py": "the mail server of settings",
     "backoffice/sync/notices/mail.py": "the mail server of settings",
     "backoffice/reports/mails.py": "the mail server of settings",
 }
