@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from django.contrib.admin.apps import AdminConfig
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
@@ -21,13 +22,13 @@ class Site(UnfoldAdminSite):
         """The list of all models, made where a template asks for it: each page is given it, and the menu is our own."""
         return SimpleLazyObject(partial(super().get_app_list, request, app_label))
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """One's own password; the theme's view names its form itself."""
         from django.contrib.auth.views import PasswordChangeView
 
         from backoffice.accounts.passwords import OwnPasswordForm  # models: not before all apps are loaded
 
-        request.current_app = self.name  # type: ignore[attr-defined]  # what Django's own view sets
+        request.current_app = self.name
         view = PasswordChangeView.as_view(
             form_class=OwnPasswordForm,
             template_name=self.password_change_template or "registration/password_change_form.html",

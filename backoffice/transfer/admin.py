@@ -139,7 +139,7 @@ class ImportMixin(Base):
             user_id=request.user.pk,
         )
         ImportFile.objects.create(run=run, data=values["data"])
-        running.keep_newest(run.user_id)
+        running.keep_newest(request.user.pk)
         return run
 
     def _import_keys(self, keys: Any) -> list[str]:

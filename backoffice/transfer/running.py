@@ -231,7 +231,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) else as_text(value)
 
 
-def keep_newest(user_id: int) -> None:
+def keep_newest(user_id: Any) -> None:
     """A person cannot fill the disk: of what he has not confirmed the newest are kept."""
     unconfirmed = Import.objects.filter(user_id=user_id, state__in=(Import.State.MAPPING, Import.State.CHECKED))
     too_many = list(unconfirmed.order_by("-id").values_list("pk", flat=True)[UNCONFIRMED_AT_ONCE:])

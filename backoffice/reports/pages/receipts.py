@@ -229,7 +229,7 @@ def _vat(asked: Any) -> Mapping[str, Any]:
     ]
     return {
         "rates": [(title, *_written(sums)) for title, sums in rates],
-        "totals": _written(map(sum, zip(*(sums for _title, sums in rates), strict=True))),
+        "totals": _written(sum(column, Decimal(0)) for column in zip(*(sums for _title, sums in rates), strict=True)),
     }
 
 
