@@ -236,6 +236,14 @@ class Batch:
 
     def _refused(self, request: Request, items: Sequence[Outgoing], error: Refused) -> None:
         self.refusals += 1
+        if request.creates and (again := [item for item in items if item.push.attempts == 1]):
+            # The one attempt before may have been on its way still while it was looked for, of a sender that has died:
+            # they are looked for once more before anybody takes what is there for another's.
+            for item in again:
+                self._later(item.push, str(error), LATER)
+            if rest := [item for item in items if item.push.attempts != 1]:
+                self.send(request.of(rest))
+            return
         if request.creates:
             sent.withdraw_creations(self.mirror, [item.row.pk for item in items])
         if len(items) == 1:

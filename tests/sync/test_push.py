@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 from django.db import transaction
+from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, lease, outbox, pull, push, worker
@@ -491,3 +492,30 @@ def test_an_edit_waits_for_what_it_changes_and_for_nothing_else(ireca: Sandbox) 
     line.save()
     drain()
     assert str(line.good) in Push.objects.get(state=Push.State.WAITING).waits_for
+
+
+def test_what_a_dead_sender_had_in_the_air_arrives_after_it_was_looked_for(
+    ireca: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = new_orders(8)
+    for order in orders:
+        order.lines.create(good=Good.objects.get(ireca_id="355864"), count=Decimal(1), price=Decimal(10), total=10)
+    Push.objects.filter(object_id__in=[order.pk for order in orders]).update(attempts=1)
+    build, sent = push.Batch._again, []
+
+    def late(batch: push.Batch, items: Any, errors: Any) -> Any:
+        found = build(batch, items, errors)
+        if not sent:
+            sent.extend(found)
+            clients.client().orders.create([item.ours for item in found])
+        return found
+
+    monkeypatch.setattr(push.Batch, "_again", late)
+    push.drain(clients.client(), lease.owner())
+    created = [request for request in writes(ireca) if request["method"] == "POST"]
+    assert [len(request["body"]) for request in created] == [8, 8]
+    assert Push.objects.filter(state=Push.State.QUEUED, attempts=2, due_at__gt=timezone.now()).count() == 8
+    outbox.make_due()
+    drain()
+    assert {order.sync_state for order in Order.objects.filter(pk__in=[order.pk for order in orders])} == {"clean"}
+    assert len([request for request in writes(ireca) if request["method"] == "POST"]) == 2
