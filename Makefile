@@ -20,10 +20,9 @@ NO_DATABASE := remotes test_deploy.py test_supervise.py test_spreadsheets.py tes
 # What reads and writes rows as other tests do on both engines: forms, words, rights and documents, what services say and
 # what is made of it. Single tests of this kind are marked `one_engine`.
 PAGES := $(addprefix partners/,test_openapi.py test_sources_admin.py webhooks/test_admin.py) fiscal/test_atol.py \
-	$(addprefix orders/,test_bulk_pages.py test_copying.py test_fiscal_pages.py test_form.py test_form_assist.py) \
-	$(addprefix orders/,test_returns_page.py test_routing.py test_traces.py bifit/test_pages.py) \
-	$(addprefix orders/virtpos/test_,admin.py cards.py orders.py) catalog/test_created_here.py \
-	$(addprefix couriers/test_,map.py permissions.py) $(addprefix reports/test_,mails.py rights.py) \
+	$(addprefix orders/,test_bulk_pages.py test_fiscal_pages.py test_form.py test_form_assist.py) \
+	$(addprefix orders/,test_returns_page.py test_routing.py bifit/test_pages.py) \
+	orders/virtpos/test_admin.py couriers/test_permissions.py $(addprefix reports/test_,mails.py rights.py) \
 	accounts/test_personal.py sync/test_admin_tables.py test_endpoints.py bad_days/test_remote.py \
 	$(addprefix security/test_,every_address.py headers.py)
 # Minutes of requests, and workers that only a company has: once is enough, where the database is stricter.

@@ -8,6 +8,7 @@ import base64
 import hmac
 import json
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -179,8 +180,15 @@ class RedactingFormatter(logging.Formatter):
         return redacted(super().format(record))
 
 
+# A link to choose a password opens an account to whoever reads it (backoffice/accounts/passwords.py).
+_LINKS = re.compile(r"((?:/|%2F)account(?:/|%2F)password(?:/|%2F)\w+(?:/|%2F))[\w-]+", re.IGNORECASE)
+
+
 def redacted(text: str) -> str:
-    """The text with the values of secret settings masked, also as they stand in an address or in JSON."""
+    """The text with the values of secret settings masked, also as they stand in an address or in JSON, and tokens of
+    links.
+    """
+    text = _LINKS.sub(r"\1••••", text)
     for value in _secret_values():
         for written in {value, quote(value), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
             text = text.replace(written, mask(value))

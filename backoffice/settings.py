@@ -110,6 +110,8 @@ CALLBACK_SECRET_FALLBACKS = _before("CALLBACK_SECRET")
 
 PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at most
 PUSH_SENDERS = env.int("PUSH_SENDERS", default=2)  # requests of one worker that a remote has before it at a time
+if PUSH_SENDERS < 1:
+    raise ImproperlyConfigured("PUSH_SENDERS must be 1 at least: 0 would send nothing.")
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
 # For how many days what is over is kept (backoffice/sync/retention.py); 0: for ever. `manage.py archive` writes files.
 EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30)  # the log of HTTP exchanges and of webhooks, closed notices

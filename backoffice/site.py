@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib.admin.apps import AdminConfig
+from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -35,4 +36,5 @@ class Site(UnfoldAdminSite):
             success_url=reverse("admin:password_change_done"),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
-        return view(request)
+        with transaction.atomic():  # with what follows: the trail, the letter, the end of other sessions
+            return view(request)

@@ -24,6 +24,11 @@ STEP, SETUP = "second-step", "account-authenticator"
 OPEN = (STEP, "admin:logout", "admin:jsi18n", "set_language")
 
 
+def links() -> str:
+    """How addresses of links to choose a password begin: whose they are has nothing to do with who is logged in."""
+    return f"{reverse('account')}password/"
+
+
 class SecondStepMiddleware:
     """Stands after the sessions' limits."""
 
@@ -40,7 +45,7 @@ class SecondStepMiddleware:
             page = SETUP
         else:
             return self.get_response(request)
-        if request.path in {reverse(name) for name in (*OPEN, page)}:
+        if request.path in {reverse(name) for name in (*OPEN, page)} or request.path.startswith(links()):
             return self.get_response(request)
         if request.method not in ("GET", "HEAD"):
             return HttpResponse(status=403)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from smtplib import SMTPException
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
@@ -36,8 +36,6 @@ TOLD = frozenset(
         Event.Kind.BACKUP_USED,
     }
 )
-LOCKS_EVERY = timedelta(days=1)
-AT_ONCE = 5  # a lease is longer than so many mails
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=3)  # then it is no news any more, and the mail server has been named for as long
 
@@ -51,11 +49,12 @@ def note(event: Event) -> None:
 
 
 def _is_known(event: Event) -> bool:
-    """Whoever guesses at a name from many addresses locks it many times; its owner need not be told each time."""
+    """Whoever guesses at a name from many addresses locks it many times; its owner is told once a day."""
     if event.kind != Event.Kind.LOCKED:
         return False
     same = Event.objects.filter(object_type=event.object_type, object_id=event.object_id, kind=event.kind)
-    return same.filter(at__gt=event.at - LOCKS_EVERY).exclude(pk=event.pk).exists()
+    midnight = timezone.localtime(event.at).replace(hour=0, minute=0, second=0, microsecond=0)
+    return same.filter(at__gte=midnight, pk__lt=event.pk).exists()
 
 
 def write(event: Event, person: User, to: str) -> None:
@@ -65,7 +64,9 @@ def write(event: Event, person: User, to: str) -> None:
 
 
 def due(now: datetime) -> QuerySet[Letter]:
-    return Letter.objects.filter(due_at__lte=now)
+    """None while there is no mail server."""
+    letters = Letter.objects.filter(due_at__lte=now, at__gte=now - GIVEN_UP_AFTER)
+    return letters if settings.MAIL_IS_ON else letters.none()
 
 
 def old(now: datetime) -> QuerySet[Letter]:
@@ -74,15 +75,17 @@ def old(now: datetime) -> QuerySet[Letter]:
 
 def step(holder: str) -> int:
     """Send what is due. Returns how many letters were looked at."""
-    if not settings.MAIL_IS_ON:
-        return 0
-    letters = lease.claim(due(timezone.now()).select_related("person").order_by("due_at", "pk"), holder, AT_ONCE)
+    # One at a time: a lease is longer than one mail, however slow the server is.
+    letters = lease.claim(due(timezone.now()).select_related("person").order_by("due_at", "pk"), holder, 1)
     for letter in letters:
         mine = Letter.objects.filter(pk=letter.pk, lease_owner=holder)
         try:
             _message(letter).send()
-        except (OSError, SMTPException, ValueError) as error:
-            log.warning("a letter about the login of user %s could not be mailed: %s", letter.person_id, error)
+        except (OperationalError, InterfaceError):
+            raise  # the database stumbles, and would at the others
+        except Exception as error:
+            # Refused, out of reach, or a letter that cannot be written: it is told, and holds up no other.
+            log.warning("a letter about the login of user %s could not be mailed", letter.person_id, exc_info=error)
             wait = min(FIRST_WAIT * 2 ** min(letter.failures, 10), LONGEST_WAIT)
             mine.update(failures=letter.failures + 1, due_at=timezone.now() + wait, **lease.RELEASED)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from axes.signals import user_locked_out
+from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
@@ -65,7 +66,7 @@ def _locked_out(request: HttpRequest, username: str | None, **kwargs: Any) -> No
 def _before_person(instance: Any, update_fields: Any = None, raw: bool = False, **kwargs: Any) -> None:
     instance._before = None
     if instance.pk and not raw and (update_fields is None or not set(WATCHED).isdisjoint(update_fields)):
-        instance._before = User.objects.filter(pk=instance.pk).values(*WATCHED).first()
+        instance._before = User.objects.filter(pk=instance.pk).values(*WATCHED, "password").first()
 
 
 def _after_person(instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
@@ -74,10 +75,12 @@ def _after_person(instance: Any, created: bool, raw: bool = False, **kwargs: Any
     if created:
         audit.note(Event.Kind.PERSON, instance, created=instance.get_username(), is_superuser=instance.is_superuser)
         return
-    if instance._password is not None:  # set, and not merely hashed anew
+    before = instance._before or {}
+    had = is_password_usable(before.pop("password", None))
+    # Set, and not merely hashed anew; or taken away.
+    if instance._password is not None or (had and not instance.has_usable_password()):
         audit.note(Event.Kind.PASSWORD, instance)
         visits.end_others(audit.current_request(), instance, Visit.End.PASSWORD)
-    before = instance._before or {}
     changed: dict[str, Any] = {
         name: [old, getattr(instance, name)] for name, old in before.items() if old != getattr(instance, name)
     }
@@ -107,8 +110,9 @@ def _token_saved(instance: Token, created: bool, update_fields: Any = None, **kw
         audit.note(Event.Kind.TOKEN_REVOKED, instance, source=str(instance.source), begins=instance.prefix)
 
 
-def _event_saved(instance: Event, **kwargs: Any) -> None:
-    letters.note(instance)
+def _event_saved(instance: Event, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:  # what is loaded from a file is no news
+        letters.note(instance)
 
 
 def _reencrypted(counts: dict[str, int], **kwargs: Any) -> None:

@@ -14,7 +14,8 @@ from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import PasswordResetConfirmView
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import HttpResponse
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.encoding import force_bytes
@@ -101,11 +102,11 @@ class Link:
     until: datetime
 
 
-def link_for(request: HttpRequest, person: User) -> Link:
+def link_for(person: User) -> Link:
     """It is good for nothing once the person has logged in, or has another password or mail address."""
     who, token = urlsafe_base64_encode(force_bytes(person.pk)), default_token_generator.make_token(person)
     until = timezone.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-    return Link(request.build_absolute_uri(reverse(CHOOSE, args=[who, token])), until)
+    return Link(settings.PUBLIC_URL + reverse(CHOOSE, args=[who, token]), until)
 
 
 class ChooseView(PasswordResetConfirmView):
@@ -124,6 +125,7 @@ class ChooseView(PasswordResetConfirmView):
         return {**admin.site.each_context(self.request), **super().get_context_data(**kwargs)}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        answer = super().form_valid(form)
+        with transaction.atomic():  # with what follows: the trail, the letter, the end of sessions
+            answer = super().form_valid(form)
         messages.success(self.request, _("Your password is set. Log in with it."))
         return answer

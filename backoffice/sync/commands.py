@@ -84,7 +84,9 @@ def _run(client: Any, push: Push, holder: str) -> None:
         if not is_done:
             if (target := command.waits_for(push)) is not None:
                 _wait(mine, command, push, outbox.named(target))
-                outbox.look_again(push, target)
+                if command.waits_for(push) is None:
+                    # It became known as this began to wait, and whoever made it known woke those that waited by then.
+                    Push.objects.filter(pk=push.pk, state=Push.State.WAITING).update(due_at=timezone.now())
                 return
             mine.update(attempts=push.attempts + 1, state=Push.State.QUEUED, waits_for="")
             command.send(client, push)

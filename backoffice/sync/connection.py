@@ -122,6 +122,8 @@ def worked(remote: str) -> None:
     updated = (
         RemoteState.objects.filter(pk=remote)
         .exclude(block="", failures=0, last_ok_at__gt=now - timedelta(seconds=5))
+        # An answer to what was in the air already takes back no wait that the remote has asked for.
+        .exclude(block=RemoteState.Block.LIMIT, blocked_until__gt=now)
         .update(block="", blocked_until=None, reason="", failures=0, last_ok_at=now)
     )
     if not updated:
@@ -135,16 +137,19 @@ def failed(remote: str, error: RemoteError) -> None:
     with transaction.atomic():
         RemoteState.objects.get_or_create(pk=remote)
         state = RemoteState.objects.select_for_update().get(pk=remote)
-        state.failures += 1
         state.last_error_at = timezone.now()
+        blocked_until = state.blocked_until or state.last_error_at
+        if blocked_until <= state.last_error_at:
+            state.failures += 1  # an outage that two senders meet at once is one
         state.reason = str(error)[:2000]
         if isinstance(error, Config):
             state.block, delay = RemoteState.Block.CONFIG, CONFIG_PROBE
         else:
             retry_after = error.retry_after if isinstance(error, Retry) else None
-            state.block = RemoteState.Block.LIMIT if retry_after else RemoteState.Block.DOWN
-            delay = backoff(state.failures - 1, retry_after)
-        state.blocked_until = state.last_error_at + timedelta(seconds=delay)
+            is_asked = retry_after or (state.block == RemoteState.Block.LIMIT and blocked_until > state.last_error_at)
+            state.block = RemoteState.Block.LIMIT if is_asked else RemoteState.Block.DOWN
+            delay = backoff(max(state.failures - 1, 0), retry_after)
+        state.blocked_until = max(blocked_until, state.last_error_at + timedelta(seconds=delay))
         state.save()
     log.warning("%s blocked for %.0f s: %s", remote, delay, state.reason)
 

@@ -85,7 +85,7 @@ class Queue:
 
     @property
     def waiting(self) -> int:
-        """What a worker will send by itself: the rest of what is open needs a person."""
+        """What waits for its turn, for another object, or for a decision on a conflict: not refused, not unknown."""
         return sum(self.count(state) for state in DUE_STATES)
 
     @property

@@ -100,9 +100,15 @@ def named(target: models.Model) -> str:
     return f"{whom}: {why}" if why else whom
 
 
+def wake(remote: str) -> None:
+    """Look at all that waits, because something is known now. What somebody holds looks by itself (`look_again`)."""
+    waiting = Push.objects.filter(lease.is_free(), remote=remote, state=Push.State.WAITING)
+    waiting.update(due_at=timezone.now())
+
+
 def look_again(push: Push, target: models.Model) -> None:
     """Make a push due that has just begun to wait for `target`, if that became known in the meantime: whoever made it
-    known has woken those that waited by then.
+    known woke those that waited by then. Called after the wait is committed.
     """
     if type(target)._base_manager.filter(pk=target.pk, remote_data__isnull=False).exists():
         Push.objects.filter(pk=push.pk, state=Push.State.WAITING).update(due_at=timezone.now())

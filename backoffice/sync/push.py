@@ -37,7 +37,7 @@ from backoffice.sync.merge import differing
 from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
-from backoffice.sync.outbox import WAIT, Outage, due, look_again, named, patience, stop_at_outage
+from backoffice.sync.outbox import WAIT, Outage, due, look_again, named, patience, stop_at_outage, wake
 from backoffice.sync.reread import reread, slices
 from backoffice.sync.states import write_payloads, write_states
 
@@ -369,8 +369,9 @@ class Batch:
             said = {name: value for name, value in said.items() if known.get(name) == seen.get(name)}
             states[key] = {**known, **{name: self.mirror.over(known.get(name), v) for name, v in said.items()}}
         if any(before is None for before in rows.values()):
-            # Others may have waited for one of these to be known.
-            Push.objects.filter(remote=self.mirror.remote, state=Push.State.WAITING).update(due_at=timezone.now())
+            # Others may have waited for one of these to be known. After the commit: who begins to wait before that does
+            # not see it yet, and of those that another sender holds, that one locks the rows.
+            transaction.on_commit(partial(wake, self.mirror.remote))
         for is_clean in (True, False):
             some = {key: state for key, state in states.items() if (key in clean) is is_clean}
             write_states(self.mirror.model, some, is_clean=is_clean)

@@ -234,8 +234,9 @@ def _plain(value: Any) -> Any:
 def keep_newest(user_id: Any) -> None:
     """A person cannot fill the disk: of what he has not confirmed the newest are kept."""
     unconfirmed = Import.objects.filter(user_id=user_id, state__in=(Import.State.MAPPING, Import.State.CHECKED))
-    too_many = list(unconfirmed.order_by("-id").values_list("pk", flat=True)[UNCONFIRMED_AT_ONCE:])
-    unconfirmed.filter(pk__in=too_many).delete()
+    with transaction.atomic():  # locked, as one of them may be confirmed right now
+        known = list(unconfirmed.select_for_update().order_by("-id").values_list("pk", flat=True))
+        unconfirmed.filter(pk__in=known[UNCONFIRMED_AT_ONCE:]).delete()
 
 
 def old(_before: datetime) -> Iterable[models.QuerySet]:

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from stdnum.ru import inn
 
-from orders import marking
+from orders import conditions, marking
 from orders.models import Client, DeliveryStatus, Hold, Line, Order
 from orders.phones import e164
 from orders.sums import Item, Sums, total_of
@@ -88,7 +88,8 @@ def of_order(order: Order) -> Iterator[Problem]:
     if not order.phone and (order.client is None or not order.client.phone):
         text = _("Neither the order nor its client has a phone: the courier can call nobody.")
         yield Problem("phone", text, ("phone", "client"), Grade.DOUBT)
-    if order.delivery_time_to and order.delivery_time_to < timezone.now() and not order.is_closed:
+    is_awaited = conditions.is_awaited(order.delivery_status)
+    if is_awaited and order.delivery_time_to and order.delivery_time_to < timezone.now():
         yield Problem("delivery_time_to", _("The window is over already."), grade=Grade.DOUBT)
     for name in ("amount_to_pay", "prepayment_sum", "cash"):
         if (getattr(order, name) or 0) < 0:

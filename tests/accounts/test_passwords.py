@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client as Browser
 
 from backoffice.accounts.models import Event, Visit
+from backoffice.secrets import redacted
 from tests.accounts.logging_in import INDEX, LOGIN, PASSWORD, attempt, browser_of, kinds, person, with_second_step
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +22,7 @@ def made_for(boss: Browser, someone: User) -> str:
     answer = boss.post(f"/admin/auth/user/{someone.pk}/password-link/")
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]
-    found = re.search(r'value="http://testserver(/admin/account/password/[^"]+)"', answer.content.decode())
+    found = re.search(r'value="https://office.example.com(/admin/account/password/[^"]+)"', answer.content.decode())
     assert found is not None
     return found[1]
 
@@ -35,6 +36,11 @@ def choose(path: str, password: str = CHOSEN, browser: Browser | None = None) ->
         return page
     assert path not in page.request["PATH_INFO"], "the token stays in the address"
     return browser.post(page.request["PATH_INFO"], {"new_password1": password, "new_password2": password})
+
+
+@pytest.fixture(autouse=True)
+def _our_address(settings: Any) -> None:
+    settings.PUBLIC_URL = "https://office.example.com"
 
 
 @pytest.fixture
@@ -140,3 +146,45 @@ def test_fields_can_be_looked_at_and_new_ones_are_rated(boss: Browser) -> None:
         text = browser.get(path).content.decode()
         assert (text.count("data-password>"), text.count("data-words=")) == (fields, rated), path
         assert text.count('type="password"') == fields, path
+
+
+def test_a_link_is_open_to_whose_browser_waits_at_the_second_step(boss: Browser) -> None:
+    anna, eva = person("anna"), person("eva")
+    with_second_step(eva)
+    waiting = browser_of(eva)
+    assert waiting.get(INDEX).status_code == 302
+    assert choose(made_for(boss, anna), browser=waiting).url == LOGIN
+    anna.refresh_from_db()
+    assert anna.check_password(CHOSEN)
+
+
+@pytest.mark.parametrize(
+    "written", ["/admin/account/password/Mg/dih-95/", "?next=%2Fadmin%2Faccount%2Fpassword%2FMg%2Fdih-95%2F"]
+)
+def test_no_log_tells_the_token_of_a_link(written: str) -> None:
+    assert "dih-95" in written
+    assert "dih-95" not in redacted(f"GET {written} 302")
+
+
+def test_nobody_gives_a_superuser_another_password_or_himself_all_rights() -> None:
+    chief, clerk = person("chief", is_superuser=True), person("clerk")
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=("view_user", "change_user", "delete_user")))
+    browser = browser_of(clerk)
+    new = {"password1": CHOSEN, "password2": CHOSEN, "usable_password": "true"}
+    assert browser.post(f"/admin/auth/user/{chief.pk}/password/", new).status_code == 403
+    assert browser.post(f"/admin/auth/user/{chief.pk}/change/", {"username": "chief"}).status_code == 403
+    assert browser.post(f"/admin/auth/user/{chief.pk}/delete/", {"post": "yes"}).status_code == 403
+    own = browser.get(f"/admin/auth/user/{clerk.pk}/change/")
+    assert not {"is_superuser", "user_permissions"} & own.context["adminform"].form.fields.keys()
+    chief.refresh_from_db()
+    assert chief.check_password(PASSWORD)
+
+
+def test_a_password_that_is_taken_away_ends_the_sessions_and_is_noted(boss: Browser) -> None:
+    anna = person("anna")
+    hers = browser_of(anna)
+    boss.post(f"/admin/auth/user/{anna.pk}/password/", {"usable_password": "false", "unset-password": "1"})
+    anna.refresh_from_db()
+    assert not anna.has_usable_password()
+    assert kinds()[-1] == "password"
+    assert hers.get(INDEX).status_code == 302

@@ -62,6 +62,7 @@ def test_the_way_through_all_pages_of_an_account(
     live_server: LiveServer, open_page: Open, size: str, scheme: Any, settings: Any
 ) -> None:
     settings.LOGIN_FAILURES = settings.AXES_FAILURE_LIMIT = 2
+    settings.PUBLIC_URL = live_server.url
     anna = person("anna", is_superuser=True, first_name="Анна", last_name="Константинопольская")
     browser = Browser(headers={"user-agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Safari/537.36"})
     browser.force_login(anna)

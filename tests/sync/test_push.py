@@ -1,12 +1,14 @@
 """The outbox over real HTTP against the sandbox."""
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
@@ -109,7 +111,7 @@ def test_five_hundred_orders_get_a_courier_in_one_request(ireca: Sandbox) -> Non
 
 
 def test_changes_of_all_kinds_leave_in_few_requests(ireca: Sandbox) -> None:
-    orders = many_orders(600)
+    orders = many_orders(1000)
     ireca.requests.clear()
     couriers = list(Courier.objects.filter(ireca_id__in=["55752", "55753"]))
     for index, order in enumerate(Order.objects.filter(pk__in=[order.pk for order in orders])):
@@ -119,7 +121,7 @@ def test_changes_of_all_kinds_leave_in_few_requests(ireca: Sandbox) -> None:
     drain()
     assert len(writes(ireca)) <= 4
     assert set(Order.objects.values_list("sync_state", flat=True)) == {"clean"}
-    for order in Order.objects.filter(number__in=["N-3", "N-598"]).select_related("courier"):
+    for order in Order.objects.filter(number__in=["N-3", "N-998"]).select_related("courier"):
         assert ireca.order(order.ireca_id)["courierId"] == order.courier.ireca_id
 
 
@@ -207,6 +209,62 @@ def test_what_became_known_while_an_order_began_to_wait_is_not_waited_for(
     assert Push.objects.get(entity="orders", state=Push.State.WAITING).waits_for
     push.drain(clients.client(), lease.owner(), entities=["orders"])
     assert str(ireca.order(order.ireca_id)["clientId"]) == client.ireca_id
+
+
+def test_what_becomes_known_between_a_look_and_its_commit_is_not_waited_for(
+    ireca: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order begins to wait after its client is written, and before that is committed."""
+    order = Order.objects.get(pk=many_orders(1)[0].pk)
+    order.client = Client.objects.create(lastname="Новая", phone="+79213456789")
+    order.save()
+    write = push.write_states
+
+    def meanwhile(*args: Any, **kwargs: Any) -> None:
+        if not Push.objects.filter(state=Push.State.WAITING).exists() and connection.vendor == "postgresql":
+            other = threading.Thread(target=in_another_thread, args=(push_orders,))
+            other.start()
+            other.join(20)
+        write(*args, **kwargs)
+
+    def push_orders() -> None:
+        push.drain(clients.client(), lease.owner("other"), entities=["orders"])
+
+    if connection.vendor != "postgresql":
+        push_orders()  # one writes at a time: it waits before the client is written
+    monkeypatch.setattr(push, "write_states", meanwhile)
+    push.drain(clients.client(), lease.owner(), entities=["clients"])
+    waiting = Push.objects.get(entity="orders", state=Push.State.WAITING)
+    assert waiting.due_at <= timezone.now()
+
+
+def test_two_senders_do_not_wait_for_each_other(ireca: Sandbox, settings: Any, caplog: Any) -> None:
+    """Both make objects known that had waited themselves, and wake what waits."""
+    settings.PUSH_BATCH = 25
+    orders = new_orders(400)
+    Push.objects.filter(object_id__in=[order.pk for order in orders]).update(state=Push.State.WAITING)
+    senders = [
+        threading.Thread(target=in_another_thread, args=(lambda name=name: send_all(name),)) for name in ("one", "two")
+    ]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(120)
+    assert Order.objects.filter(number__startswith="N-", sync_state="clean").count() == 400
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert len(writes(ireca)) == 16
+
+
+def send_all(name: str) -> None:
+    while push.drain(clients.client(), lease.owner(name), entities=["orders"]):
+        pass
+
+
+def in_another_thread(work: Callable[[], None]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()
 
 
 def test_references_go_first(ireca: Sandbox) -> None:

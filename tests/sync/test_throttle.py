@@ -178,6 +178,19 @@ def test_429_in_one_process_stops_the_other(ireca: Sandbox, child_environment: C
     assert RemoteState.objects.get().block == ""
 
 
+def test_what_was_in_the_air_takes_back_no_wait_that_was_asked_for() -> None:
+    connection.failed("ireca", Retry("slow down", status=429, retry_after=600))
+    asked = RemoteState.objects.get(pk="ireca")
+    connection.worked("ireca")  # the answer to another sender's request
+    connection.failed("ireca", Retry("unavailable", status=503))
+    state = RemoteState.objects.get(pk="ireca")
+    assert (state.block, state.blocked_until, state.failures) == (RemoteState.Block.LIMIT, asked.blocked_until, 1)
+    RemoteState.objects.update(blocked_until=timezone.now())
+    connection.worked("ireca")
+    state.refresh_from_db()
+    assert (state.block, state.failures) == ("", 0)
+
+
 def test_only_an_impatient_person_goes_over_a_wait_that_was_asked_for() -> None:
     connection.failed("ireca", Retry("slow down", status=429, retry_after=600))
     connection.unblock()

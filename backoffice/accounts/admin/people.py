@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -59,6 +60,20 @@ class PersonAdmin(UserAdmin):
             }
         return super().render_change_form(request, context, add, change, form_url, obj)
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Else who may not become a superuser could give one another password, or a mail address."""
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_above and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_above and super().has_delete_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Nobody gives rights that he cannot have himself."""
+        own = super().get_readonly_fields(request, obj)
+        return own if request.user.is_superuser else (*own, "is_superuser", "user_permissions")
+
     @staticmethod
     def _may(request: HttpRequest, person: User, right: str) -> bool:
         # Else who may not become a superuser could take the second step off one.
@@ -83,21 +98,25 @@ class PersonAdmin(UserAdmin):
         if not self._may_link(request, person):
             messages.error(request, _("%(person)s may not log in here: see the boxes below.") % {"person": person})
             return HttpResponseRedirect(reverse("admin:auth_user_change", args=[pk]))
-        audit.note(Event.Kind.LINK, person)
+        with transaction.atomic():
+            audit.note(Event.Kind.LINK, person)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Link to choose a password"),
             "person": person,
-            "link": passwords.link_for(request, person),
+            "link": passwords.link_for(person),
         }
         return TemplateResponse(request, "admin/accounts/link.html", context)
 
     def reset_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """For who lost the phone and the codes. All sessions end, as any of them may be the finder's."""
         person = self._person(request, pk, RESET)
-        if second.remove([person]):
-            audit.note(Event.Kind.SECOND_RESET, person)
-            visits.end_others(request, person, Visit.End.SECOND)
+        with transaction.atomic():
+            removed = second.remove([person])
+            if removed:
+                audit.note(Event.Kind.SECOND_RESET, person)
+                visits.end_others(request, person, Visit.End.SECOND)
+        if removed:
             messages.success(request, _("The second step of %(person)s is off.") % {"person": person})
         return HttpResponseRedirect(reverse("admin:auth_user_change", args=[pk]))
 

@@ -11,6 +11,13 @@ document.addEventListener("click", (event) => {
     }
 });
 
+// A browser remembers what was typed into a field of text.
+document.addEventListener("submit", (event) => {
+    for (const field of event.target.querySelectorAll("[data-password] input")) {
+        field.type = "password";
+    }
+});
+
 document.addEventListener("input", (event) => {
     const rating = event.target.closest("[data-password]")?.querySelector("[data-words]");
     if (rating) {

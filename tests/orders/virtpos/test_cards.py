@@ -179,13 +179,16 @@ def test_a_card_that_the_register_has_can_be_taken_over(virtpos: Virtpos, feed: 
     assert (card.card_id, len(virtpos.cards)) == (there(virtpos)["card_id"], 1)
 
 
-def test_it_waits_for_an_owner_whom_virtpos_does_not_know(virtpos: Virtpos, feed: Feed, tell: Do) -> None:
+def test_it_waits_for_an_owner_whom_virtpos_does_not_know(
+    virtpos: Virtpos, feed: Feed, tell: Do, caplog: pytest.LogCaptureFixture
+) -> None:
     client = Client.objects.create(firstname="Анна", phone="+79160000001")
     card = new(feed, client=client)
     Push.objects.filter(command="add").update(state="unknown")
     tell()
     card.refresh_from_db()
     assert card.sync_error.startswith("Waits for customer of VirtPos Анна")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     assert not virtpos.cards
     Push.objects.filter(command="add").update(state="queued")
     settled(tell)
