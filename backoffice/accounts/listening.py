@@ -76,9 +76,9 @@ def _after_person(instance: Any, created: bool, raw: bool = False, **kwargs: Any
         audit.note(Event.Kind.PERSON, instance, created=instance.get_username(), is_superuser=instance.is_superuser)
         return
     before = instance._before or {}
-    had = is_password_usable(before.pop("password", None))
-    # Set, and not merely hashed anew; or taken away.
-    if instance._password is not None or (had and not instance.has_usable_password()):
+    had = before.pop("password", None)
+    is_taken_away = had is not None and is_password_usable(had) and not instance.has_usable_password()
+    if instance._password is not None or is_taken_away:  # set, and not merely hashed anew
         audit.note(Event.Kind.PASSWORD, instance)
         visits.end_others(audit.current_request(), instance, Visit.End.PASSWORD)
     changed: dict[str, Any] = {

@@ -188,3 +188,12 @@ def test_a_password_that_is_taken_away_ends_the_sessions_and_is_noted(boss: Brow
     assert not anna.has_usable_password()
     assert kinds()[-1] == "password"
     assert hers.get(INDEX).status_code == 302
+
+
+def test_who_has_no_password_logs_in_without_ending_his_other_sessions() -> None:
+    anna = User.objects.create_user("anna", is_staff=True)
+    first, second = Browser(), Browser()
+    for browser in (first, second):
+        browser.force_login(anna)
+    assert first.get(INDEX).status_code == second.get(INDEX).status_code == 200
+    assert "password" not in kinds()
