@@ -9,7 +9,6 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from backoffice.accounts import letters, listening, retention
         from backoffice.accounts.models import Letter
-        from backoffice.sync import lease
         from backoffice.sync.tasks import BLIND, TASKS, Task
 
         listening.connect()
@@ -19,7 +18,7 @@ class AccountsConfig(AppConfig):
                 letters.step,
                 leased=(Letter,),
                 old=retention.old,
-                due=lambda now: [letters.due(now).filter(lease.is_free())],
+                due=letters.waiting,
                 every=BLIND,
             )
         )

@@ -12,6 +12,7 @@ from django.utils import timezone
 from backoffice.accounts import audit, letters, retention, second
 from backoffice.accounts.models import Event, Letter
 from backoffice.sync import lease, worker
+from backoffice.sync.lookout import Lookout
 from backoffice.sync.notices.models import NoticePreference
 from tests.accounts.logging_in import attempt, browser_of, code, person, with_second_step
 
@@ -131,3 +132,10 @@ def test_the_worker_sends_them(mailoutbox: list[Any]) -> None:
     audit.note(Event.Kind.PASSWORD, person("anna", email=ADDRESS))
     worker.drain(lease.owner())
     assert len(mailoutbox) == 1
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_lookout_sees_what_waits(is_on: bool, settings: Any) -> None:
+    audit.note(Event.Kind.PASSWORD, person("anna", email=ADDRESS))
+    settings.MAIL_IS_ON = is_on
+    assert ("letters about logins" in Lookout(worker.loops()).due()) is is_on
