@@ -8,6 +8,7 @@ import segno
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -155,10 +156,11 @@ def off(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("account"))
     form = OffForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        second.remove([user])
+        with transaction.atomic():
+            second.remove([user])
+            audit.note(Event.Kind.SECOND_OFF, user)
+            visits.end_others(request, user, Visit.End.SECOND)
         request.session.pop(DEVICE_ID_SESSION_KEY, None)
-        audit.note(Event.Kind.SECOND_OFF, user)
-        visits.end_others(request, user, Visit.End.SECOND)
         messages.success(request, _("The second step is off."))
         return HttpResponseRedirect(reverse("account"))
     context = {**admin.site.each_context(request), "title": _("Turn the second step off"), "form": form}

@@ -92,6 +92,11 @@ class PersonAdmin(UserAdmin):
             raise PermissionDenied
         return person
 
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        """Django's page, with what follows from it: the trail, the letter, the end of sessions."""
+        return super().user_change_password(request, id, form_url)
+
     def link_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """For who has no password yet, or forgot it. The one that there is stays good until another is chosen."""
         person = self._person(request, pk, CHANGE)
