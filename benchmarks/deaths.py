@@ -33,7 +33,8 @@ def watch(seen: Callable[[str], None]) -> None:
     """Call `seen` with the name of each step of this process, right before it. For a process that has nothing else to
     do, and no connection yet: nothing is put back.
 
-    A step is a commit ("sync.push.Batch.record"), a statement outside a transaction, or a request ("PUT orders/N").
+    A step is a commit ("sync.outcomes.Outcomes.record"), a statement outside a transaction, or a request
+    ("PUT orders/N").
     """
     commit, put = BaseDatabaseWrapper.commit, http.client.HTTPConnection.putrequest
 

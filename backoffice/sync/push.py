@@ -16,30 +16,29 @@ remote does not know is a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import commands, enqueue, lease, outlets, pull, sent
+from backoffice.sync import commands, lease, outlets, pull, sent
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
 from backoffice.sync.merge import differing
 from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
-from backoffice.sync.outbox import WAIT, Outage, due, look_again, named, patience, stop_at_outage, wake
+from backoffice.sync.outbox import Outage, due, look_again, named, stop_at_outage
+from backoffice.sync.outcomes import Outcomes
 from backoffice.sync.reread import reread, slices
-from backoffice.sync.states import write_payloads, write_states
+from backoffice.sync.states import write_payloads
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +85,7 @@ class Batch:
 
     def __init__(self, mirror: Mirror, client: Any, holder: str) -> None:
         self.mirror, self.client, self.holder = mirror, client, holder
+        self.outcomes = Outcomes(mirror, holder)
         self.successes = self.failures = self.refusals = 0
         self.stale = 0  # objects that had to be read again before they were sent
 
@@ -101,11 +101,11 @@ class Batch:
                     with trace.bound([push.trace]):
                         self.delete(push)
         except Outage as outage:
-            self._let_go([push.pk for push in pushes], outage.error)
+            self.outcomes.let_go([push.pk for push in pushes], outage.error)
             raise
         finally:
             # Whatever went wrong, nothing of the batch stays held.
-            self._let_go([push.pk for push in pushes])
+            self.outcomes.let_go([push.pk for push in pushes])
         return len(pushes)
 
     # build
@@ -135,21 +135,21 @@ class Batch:
             if row is None:
                 quiet.append(push)  # deleted since; its deletion is a push of its own
             elif row.pk in held:
-                self._hold(push)  # it was let go, and taken back before it left
+                self.outcomes.hold(push)  # it was let go, and taken back before it left
             elif (item := self._guarded(push, row)) is not None:
                 if item.changed:
                     items.append(item)
                 else:
                     quiet.append(push)
         if quiet:
-            self.record(quiet)
+            self.outcomes.record(quiet)
         return items
 
     def _again(self, items: Sequence[Outgoing], errors: dict[int, str]) -> list[Outgoing]:
         """Build once more what was read again; what could not be read is tried later."""
         for item in items:
             if item.push.pk in errors:
-                self._later(item.push, errors[item.push.pk])
+                self.outcomes.later(item.push, errors[item.push.pk])
         return self._items([item.push for item in items if item.push.pk not in errors])
 
     def _guarded(self, push: Push, row: Any) -> Outgoing | None:
@@ -159,21 +159,24 @@ class Batch:
                 return self._outgoing(push, row)
             except Exception as error:
                 log.exception("%s cannot be built", push)
-                self._later(push, f"{type(error).__name__}: {error}")
+                self.outcomes.later(push, f"{type(error).__name__}: {error}")
                 return None
 
     def _outgoing(self, push: Push, row: Any) -> Outgoing | None:
         if row.sync_state == SyncState.CONFLICT:
-            self._wait(push, _("a person: both sides changed %(fields)s") % {"fields": ", ".join(row.sync_conflict)})
+            whom = _("a person: both sides changed %(fields)s") % {"fields": ", ".join(row.sync_conflict)}
+            self.outcomes.wait(push, whom)
             return None
         if self.mirror.created_in_cabinet_only and settings.IRECA_MODE == "cabinet" and row.remote_data is None:
-            self._refuse(push, _("This can be created only in the iRECA cabinet. Create it there; it will be pulled."))
+            text = _("This can be created only in the iRECA cabinet. Create it there; it will be pulled.")
+            self.outcomes.refuse(push, text)
             return None
         ours, base = self.mirror.build(row), self.mirror.base(row)
         changed = differing(self.mirror, ours, base)
         for target in self.mirror.dependencies(row, changed):
             if target.remote_data is None:
-                self._wait(push, named(target), is_row_told=target.pk != row.pk or type(target) is not type(row))
+                is_another = target.pk != row.pk or type(target) is not type(row)
+                self.outcomes.wait(push, named(target), is_row_told=is_another)
                 look_again(push, target)
                 return None
         return Outgoing(push, row, self.mirror.as_agreed(ours, base, changed), base, changed)
@@ -210,7 +213,7 @@ class Batch:
         else:
             self.successes += 1
             remote_connection.worked(self.client.session.remote)
-            self.record(
+            self.outcomes.record(
                 [item.push for item in items],
                 {item.row.pk: (item.row.remote_data, said[item.push.pk]) for item in items},
             )
@@ -240,7 +243,7 @@ class Batch:
             # The one attempt before may have been on its way still while it was looked for, of a sender that has died:
             # they are looked for once more before anybody takes what is there for another's.
             for item in again:
-                self._later(item.push, str(error), LATER)
+                self.outcomes.later(item.push, str(error), LATER)
             if rest := [item for item in items if item.push.attempts != 1]:
                 self.send(request.of(rest))
             return
@@ -248,13 +251,13 @@ class Batch:
             sent.withdraw_creations(self.mirror, [item.row.pk for item in items])
         if len(items) == 1:
             if not (request.creates and self._exists(items[0])):
-                self._refuse(items[0].push, str(error))
+                self.outcomes.refuse(items[0].push, str(error))
         elif self.refusals < REFUSALS_AT_ONCE:
             self._halves(request, items)
         else:
             # So many bad objects would take the remote's time from the good ones of other batches: a part at a time.
             for item in items:
-                self._later(item.push, str(error), LATER)
+                self.outcomes.later(item.push, str(error), LATER)
 
     def _exists(self, item: Outgoing) -> bool:
         """A creation was refused: has the remote another object under this id? Then both are merged like any two
@@ -270,7 +273,7 @@ class Batch:
         if theirs is None:
             return False
         apply(self.mirror, [theirs])
-        self._let_go([item.push.pk])
+        self.outcomes.let_go([item.push.pk])
         return True
 
     def _failed(self, request: Request, items: Sequence[Outgoing], error: RemoteError) -> None:
@@ -284,7 +287,7 @@ class Batch:
         if len(items) > 1:
             self._halves(request, items)
         else:
-            self._later(items[0].push, text)
+            self.outcomes.later(items[0].push, text)
 
     def delete(self, push: Push) -> None:
         """Delete there what was deleted here. What is not there any more is as deleted as it can be."""
@@ -295,14 +298,14 @@ class Batch:
                 self.mirror.delete(self.client, push.remote_id)
             except Refused as refusal:
                 if self._is_there(push.remote_id):
-                    self._refuse(push, str(refusal))
+                    self.outcomes.refuse(push, str(refusal))
                     return
         except RemoteError as error:
             stop_at_outage(error)
-            self._later(push, str(error))
+            self.outcomes.later(push, str(error))
             return
         remote_connection.worked(self.client.session.remote)
-        self.record([push])
+        self.outcomes.record([push])
 
     def _is_there(self, ireca_id: str) -> bool:
         try:
@@ -317,129 +320,6 @@ class Batch:
         attrs = request.attrs if request.attrs is not None else self.mirror.sendable()
         names = {self.mirror.wire(attr) for attr in attrs}
         return {name: value for name, value in self.mirror.state(item.ours).items() if name in names}
-
-    # record
-
-    def record(self, pushes: Sequence[Push], agreed: dict[int, tuple[Any, dict[str, Any]]] | None = None) -> None:
-        """Close the pushes whose rows did not change meanwhile; note what both sides have now.
-
-        :param agreed: by our key, the state that the request was built on and what it said.
-        """
-        now = timezone.now()
-        claimed = {push.pk: push for push in pushes}
-        with transaction.atomic():
-            # Rows before pushes, as an edit does, so that neither waits for the other.
-            rows = _lock(self._rows([push.object_id for push in pushes]).values_list("pk", "remote_data", "sync_state"))
-            in_conflict = {key for key, _known, state in rows if state == SyncState.CONFLICT}
-            mine = Push.objects.filter(pk__among=list(claimed), lease_owner=self.holder)
-            current = _lock(mine.values_list("pk", "object_id", "change"))
-            closed = {pk: key for pk, key, change in current if change == claimed[pk].change and key not in in_conflict}
-            clean = set(closed.values())
-            if agreed:
-                ours = {key for _pk, key, _change in current}
-                known = {key: state for key, state, _sync_state in rows if key in agreed}
-                self._agree({key: state for key, state in known.items() if key in ours}, clean, agreed)
-                self._doubt({key: state for key, state in known.items() if key not in ours}, agreed)
-            Push.objects.filter(pk__among=list(closed)).update(
-                state=Push.State.DONE,
-                open_key=None,
-                payload=None,
-                error="",
-                waits_for="",
-                done_at=now,
-                **lease.RELEASED,
-            )
-            if len(closed) < len(current):
-                self._let_go([pk for pk, _key, _change in current])
-            if not agreed:
-                self._rows(list(clean)).update(sync_state=SyncState.CLEAN, sync_error="")
-
-    def _agree(
-        self, rows: dict[int, Any], clean: Set[int | None], agreed: dict[int, tuple[Any, dict[str, Any]]]
-    ) -> None:
-        """Note what both sides have. Those are `clean` that did not change meanwhile.
-
-        :param rows: what was agreed before, by our key.
-        """
-        states = {}
-        for key, before in rows.items():
-            seen, said = agreed[key]
-            known, seen = before or {}, seen or {}
-            # What a callback changed while the request was in the air is newer than what we sent.
-            said = {name: value for name, value in said.items() if known.get(name) == seen.get(name)}
-            states[key] = {**known, **{name: self.mirror.over(known.get(name), v) for name, v in said.items()}}
-        if any(before is None for before in rows.values()):
-            # Others may have waited for one of these to be known. After the commit: who begins to wait before that does
-            # not see it yet, and of those that another sender holds, that one locks the rows.
-            transaction.on_commit(partial(wake, self.mirror.remote))
-        for is_clean in (True, False):
-            some = {key: state for key, state in states.items() if (key in clean) is is_clean}
-            write_states(self.mirror.model, some, is_clean=is_clean)
-
-    def _doubt(self, rows: dict[int, Any], agreed: dict[int, tuple[Any, dict[str, Any]]]) -> None:
-        """The lease ran out while these were in the air, and another worker may have sent them before us, or after. So
-        the remote may have what we said, and what differs from that is sent once more.
-        """
-        if rows:
-            states = {key: (before or {}) | agreed[key][1] for key, before in rows.items()}
-            write_states(self.mirror.model, states, is_clean=False)
-            enqueue.changed(self.mirror.model, list(states))
-
-    def _refuse(self, push: Push, text: str) -> None:
-        with self._row_first(push):
-            mine = Push.objects.filter(pk=push.pk, lease_owner=self.holder, change=push.change)
-            if mine.update(state=Push.State.REFUSED, error=text, waits_for="", **lease.RELEASED):
-                self._rows([push.object_id]).exclude(sync_state=SyncState.CONFLICT).update(
-                    sync_state=SyncState.FAILED, sync_error=text
-                )
-            else:
-                self._let_go([push.pk])  # it was edited meanwhile, and the edit is tried
-
-    def _hold(self, push: Push) -> None:
-        """It stays here: nothing is to be sent until it is let go, which opens a push of its own."""
-        with self._row_first(push):
-            mine = Push.objects.filter(pk=push.pk, lease_owner=self.holder, change=push.change)
-            if mine.update(state=Push.State.DONE, open_key=None, done_at=timezone.now(), **lease.RELEASED):
-                self._rows([push.object_id]).update(sync_state=SyncState.HELD, sync_error="")
-            else:
-                self._let_go([push.pk])
-
-    def _later(self, push: Push, text: str, delay: float | None = None) -> None:
-        delay = patience(push) if delay is None else delay
-        with self._row_first(push):
-            Push.objects.filter(pk=push.pk, lease_owner=self.holder).update(
-                error=text, due_at=timezone.now() + timedelta(seconds=delay), **lease.RELEASED
-            )
-            self._rows([push.object_id]).update(sync_error=text)
-
-    def _wait(self, push: Push, whom: str, *, is_row_told: bool = True) -> None:
-        """Leave it until another object is there, which the row shows unless it has something of its own to show."""
-        with self._row_first(push):
-            mine = Push.objects.filter(pk=push.pk, lease_owner=self.holder, change=push.change)
-            if mine.update(
-                state=Push.State.WAITING, waits_for=whom[:300], due_at=timezone.now() + WAIT, **lease.RELEASED
-            ):
-                if is_row_told:
-                    self._rows([push.object_id]).exclude(sync_state=SyncState.CONFLICT).update(
-                        sync_error=_("Waits for %(whom)s") % {"whom": whom}
-                    )
-            else:
-                self._let_go([push.pk])
-
-    def _let_go(self, ids: Sequence[int], error: RemoteError | None = None) -> None:
-        """Give back what is still ours, due as before; with the reason, for whoever looks, where the remote is out."""
-        reason = {"error": str(error)[:2000]} if error is not None else {}
-        Push.objects.filter(pk__among=ids, lease_owner=self.holder).update(**reason, **lease.RELEASED)
-
-    def _rows(self, ids: Sequence[int | None]) -> Any:
-        return self.mirror.model._base_manager.filter(pk__among=ids)
-
-    @contextmanager
-    def _row_first(self, push: Push) -> Iterator[None]:
-        """A transaction that locks the row before the push, as an edit does: neither then waits for the other."""
-        with transaction.atomic():
-            _lock(self._rows([push.object_id]).only("pk"))
-            yield
 
     def _about_to_send(self, request: Request, items: Sequence[Outgoing]) -> dict[int, dict[str, Any]]:
         """Note, before anything leaves, that it may have left and what it says: an answer may be lost, and then what we
@@ -457,8 +337,3 @@ class Batch:
 
     def _renew_ids(self, ids: list[int]) -> set[int]:
         return lease.renew(Push, ids, self.holder)
-
-
-def _lock(queryset: Any) -> list[Any]:
-    queryset = queryset.order_by("pk")
-    return list(queryset.select_for_update() if connection.features.has_select_for_update else queryset)

@@ -9,7 +9,7 @@ import requests
 from django.db import transaction
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import clients, lease, outbox, pull, push, worker
+from backoffice.sync import clients, lease, outbox, outcomes, pull, worker
 from backoffice.sync.models import Push
 from catalog.models import Good, Warehouse
 from couriers.models import Courier
@@ -231,7 +231,7 @@ def test_a_change_in_the_air_is_not_lost(ireca: Sandbox, monkeypatch: pytest.Mon
     order = Order.objects.get(ireca_id="209900")
     order.description = "first"
     order.save()
-    original = push.Batch.record
+    original = outcomes.Outcomes.record
 
     def record(self: Any, pushes: Any, agreed: Any) -> None:
         if agreed and not getattr(record, "done", False):
@@ -239,7 +239,7 @@ def test_a_change_in_the_air_is_not_lost(ireca: Sandbox, monkeypatch: pytest.Mon
             Order.objects.filter(pk=order.pk).update(description="second")
         original(self, pushes, agreed)
 
-    monkeypatch.setattr(push.Batch, "record", record)
+    monkeypatch.setattr(outcomes.Outcomes, "record", record)
     drain()
     assert ireca.order("209900")["description"] == "second"
     order.refresh_from_db()
