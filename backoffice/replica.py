@@ -80,6 +80,27 @@ def reading() -> Iterator[Source]:
         _reading.reset(token)
 
 
+def has_failed() -> bool:
+    """Whether the replica is the one that does not answer any more, after an error of the database. It is then left
+    alone at once, and who only reads may begin again: all is read from the main database.
+    """
+    global _known
+    if not is_set():
+        return False
+    connection = connections[ALIAS]
+    try:
+        connection.ensure_connection()
+    except (DatabaseError, OSError) as error:
+        log.warning("the replica does not answer any more, the main database is read: %s", error)
+    else:
+        if connection.is_usable():
+            return False
+        log.warning("the replica has gone away, the main database is read")
+        connection.close()
+    _known = (time.monotonic(), None)
+    return True
+
+
 def streamed(items: Iterator[Item]) -> Iterator[Item]:
     """The items, each read from where this was called for: a download is made when its page is long done."""
     return _streamed(items, _reading.get())

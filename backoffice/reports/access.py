@@ -17,6 +17,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -96,11 +97,7 @@ def for_readers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
     """A page for people who work here; the view gets the reader after the request. Which reports he may open, each of
     them says."""
 
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        reader = Reader.of(request.user)
-        if not any(reader.may(right) for right in RIGHTS):
-            raise PermissionDenied
+    def answer(request: HttpRequest, reader: Reader, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with replica.reading() as source:
             response = view(request, reader, *args, **kwargs)
             if isinstance(response, TemplateResponse) and not response.is_rendered:
@@ -108,5 +105,17 @@ def for_readers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
                     response.context_data = {**(response.context_data or {}), "read_from": source}
                 response.render()  # here, where its queries go to the replica
         return response
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        reader = Reader.of(request.user)
+        if not any(reader.may(right) for right in RIGHTS):
+            raise PermissionDenied
+        try:
+            return answer(request, reader, *args, **kwargs)
+        except (OperationalError, InterfaceError):
+            if request.method not in ("GET", "HEAD") or not replica.has_failed():
+                raise
+            return answer(request, reader, *args, **kwargs)
 
     return admin.site.admin_view(guarded)

@@ -75,6 +75,46 @@ def test_a_copy_that_is_away_is_left_alone(
     assert "connection refused" in caplog.text
 
 
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_a_copy_that_goes_while_a_page_is_made_is_left_alone(
+    admin_client: Client, path: str, is_connected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked a second ago, so it is chosen; then its server ends the connection, or takes no new one."""
+
+    def gone(*_arguments: Any) -> None:
+        raise OperationalError("terminating connection due to administrator command")
+
+    beat(3)
+    with replica.reading() as source:
+        assert source.is_replica
+    copy = connections["replica"]
+    monkeypatch.setattr(copy, "is_usable", lambda: not is_connected)
+    if not is_connected:
+        monkeypatch.setattr(copy, "ensure_connection", gone)
+    with copy.execute_wrapper(gone), CaptureQueriesContext(connections["default"]) as here:
+        answer = admin_client.get(path)
+    assert answer.status_code == 200
+    assert 'id="as-of"' in answer.content.decode()
+    assert sum("orders_order" in query["sql"] for query in here.captured_queries) > 0
+    with replica.reading() as source:
+        assert not source.is_replica  # nor for the next page
+
+
+def test_an_error_of_a_copy_that_answers_is_told(admin_client: Client, path: str) -> None:
+    asked: list[int] = []
+
+    def broken(*_arguments: Any) -> None:
+        asked.append(1)
+        raise OperationalError("the query was cancelled")
+
+    beat(3)
+    with replica.reading() as source:
+        assert source.is_replica
+    with connections["replica"].execute_wrapper(broken), pytest.raises(OperationalError):
+        admin_client.get(path)
+    assert len(asked) == 1  # the copy answers, and one does not ask it again
+
+
 def test_without_a_copy_nothing_is_said(admin_client: Client, path: str, settings: Any) -> None:
     settings.REPLICA_URL = ""
     body, there, _here = counted(admin_client, path)
