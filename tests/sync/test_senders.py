@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import clients, lease, outbox, push
+from backoffice.sync import clients, lease, outbox, outcomes, push
 from backoffice.sync.models import Push
 from catalog.models import Good
 from orders.models import Client, Order
@@ -48,7 +48,7 @@ def test_what_becomes_known_between_a_look_and_its_commit_is_not_waited_for(
     order = Order.objects.get(pk=many_orders(1)[0].pk)
     order.client = Client.objects.create(lastname="Новая", phone="+79213456789")
     order.save()
-    write = push.write_states
+    write = outcomes.write_states
 
     def meanwhile(*args: Any, **kwargs: Any) -> None:
         if not Push.objects.filter(state=Push.State.WAITING).exists() and connection.vendor == "postgresql":
@@ -62,7 +62,7 @@ def test_what_becomes_known_between_a_look_and_its_commit_is_not_waited_for(
 
     if connection.vendor != "postgresql":
         push_orders()  # one writes at a time: it waits before the client is written
-    monkeypatch.setattr(push, "write_states", meanwhile)
+    monkeypatch.setattr(outcomes, "write_states", meanwhile)
     push.drain(clients.client(), lease.owner(), entities=["clients"])
     waiting = Push.objects.get(entity="orders", state=Push.State.WAITING)
     assert waiting.due_at <= timezone.now()
@@ -82,7 +82,8 @@ def test_two_senders_do_not_wait_for_each_other(ireca: Sandbox, settings: Any, c
         sender.join(120)
     assert Order.objects.filter(number__startswith="N-", sync_state="clean").count() == 400
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
-    assert len(writes(ireca)) == 16
+    # Sixteen batches; a claim passes over rows that the other wakes just then, which leave in a batch of their own.
+    assert 16 <= len(writes(ireca)) <= 20
 
 
 def send_all(name: str) -> None:
