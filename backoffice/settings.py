@@ -407,7 +407,12 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # Where requests of partners are counted. Several web processes need one cache: rediscache://… or dbcache://…
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+CACHES = {
+    "default": env.cache_url("CACHE_URL", default="locmemcache://"),
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},  # known by heart
+}
+if CACHES["default"]["BACKEND"].endswith(".RedisCache"):
+    CACHES["default"]["BACKEND"] = "backoffice.forgetful.Forgetful"
 
 # How many proxies of ours stand before us: the address of a partner is what the outermost of them has seen.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)

@@ -212,7 +212,7 @@ def shared_cache(now: datetime) -> Iterator[Finding]:
     if not is_well:
         yield error(
             _("The cache of CACHE_URL does not keep what it is given."),
-            _("Start the cache server, or correct CACHE_URL: until then partners' requests fail."),
+            _("Start the cache server, or correct CACHE_URL: until then no partner's limit of requests holds."),
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.ireca import contract
@@ -16,6 +16,7 @@ from backoffice.sync.apply import Applied
 from backoffice.sync.models import DictionaryEntry
 
 CACHE_SECONDS = 60
+cache = caches["process"]  # a page asks once a row, which no other machine need hear
 
 
 @pull.reader("dictionaries", rank=0, every=24 * 3600)
@@ -30,7 +31,7 @@ def read_dictionaries(client: Any, progress: pull.Progress, params: dict[str, An
 
 
 def titles(kind: str) -> dict[str, str]:
-    """Code -> title; cached for a minute, so that a list of rows costs no query a row."""
+    """Code -> title; each process knows them for a minute, so that a list of rows costs no query a row."""
     found: dict[str, str] | None = cache.get(_key(kind))
     if found is None:
         found = dict(DictionaryEntry.objects.filter(kind=kind).values_list("code", "title"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -63,15 +64,19 @@ def renew(model: type[models.Model], ids: list[int], holder: str) -> set[int]:
 RELEASED: dict[str, Any] = {"lease_owner": "", "lease_until": None}
 
 
-def release_dead(models_: tuple[type[models.Model], ...]) -> int:
+def release_dead(models_: Iterable[type[models.Model]]) -> int:
     """Free what processes of this host hold that are no more. Returns the number of rows."""
     freed = 0
     for model in models_:
         owners = model._base_manager.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
-        dead = [name for name in owners if _is_dead(name)]
-        if dead:
+        if dead := [name for name in owners if _is_dead(name)]:
             freed += model._base_manager.filter(lease_owner__in=dead).update(**RELEASED)
     return freed
+
+
+def release(models_: Iterable[type[models.Model]], holder: str) -> int:
+    """Free all that this holder has. Returns the number of rows."""
+    return sum(model._base_manager.filter(lease_owner=holder).update(**RELEASED) for model in models_)
 
 
 def _is_dead(name: str) -> bool:

@@ -11,12 +11,12 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, models
+from django.db import InterfaceError, OperationalError, close_old_connections, models
 from django.utils import timezone
 
 from backoffice import trace
@@ -82,17 +82,24 @@ def _due_messages(remote: str, now: datetime) -> Iterable[models.QuerySet]:
             yield from (follow_up.due(now) for follow_up in pull.FOLLOW_UPS)
 
 
+_cut_off: set[str] = set()  # holders of this process that the database left in the middle of a round
+_giving_back = threading.Lock()  # so that nobody takes rows while those that he had are given back
+
+
 def turn(task: Task, holder: str) -> int:
     """One round of a loop. Returns how much was handled.
 
     A round that fails is told in the log and tried again: a worker that died of one bad moment would lose every later
-    one.
+    one. What a holder had when the database left him he cannot have given back: that is done before his next round, or
+    with the next heartbeat.
     """
     with trace.bound([trace.new()]):
         try:
+            _give_back(lambda other: other == holder)
             return task.step(holder)
-        except OperationalError:
+        except (OperationalError, InterfaceError):
             log.warning("the database did not answer; trying again", exc_info=True)
+            _cut_off.add(holder)
         except Exception:
             log.exception("a round of %s failed", task.name)
         finally:
@@ -179,12 +186,23 @@ def _look(lookout: Lookout, threads: Sequence[_Loop]) -> int:
     return len(due)
 
 
+def _give_back(whose: Callable[[str], bool]) -> None:
+    """Free what holders had whom the database left."""
+    with _giving_back:
+        for holder in filter(whose, list(_cut_off)):
+            lease.release(_leased(), holder)
+            _cut_off.discard(holder)
+
+
 def _beat(name: str) -> int:
     _release_dead()
+    _give_back(lambda _holder: True)
     return Worker.objects.filter(name=name).update(beat_at=timezone.now())
 
 
 def _release_dead() -> None:
-    lease.release_dead(
-        (Push, Callback, Pull, Schedule, AccessToken, *(model for task in TASKS for model in task.leased))
-    )
+    lease.release_dead(_leased())
+
+
+def _leased() -> Iterable[type[models.Model]]:
+    return (Push, Callback, Pull, Schedule, AccessToken, *(model for task in TASKS for model in task.leased))

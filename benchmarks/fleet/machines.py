@@ -48,7 +48,7 @@ class Machine:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*host_named(self.name), *self.command],
+                [*([] if self.user else host_named(self.name)), *self.command],
                 cwd=ROOT,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
@@ -153,7 +153,6 @@ class Fleet:
             "SSL_REDIRECT": "0",
             "LOG_LEVEL": "WARNING",
             "LOG_FORMAT": "json",
-            "REQUESTS_CA_BUNDLE": str(self.certificate),
             **self.given,
         }
 
@@ -304,7 +303,6 @@ class Fleet:
             "RABBITMQ_PID_FILE": str(home / "pid"),
         }
         self._epmd(environment)
-        # Its own host name would be part of its node's: it has ours.
         self._add(Machine("broker", [rabbit], self._log("broker"), self._listens("broker"), environment, self.user))
 
     def _epmd(self, environment: Mapping[str, str]) -> None:
@@ -380,13 +378,9 @@ def service_user() -> str | None:
 
 
 def host_named(name: str) -> list[str]:
-    """What stands before a command that is to see a host name of its own; nothing where that is not allowed, and for
-    RabbitMQ, whose name is its host's.
-    """
+    """What stands before a command that is to see a host name of its own; nothing where that is not allowed."""
     unshare = shutil.which("unshare")
-    if name in ("broker", "epmd") or os.geteuid() or not unshare:
-        return []
-    if subprocess.run([unshare, "--uts", "true"], stderr=subprocess.DEVNULL).returncode:
+    if not unshare or subprocess.run([unshare, "--uts", "true"], stderr=subprocess.DEVNULL).returncode:
         return []
     return [unshare, "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name]
 

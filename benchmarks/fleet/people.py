@@ -18,17 +18,29 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from django.db import close_old_connections
+from django.db import OperationalError, connection
 
 from backoffice.remotes.sandbox import Sandbox
+from backoffice.sync.mirrored import SyncState
+from benchmarks.both_sides import COURIERS
 from benchmarks.one_order import an_order
+from catalog.models import Good
 from couriers.models import Courier
+from fiscal.models import PaymentType
 from orders.models import DeliveryStatus, Order
 
 TIMEOUT = 30.0  # seconds
 PAUSE = 0.2  # between two requests for the same
 CSRF = "__Host-csrf"
+GOODS = ("355864", "355866")  # that iRECA has
 PASSWORD = "a rehearsal on loopback"  # noqa: S105
+
+
+def is_stocked() -> bool:
+    """Whether what these people refer to is known here."""
+    goods = Good.objects.filter(ireca_id__in=GOODS, price__gt=0).count()
+    couriers = Courier.objects.filter(ireca_id__in=COURIERS).count()
+    return goods == len(GOODS) and couriers == len(COURIERS) and PaymentType.objects.exists()
 
 
 @dataclass
@@ -49,15 +61,20 @@ class Person(threading.Thread):
         super().__init__(name=kind, daemon=True)
         self.kind, self.book, self.urls = kind, book, urls
         self.session = requests.Session()
+        self.session.trust_env = False  # what is trusted elsewhere is not asked for
         self.session.verify = str(certificate)
+        self.session.headers["Accept-Language"] = "en"
         self.ending = threading.Event()
         self.asked = 0
 
     def run(self) -> None:
         try:
             while not self.ending.is_set():
-                self.turn()
-                close_old_connections()
+                try:
+                    self.turn()
+                except OperationalError:  # of what is looked up here, beside the product
+                    connection.close()
+                    time.sleep(PAUSE)
         except Exception as error:  # noqa: BLE001  # whatever it is, the rehearsal tells
             self.book.broken.append(f"{self.kind}: {type(error).__name__}: {error}")
 
@@ -107,6 +124,9 @@ class Partner(Person):
 
     def turn(self) -> None:
         order = an_order(next(self.numbers))
+        order["courierId"], order["deliveryStatusId"] = COURIERS[0], DeliveryStatus.PREPARED.value
+        for line, good in zip(order["goods"], GOODS, strict=True):
+            line["goodId"] = good
         self.ask("POST", "/api/v1/orders", json=[order], headers={"Idempotency-Key": str(uuid.uuid4())})
         self.accepted.append(order["codeAlias"])
         time.sleep(PAUSE / 2)
@@ -148,7 +168,7 @@ class Dispatcher(Staff):
     def __init__(self, *args: Any) -> None:
         super().__init__("dispatcher", *args)
         self.given: dict[int, int] = {}
-        self.couriers = list(Courier.objects.exclude(remote_data=None).values_list("pk", flat=True))
+        self.couriers = list(Courier.objects.filter(ireca_id__in=COURIERS).values_list("pk", flat=True))
 
     def turn(self) -> None:
         self.ask("GET", "/admin/orders/order/")
@@ -195,7 +215,7 @@ class Couriers(Person):
         self.taken: list[str] = []  # ids at iRECA
 
     def turn(self) -> None:
-        time.sleep(1)
+        time.sleep(PAUSE)
         free = Order.objects.filter(delivery_status=DeliveryStatus.PREPARED, number__startswith="S-")
         for ireca_id in list(free.exclude(courier=None).order_by("pk").values_list("ireca_id", flat=True)[:2]):
             order = self.sandbox.order(ireca_id or "")
@@ -204,13 +224,14 @@ class Couriers(Person):
                 self.taken.append(ireca_id or "")
 
     def broken(self) -> Iterator[str]:
-        states = dict(Order.objects.filter(ireca_id__in=self.taken).values_list("ireca_id", "delivery_status"))
         for ireca_id in self.taken:
-            if states.get(ireca_id) != DeliveryStatus.TAKEN:
-                yield f"order {ireca_id} was taken by its courier, and is {states.get(ireca_id)} here"
+            order = Order.objects.filter(ireca_id=ireca_id).first()
+            if order is None or (order.delivery_status != DeliveryStatus.TAKEN and not order.sync_conflict):
+                yield f"order {ireca_id} was taken by its courier, and is {order and order.delivery_status} here"
 
     def told(self) -> str:
-        return f"{len(self.taken)} orders were taken on the way"
+        shown = Order.objects.filter(ireca_id__in=self.taken, sync_state=SyncState.CONFLICT).count()
+        return f"{len(self.taken)} orders were taken by their couriers, {shown} of them are shown as conflicts"
 
 
 def silence(rows: Sequence[tuple[str, float, float, str]], began: float, ended: float) -> float:

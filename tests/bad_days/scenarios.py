@@ -9,9 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import requests
-from django.utils import timezone
 
-from backoffice.partners.models import IdempotentRequest, Source
+from backoffice.partners.models import Source
 from backoffice.partners.webhooks import manage
 from backoffice.sync import clients, lease, pull, verdicts, worker
 from backoffice.sync.connection import BIFIT
@@ -175,7 +174,6 @@ class PartnerPosts(Scenario):
         return {"path": "/api/v1/orders", "body": json.dumps(self.said), "headers": headers, "status": 201}
 
     def after(self) -> None:
-        IdempotentRequest.objects.update(lease_until=timezone.now() - timedelta(seconds=1))  # he waits that long
         assert self.shop.call("POST", "orders", self.said, **{KEY: self.numbers[-1]}).status_code == 201
 
     def broken(self) -> list[str]:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from django.db.migrations.state import ProjectState
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import lease, worker
-from backoffice.sync.models import Callback, Pull, Push
+from backoffice.sync.models import Push
 from backoffice.sync.operations import AddIndexAside
 from benchmarks.both_sides import waiting
 from benchmarks.promises import Record, broken
@@ -72,10 +73,9 @@ def test_all_connections_are_cut(
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             assert cursor.fetchone()[0] > 0
-        # What was held at that moment waits for the lease of a worker that is alive: two minutes, which pass here.
-        for model in (Push, Callback, Pull):
-            model._default_manager.exclude(lease_owner="").update(lease_until="2020-01-01T00:00:00Z")
-    until(lambda: not waiting())
+    # What the worker held at that moment it gives back itself, sooner than its leases end.
+    assert timedelta(seconds=60) < lease.LEASE
+    until(lambda: not waiting(), 60)
     assert working.poll() is None
     recover()
     assert broken(record) == []

@@ -1,8 +1,9 @@
 """`Idempotency-Key`: a POST that is sent again, because its answer was lost, is carried out once.
 
 The same key and request give the same answer; another request under that key, or one while the first is being carried
-out, is answered 409. The answer is stored in the transaction of the change, so that a process that dies in between
-leaves neither; the key is free again when its lease is over. Errors that may pass by themselves are not kept.
+out, is answered 409. The answer is stored in the transaction of the change, and so long is the key held: a process or a
+machine that dies leaves neither, and the next request is carried out at once. Errors that may pass by themselves are
+not kept.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -29,7 +30,6 @@ from backoffice.partners.models import IdempotentRequest
 log = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
-LEASE = timedelta(minutes=2)
 KEPT = timedelta(days=3)
 PASSING = (401, 403, 408, 429, 500, 502, 503)
 
@@ -41,32 +41,23 @@ def once(request: Request, perform: Callable[[], Response]) -> Response:
         return whole(perform)
     if not key.strip() or len(key) > 255 or not key.isprintable():
         raise ApiError(400, _("%(header)s must have 1 to 255 printable characters.") % {"header": HEADER})
-    claimed = _claim(request, key)
-    if isinstance(claimed, Response):
-        return claimed
-    try:
-
-        def perform_and_remember() -> Response:
-            response = perform()
-            _finish(claimed, response.status_code, _rendered(response.data))
-            return response
-
-        return whole(perform_and_remember)
-    except ApiError as error:
-        if error.status in PASSING or "Retry-After" in error.headers:
-            _let_go(claimed)
+    asked = IdempotentRequest(source=source_of(request), key=key, fingerprint=_fingerprint(request))
+    with transaction.atomic():
+        if (known := _answered(asked)) is not None:
+            return known
+        refusal = None
+        try:
+            response = whole(perform)
+        except ApiError as error:
+            if error.status in PASSING or "Retry-After" in error.headers:
+                raise
+            refusal = error
+            _remember(asked, error.status, encoder.encode(error.body))
         else:
-            _finish(claimed, error.status, encoder.encode(error.body))
-        raise
-    except Exception:
-        # Nothing was changed, whatever it was: the same request may be sent again at once.
-        _let_go(claimed)
-        raise
-
-
-def _let_go(claimed: IdempotentRequest) -> None:
-    """Free the key, unless another request has taken it over meanwhile."""
-    IdempotentRequest.objects.filter(pk=claimed.pk, lease=claimed.lease, status_code=None).delete()
+            _remember(asked, response.status_code, _rendered(response.data))
+    if refusal is not None:
+        raise refusal
+    return response
 
 
 def whole(perform: Callable[[], Response]) -> Response:
@@ -89,40 +80,49 @@ def _rendered(data: Any) -> bytes:
     return b"" if data is None else data if isinstance(data, bytes) else encoder.encode(data)
 
 
-def _claim(request: Request, key: str) -> IdempotentRequest | Response:
-    source = source_of(request)
-    fingerprint = _fingerprint(request)
-    now = timezone.now()
-    fresh = {"fingerprint": fingerprint, "lease": uuid.uuid4(), "lease_until": now + LEASE}
-    try:
-        with transaction.atomic():
-            return IdempotentRequest.objects.create(source=source, key=key, **fresh)
-    except IntegrityError:
-        known = IdempotentRequest.objects.filter(source=source, key=key).first()
+def _answered(asked: IdempotentRequest) -> Response | None:
+    """The answer that this key has; None when it has none, and then it is ours until the transaction ends."""
+    if not _is_ours(asked):
+        raise _at_it()
+    known = IdempotentRequest.objects.filter(source=asked.source, key=asked.key).first()
     if known is None:
-        raise ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
-    if known.fingerprint != fingerprint:
+        return None
+    if known.fingerprint != asked.fingerprint:
         raise ApiError(409, _("This key was used for another request."))
-    if known.status_code is not None:
-        response = Response(known.body.encode() or None, status=known.status_code)
-        response["Idempotent-Replayed"] = "true"
-        return response
-    # Whoever carried it out is gone: it has changed nothing.
-    if IdempotentRequest.objects.filter(pk=known.pk, status_code=None, lease_until__lt=now).update(**fresh):
-        known.refresh_from_db()
-        return known
-    raise ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
+    if known.status_code is None:  # of the release before, which kept what it had begun
+        if known.lease_until > timezone.now():
+            raise _at_it()
+        known.delete()
+        return None
+    response = Response(known.body.encode() or None, status=known.status_code)
+    response["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _is_ours(asked: IdempotentRequest) -> bool:
+    """Whether nobody else is carrying it out. On SQLite nobody is: one transaction writes at a time."""
+    if connection.vendor != "postgresql":
+        return True
+    name = f"{asked.source_id}:{asked.key}"
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        return bool(cursor.fetchone()[0])
+
+
+def _at_it() -> ApiError:
+    return ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
+
+
+def _remember(asked: IdempotentRequest, status: int, body: bytes) -> None:
+    asked.status_code, asked.body = status, body.decode()
+    asked.lease, asked.lease_until = uuid.uuid4(), timezone.now()  # columns of the release before; the next has none
+    asked.save(force_insert=True)
 
 
 def _fingerprint(request: Request) -> str:
     parts = [request.method or "", request.get_full_path(), hashlib.sha256(encoder.encode(request.data)).hexdigest()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _finish(claimed: IdempotentRequest, status: int, body: bytes) -> None:
-    mine = IdempotentRequest.objects.filter(pk=claimed.pk, lease=claimed.lease, status_code=None)
-    if not mine.update(status_code=status, body=body.decode()):
-        raise ApiError(409, _("A request with this key is being carried out."), headers={"Retry-After": "1"})
 
 
 def old(before: datetime) -> Iterator[QuerySet[IdempotentRequest]]:

@@ -10,9 +10,10 @@ from backoffice.secrets import EncryptedTextField
 
 
 class IdempotentRequest(models.Model):
-    """One key of one source. While `status_code` is empty the request is being carried out, until `lease_until`.
+    """One key of one source, with its answer, written in the transaction of the change itself.
 
-    The answer is written in the transaction of the change itself, so that a request that died has changed nothing.
+    `lease` and `lease_until` say nothing any more and go with the next release; rows without `status_code` are of
+    the one before, which kept what it had begun.
     """
 
     source = models.ForeignKey(Source, models.CASCADE, related_name="+")

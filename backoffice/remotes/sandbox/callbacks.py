@@ -75,6 +75,7 @@ class Callbacks:
         self._changed = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self.certificate = ""  # a file of what to trust besides what everybody does
         self.delivered: list[Delivery] = []
         self.failed: list[Delivery] = []
         self.dropped: list[Delivery] = []
@@ -170,7 +171,12 @@ class Callbacks:
         headers = {"Content-Type": "application/json"}
         try:
             answer = session.post(
-                delivery.url, data=delivery.body, headers=headers, timeout=self._timeout, allow_redirects=False
+                delivery.url,
+                data=delivery.body,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                verify=self.certificate or True,
             )
         except requests.RequestException as problem:
             return f"{type(problem).__name__}: {problem}"
