@@ -26,7 +26,7 @@ PAGES := $(addprefix partners/,test_openapi.py test_sources_admin.py webhooks/te
 	accounts/test_personal.py sync/test_admin_tables.py test_endpoints.py bad_days/test_remote.py \
 	$(addprefix security/test_,every_address.py headers.py)
 # Minutes of requests, and workers that only a company has: once is enough, where the database is stricter.
-ON_POSTGRES := partners/test_schemathesis.py sync/test_celery.py
+ON_POSTGRES := partners/test_schemathesis.py sync/test_celery.py bad_days/test_fleet.py
 
 # The first Python on the PATH that is new enough and works; the plain name goes first.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -35,7 +35,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 # Tests and checks see neither the developer's .env nor a real remote.
 HERMETIC := env DJANGO_SETTINGS_MODULE=tests.settings
 
-.PHONY: help install run test lint audit types checks test-sqlite test-postgres bench soak format messages lock clean
+.PHONY: help install run test lint audit types checks test-sqlite test-postgres bench soak rehearsal format messages lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET"
@@ -90,6 +90,9 @@ bench: $(DEV_STAMP) ## Measure everything and renew docs/benchmarks.md (MINUTES=
 soak: $(DEV_STAMP) ## Bad days for MINUTES (60), after a death at every single step; SOAK="--postgres --seed 7"
 	EVERY_STEP=1 $(BIN)/python -m pytest -q tests/bad_days/test_deaths.py
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(SOAK)
+
+rehearsal: $(DEV_STAMP) ## Each machine of a company goes while everybody works; with nginx, pgbouncer, RabbitMQ where installed
+	$(BIN)/python -m benchmarks.fleet.rehearsal
 
 format: $(DEV_STAMP) ## Format code and templates
 	$(BIN)/ruff check --fix-only $(CODE)

@@ -46,3 +46,8 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", metrics, name="metrics"),
 ]
+
+handler400 = "backoffice.failures.bad_request"
+handler403 = "backoffice.failures.permission_denied"
+handler404 = "backoffice.failures.not_found"
+handler500 = "backoffice.failures.server_error"
