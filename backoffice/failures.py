@@ -6,6 +6,7 @@ the API have words of their own (`backoffice/partners/api/errors.py`).
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -15,6 +16,9 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from backoffice import trace
+from backoffice.database import is_gone
+
+log = logging.getLogger(__name__)
 
 AGAIN = 5  # seconds until a page is asked for again when the database did not answer
 
@@ -44,7 +48,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 where the database does not answer or is busy, which passes; everything else is a fault of ours."""
-    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+    error = sys.exc_info()[1]
+    if isinstance(error, (OperationalError, InterfaceError)) and is_gone(error):
         text = _(
             "The database does not answer at the moment. Look whether what you sent is there before you send it again."
         )
@@ -61,4 +66,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, status: int, title: str, text: str, *, again: int | None = None) -> HttpResponse:
     context: dict[str, Any] = {"status": status, "title": title, "text": text, "again": again, "trace": trace.current()}
-    return HttpResponse(render_to_string("failure.html", context), status=status)
+    try:
+        return HttpResponse(render_to_string("failure.html", context), status=status)
+    except Exception:
+        log.exception("the page of a failure cannot be made either")
+        return HttpResponse(f"{status} {title}. {text}", status=status, content_type="text/plain; charset=utf-8")

@@ -1,4 +1,4 @@
-"""A shared cache that may be away: it holds nothing then, and nobody fails or waits because of it.
+"""A shared cache that may be away, or full: it holds nothing then, and nobody fails or waits because of it.
 
 What is kept in it is of the kind that may be lost at any time (the count of a partner's requests). Whoever looks after
 the machines is told by the log and by the doctor.
@@ -14,15 +14,13 @@ from typing import Any
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import TimeoutError as NotInTime
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
 PAUSE = 5.0  # seconds for which a cache that did not answer is not asked
 TIMEOUT = 1.0  # seconds in which it must answer
-AWAY = (NotConnected, NotInTime)
 
 
 def _unless_away(method: Callable[..., Any], nothing: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +32,7 @@ def _unless_away(method: Callable[..., Any], nothing: Callable[..., Any]) -> Cal
             return nothing(*args, **kwargs)
         try:
             return method(self, *args, **kwargs)
-        except AWAY as error:
+        except (RedisError, OSError) as error:  # away, full, or read-only: none of it is the caller's matter
             Client.away_until = time.monotonic() + PAUSE
             log.warning("the cache does not answer and is not asked for %.0f s: %s", PAUSE, error)
             return nothing(*args, **kwargs)

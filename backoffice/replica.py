@@ -23,6 +23,8 @@ from django.db import DatabaseError, connections, models
 from django.db.models import Max
 from django.utils import timezone
 
+from backoffice.database import is_recovery_conflict
+
 log = logging.getLogger(__name__)
 
 ALIAS = "replica"
@@ -80,18 +82,22 @@ def reading() -> Iterator[Source]:
         _reading.reset(token)
 
 
-def has_failed() -> bool:
-    """Whether the replica is the one that does not answer any more, after an error of the database. It is then left
-    alone at once, and who only reads may begin again: all is read from the main database.
+def has_failed(error: Exception) -> bool:
+    """Whether this error is of a replica that does not answer any more, or that had to end a query. It is then left
+    alone for a moment, and who only reads may begin again: all is read from the main database.
     """
     global _known
     if not is_set():
         return False
     connection = connections[ALIAS]
+    if is_recovery_conflict(error):
+        log.warning("the replica ended a query, the main database is read: %s", error)
+        _known = (time.monotonic(), None)
+        return True
     try:
         connection.ensure_connection()
-    except (DatabaseError, OSError) as error:
-        log.warning("the replica does not answer any more, the main database is read: %s", error)
+    except (DatabaseError, OSError) as reason:
+        log.warning("the replica does not answer any more, the main database is read: %s", reason)
     else:
         if connection.is_usable():
             return False

@@ -261,6 +261,14 @@ UNFOLD = {
 
 # Database
 
+# A server whose machine has lost its power says nothing: after how many seconds (ms) that is taken for an end.
+SILENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 DATABASES = {"default": env.db_url("DATABASE_URL", default="sqlite:///var/db.sqlite3")}
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
@@ -279,6 +287,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     _database.setdefault("CONN_MAX_AGE", 60)
     _database["CONN_HEALTH_CHECKS"] = True
+    _database["OPTIONS"] = {**SILENCE, **_database.get("OPTIONS", {})}
     # Connections of one process, "least:most", kept by psycopg; a thread has one only while it needs it.
     if pool := env.str("DATABASE_POOL", default=""):
         try:
@@ -293,6 +302,7 @@ else:
 # A copy that reports and exports are read from (backoffice/replica.py), and how many seconds it may be behind.
 if REPLICA_URL := env.str("REPLICA_URL", default=""):
     DATABASES["replica"] = {**env.db_url("REPLICA_URL"), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    DATABASES["replica"]["OPTIONS"] = {**SILENCE, **DATABASES["replica"].get("OPTIONS", {})}
     DATABASES["replica"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_PGBOUNCER", default=False)
     DATABASE_ROUTERS = ["backoffice.replica.Router"]
 REPLICA_MAX_LAG = env.float("REPLICA_MAX_LAG", default=60.0)

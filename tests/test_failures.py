@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
@@ -38,6 +41,36 @@ def test_a_database_that_does_not_answer_passes(monkeypatch: pytest.MonkeyPatch,
     assert sent.status_code == 503
     assert "before you send it again" in sent.content.decode()
     assert "refresh" not in sent.content.decode()  # it would be sent again without being asked
+
+
+def cancelled() -> OperationalError:
+    error = OperationalError("canceling statement due to statement timeout")
+    error.__cause__ = psycopg.errors.QueryCanceled()
+    return error
+
+
+def no_such_column() -> OperationalError:
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        sqlite3.connect(":memory:").execute("SELECT nope FROM sqlite_master")
+    error = OperationalError("no such column: nope")
+    error.__cause__ = caught.value
+    return error
+
+
+@pytest.mark.parametrize("error", [cancelled(), no_such_column()])
+def test_what_would_fail_again_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    shown = failing(monkeypatch, error).get("/admin/orders/order/", headers=EN)
+    assert shown.status_code == 500
+    assert "refresh" not in shown.content.decode()
+
+
+def test_a_page_that_cannot_be_made_either_is_plain_text(client: Client, settings: Any, tmp_path: Path) -> None:
+    """Without `collectstatic` no name of a file is known."""
+    manifest = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+    settings.STATIC_ROOT, settings.STORAGES = tmp_path, {**settings.STORAGES, "staticfiles": manifest}
+    shown = client.get("/nowhere/", headers=EN)
+    assert (shown.status_code, shown["Content-Type"]) == (404, "text/plain; charset=utf-8")
+    assert shown.content.decode().startswith("404 There is nothing here.")
 
 
 def test_a_fault_of_ours_has_a_number_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import pytest
+import redis
 from django.core.cache.backends.base import BaseCache
 
 from backoffice import forgetful
@@ -76,3 +77,12 @@ def test_one_that_says_nothing_is_not_waited_for_long() -> None:
         for _ in range(50):
             assert cache.get("a") is None
         assert time.monotonic() - began < 5
+
+
+def test_one_that_is_full_takes_nothing() -> None:
+    port = free_port()
+    with valkey(port):
+        server = redis.Redis(port=port)
+        server.config_set("maxmemory", "1")
+        server.config_set("maxmemory-policy", "noeviction")
+        assert cache_at(port).add("rate", 0, 60) is False

@@ -113,8 +113,8 @@ def for_readers(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
             raise PermissionDenied
         try:
             return answer(request, reader, *args, **kwargs)
-        except (OperationalError, InterfaceError):
-            if request.method not in ("GET", "HEAD") or not replica.has_failed():
+        except (OperationalError, InterfaceError) as error:
+            if request.method not in ("GET", "HEAD") or not replica.has_failed(error):
                 raise
             return answer(request, reader, *args, **kwargs)
 

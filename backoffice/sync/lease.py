@@ -74,9 +74,16 @@ def release_dead(models_: Iterable[type[models.Model]]) -> int:
     return freed
 
 
-def release(models_: Iterable[type[models.Model]], holder: str) -> int:
-    """Free all that this holder has. Returns the number of rows."""
-    return sum(model._base_manager.filter(lease_owner=holder).update(**RELEASED) for model in models_)
+def release(models_: Iterable[type[models.Model]], holder: str) -> bool:
+    """Free what this holder has, but for rows that somebody has locked. Returns whether that was all."""
+    for model in models_:
+        mine = model._base_manager.filter(lease_owner=holder)
+        with transaction.atomic():
+            free = mine
+            if connection.features.has_select_for_update_skip_locked:
+                free = mine.select_for_update(skip_locked=True, of=("self",))
+            model._base_manager.filter(pk__among=list(free.values_list("pk", flat=True))).update(**RELEASED)
+    return not any(model._base_manager.filter(lease_owner=holder).exists() for model in models_)
 
 
 def _is_dead(name: str) -> bool:

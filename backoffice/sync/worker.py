@@ -11,7 +11,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, m
 from django.utils import timezone
 
 from backoffice import trace
+from backoffice.database import is_gone
 from backoffice.sync import callbacks, clients, connection, lease, outbox, pull, push, retention
 from backoffice.sync.connection import IRECA
 from backoffice.sync.lookout import Lookout
@@ -95,11 +96,13 @@ def turn(task: Task, holder: str) -> int:
     """
     with trace.bound([trace.new()]):
         try:
-            _give_back(lambda other: other == holder)
+            if holder in _cut_off:
+                _give_back([holder])
             return task.step(holder)
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError) as error:
             log.warning("the database did not answer; trying again", exc_info=True)
-            _cut_off.add(holder)
+            if is_gone(error):  # what else it may say, it says again of the same rows: they wait for their lease
+                _cut_off.add(holder)
         except Exception:
             log.exception("a round of %s failed", task.name)
         finally:
@@ -186,17 +189,17 @@ def _look(lookout: Lookout, threads: Sequence[_Loop]) -> int:
     return len(due)
 
 
-def _give_back(whose: Callable[[str], bool]) -> None:
-    """Free what holders had whom the database left."""
+def _give_back(holders: Iterable[str]) -> None:
+    """Free what these had when the database left them; what somebody has locked just now, the next time."""
     with _giving_back:
-        for holder in filter(whose, list(_cut_off)):
-            lease.release(_leased(), holder)
-            _cut_off.discard(holder)
+        for holder in _cut_off.intersection(holders):
+            if lease.release(_leased(), holder):
+                _cut_off.discard(holder)
 
 
 def _beat(name: str) -> int:
     _release_dead()
-    _give_back(lambda _holder: True)
+    _give_back(list(_cut_off))
     return Worker.objects.filter(name=name).update(beat_at=timezone.now())
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from heapq import nlargest
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from backoffice.sync import words
@@ -26,6 +27,7 @@ from orders.phones import e164
 
 LIMIT = 1000
 NEWEST = 2000
+MANY = 20_000
 RECENT = timedelta(days=60)
 MIN_PHONE_DIGITS = 7
 MIN_PHONE_START = 4  # digits with which a number begins
@@ -107,9 +109,17 @@ def _named(term: str) -> list[Q]:
 
 
 def _keys(queryset: QuerySet, arms: Iterable[Q]) -> set[int]:
+    """Of each arm the newest LIMIT, of MANY that are found. They are sorted here: PostgreSQL, asked for the newest,
+    would rather walk the table backwards until it has met enough of them.
+    """
     found: set[int] = set()
     for arm in arms:
-        found.update(queryset.filter(arm).order_by("-pk").values_list("pk", flat=True)[:LIMIT])
+        rows = queryset.filter(arm).order_by().values_list("pk", flat=True)
+        keys = set(rows[:MANY])
+        if len(keys) == MANY:  # whichever those are
+            last = queryset.model._base_manager.aggregate(last=Max("pk"))["last"]
+            keys.update(rows.filter(pk__gt=last - NEWEST))
+        found.update(nlargest(LIMIT, keys))
     return found
 
 

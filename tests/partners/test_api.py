@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from backoffice.partners.api import writing
 from backoffice.partners.models import IdempotentRequest, Token
 from backoffice.sync import retention
 from fiscal.models import Receipt, Tax
@@ -200,6 +202,48 @@ def test_what_may_pass_is_not_remembered(partner: Partner, monkeypatch: Any) -> 
         assert error(response, 409)
         assert response.headers["Retry-After"] == "1"
     assert partner.call("POST", "orders", [order("1")], **{KEY: "k"}).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("headers", [{}, {KEY: "k"}])
+def test_what_an_order_names_goes_before_it_is_committed(
+    transactional_db: None, headers: dict[str, str], monkeypatch: Any
+) -> None:
+    """PostgreSQL looks at foreign keys when all is committed; then it is carried out once more."""
+    partner, create, calls = Partner("Shop"), writing.create, []
+
+    def with_a_client_that_goes(*args: Any) -> None:
+        create(*args)
+        calls.append(1)
+        if len(calls) == 1:
+            Order.objects.all().update(client_id=987_654_321)
+
+    monkeypatch.setattr(writing, "create", with_a_client_that_goes)
+    assert partner.call("POST", "orders", [order("1")], **headers).status_code == 201
+    assert len(calls) == 2
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_request_that_the_release_before_begins_meanwhile_wins(transactional_db: None, monkeypatch: Any) -> None:
+    """It knows nothing of our lock, and its key is committed before ours."""
+    partner, create = Partner("Shop"), writing.create
+
+    def begin() -> None:
+        lease = {"lease": uuid.uuid4(), "lease_until": timezone.now() + timedelta(minutes=2)}
+        IdempotentRequest.objects.create(source=partner.source, key="k", fingerprint="x" * 64, **lease)
+        connection.close()
+
+    def meanwhile(*args: Any) -> None:
+        create(*args)
+        other = threading.Thread(target=begin)
+        other.start()
+        other.join()
+
+    monkeypatch.setattr(writing, "create", meanwhile)
+    assert error(partner.call("POST", "orders", [order("1")], **{KEY: "k"}), 409)
+    assert not Order.objects.exists()
 
 
 def test_old_keys_are_forgotten(partner: Partner) -> None:

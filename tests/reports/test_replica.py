@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import OperationalError, connections
 from django.test import Client
@@ -100,12 +101,27 @@ def test_a_copy_that_goes_while_a_page_is_made_is_left_alone(
         assert not source.is_replica  # nor for the next page
 
 
+def test_a_query_that_a_standby_had_to_end_is_asked_of_the_main_database(admin_client: Client, path: str) -> None:
+    def conflict(*_arguments: Any) -> None:
+        error = OperationalError("canceling statement due to conflict with recovery")
+        error.__cause__ = psycopg.errors.SerializationFailure()
+        raise error
+
+    beat(3)
+    with replica.reading() as source:
+        assert source.is_replica
+    with connections["replica"].execute_wrapper(conflict):
+        assert admin_client.get(path).status_code == 200
+
+
 def test_an_error_of_a_copy_that_answers_is_told(admin_client: Client, path: str) -> None:
     asked: list[int] = []
 
     def broken(*_arguments: Any) -> None:
         asked.append(1)
-        raise OperationalError("the query was cancelled")
+        error = OperationalError("the query was cancelled")
+        error.__cause__ = psycopg.errors.QueryCanceled()
+        raise error
 
     beat(3)
     with replica.reading() as source:

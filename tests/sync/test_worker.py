@@ -6,13 +6,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
@@ -35,6 +37,13 @@ def start(environment: Callable[[], dict[str, str]], *arguments: str) -> subproc
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def cancelled() -> OperationalError:
+    """As PostgreSQL ends a query that takes too long."""
+    error = OperationalError("canceling statement due to statement timeout")
+    error.__cause__ = psycopg.errors.QueryCanceled()
+    return error
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -170,19 +179,22 @@ def test_a_dead_process_holds_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "is_given_back"), [(OperationalError, True), (InterfaceError, True), (KeyError, False)]
+    ("error", "is_given_back"),
+    [(OperationalError("gone"), True), (InterfaceError("closed"), True), (KeyError("x"), False), (cancelled(), False)],
 )
 def test_what_was_held_when_the_database_went_away_is_given_back_in_the_next_round(
-    ireca: Sandbox, error: type[Exception], is_given_back: bool
+    ireca: Sandbox, error: Exception, is_given_back: bool
 ) -> None:
-    """A bug of ours is another matter: its rows wait for their lease, so that it is not met twice a second."""
+    """A bug of ours, or a query that takes too long, is another matter: its rows wait for their lease, so that it is
+    not met twice a second, and others get their turn.
+    """
     make_orders(3)
     rounds: list[int] = []
 
     def step(holder: str) -> int:
         rounds.append(len(lease.claim(Push.objects.order_by("pk"), holder, 10)))
         if len(rounds) == 1:
-            raise error("gone")
+            raise error
         return rounds[-1]
 
     task = Task("held", step)
@@ -190,6 +202,34 @@ def test_what_was_held_when_the_database_went_away_is_given_back_in_the_next_rou
     assert rounds[0] > 0
     assert worker.turn(task, "here:1:a:held-1") == 0  # another place of the same loop takes nothing away
     assert worker.turn(task, "here:1:a:held-0") == (rounds[0] if is_given_back else 0)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no single rows")
+def test_a_row_that_somebody_has_locked_is_given_back_later_and_holds_up_nobody(ireca: Sandbox) -> None:
+    make_orders(2)
+    row = Push.objects.order_by("pk")[0]
+
+    rounds: list[int] = []
+
+    def step(holder: str) -> int:
+        rounds.append(1)
+        if len(rounds) == 1:
+            lease.claim(Push.objects.order_by("pk"), holder, 10)
+            raise OperationalError("gone")
+        return 0
+
+    def turn() -> None:
+        worker.turn(Task("held", step), "here:1:a:held-0")
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(turn).result(20)
+        with transaction.atomic():
+            Push.objects.select_for_update().get(pk=row.pk)
+            pool.submit(turn).result(20)
+            assert Push.objects.exclude(lease_owner="").values_list("pk", flat=True)[0] == row.pk
+        pool.submit(turn).result(20)
+    assert not Push.objects.exclude(lease_owner="").exists()
 
 
 def test_what_nobody_takes_a_next_round_for_is_given_back_with_the_next_heartbeat(ireca: Sandbox) -> None:
@@ -203,7 +243,12 @@ def test_what_nobody_takes_a_next_round_for_is_given_back_with_the_next_heartbea
     worker.turn(Task("held", step), lease.owner("held-0"))
     assert Push.objects.exclude(lease_owner="").exists()
     stop = threading.Event()
-    heart = threading.Thread(target=worker.stay_alive, args=(worker.start(), stop))
+
+    def beat() -> None:
+        worker.stay_alive(worker.start(), stop)
+        connection.close()
+
+    heart = threading.Thread(target=beat)
     heart.start()
     try:
         wait_until(lambda: not Push.objects.exclude(lease_owner="").exists(), worker.BEAT * 3)

@@ -13,7 +13,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
 KEPT = timedelta(days=3)
+Answer = TypeVar("Answer")
 PASSING = (401, 403, 408, 429, 500, 502, 503)
 
 
@@ -42,25 +43,29 @@ def once(request: Request, perform: Callable[[], Response]) -> Response:
     if not key.strip() or len(key) > 255 or not key.isprintable():
         raise ApiError(400, _("%(header)s must have 1 to 255 printable characters.") % {"header": HEADER})
     asked = IdempotentRequest(source=source_of(request), key=key, fingerprint=_fingerprint(request))
-    with transaction.atomic():
-        if (known := _answered(asked)) is not None:
-            return known
-        refusal = None
-        try:
-            response = whole(perform)
-        except ApiError as error:
-            if error.status in PASSING or "Retry-After" in error.headers:
-                raise
-            refusal = error
-            _remember(asked, error.status, encoder.encode(error.body))
-        else:
-            _remember(asked, response.status_code, _rendered(response.data))
-    if refusal is not None:
-        raise refusal
+    answer = whole(lambda: _answer(asked, perform))
+    if isinstance(answer, ApiError):
+        raise answer
+    return answer
+
+
+def _answer(asked: IdempotentRequest, perform: Callable[[], Response]) -> Response | ApiError:
+    """The answer that the key has, or one that is made and remembered. A refusal undoes what was done, and is kept."""
+    if (known := _answered(asked)) is not None:
+        return known
+    try:
+        with transaction.atomic():
+            response = perform()
+    except ApiError as refusal:
+        if refusal.status in PASSING or "Retry-After" in refusal.headers:
+            raise
+        _remember(asked, refusal.status, encoder.encode(refusal.body))
+        return refusal
+    _remember(asked, response.status_code, _rendered(response.data))
     return response
 
 
-def whole(perform: Callable[[], Response]) -> Response:
+def whole(perform: Callable[[], Answer]) -> Answer:
     """Carry out `perform` in one transaction; once more where another request made the same row in this moment."""
     try:
         with transaction.atomic():
@@ -117,6 +122,7 @@ def _at_it() -> ApiError:
 def _remember(asked: IdempotentRequest, status: int, body: bytes) -> None:
     asked.status_code, asked.body = status, body.decode()
     asked.lease, asked.lease_until = uuid.uuid4(), timezone.now()  # columns of the release before; the next has none
+    asked.pk = None  # where it is carried out once more
     asked.save(force_insert=True)
 
 
