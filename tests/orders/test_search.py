@@ -89,6 +89,16 @@ def test_search_stays_within_the_filters(dispatcher: Browser) -> None:
     assert found(dispatcher, LIST, q="N-1", day="tomorrow") == {"N-12"}
 
 
+def test_of_too_many_the_newest_are_found(dispatcher: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever four the index has first; the newest three are looked through as well."""
+    for number in range(1, 10):
+        builders.order(number)
+    monkeypatch.setattr(search, "LIMIT", 2)
+    monkeypatch.setattr(search, "MANY", 4)
+    monkeypatch.setattr(search, "NEWEST", 3)
+    assert found(dispatcher, LIST, q="N-") == {"N-8", "N-9"}
+
+
 @pytest.mark.parametrize("term", ["petrov", "Petrov P", "Romashka", "7701234567", "+7 916 123-45-67"])
 def test_clients(dispatcher: Browser, term: str) -> None:
     builders.client(title="Romashka", inn="7701234567", phone="+79161234567")
