@@ -17,8 +17,8 @@ BEFORE = 2.0  # seconds in which the copy of the database is waited for
 
 @dataclass(frozen=True)
 class Event:
-    """What happens, and whether but a FEW requests may go unanswered at first: a connection that was kept may end in the
-    moment in which it is used again. How many there are while nobody can answer is a matter of how fast one asks.
+    """What happens, and whether but a FEW requests may go unanswered at first: a connection that was kept may end in
+    the moment in which it is used again. How many there are while nobody can answer is of how fast one asks.
     """
 
     title: str
