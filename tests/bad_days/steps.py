@@ -51,7 +51,7 @@ MEANING = {
     "sync.pull.run_due": "the run is done, and its schedule does not know",
     # partners
     "partners.models.token.Token.used": "a partner's request came, and nothing was done",
-    "partners.api.idempotency.once": "neither his key is known nor his order made",
+    "partners.api.idempotency.whole": "neither his key is known nor his order made",
     "POST /hook": "an event is claimed, and did not leave",
     "partners.webhooks.delivery._Turn._record": "the partner has it, and it counts as not delivered",
     "partners.webhooks.delivery._Turn._let_go": "it is delivered, and the webhook is still held",
@@ -94,7 +94,7 @@ STEPS: dict[str, set[str]] = {
         *("GET orders", "sync.apply._apply", "sync.pull.run", "sync.pull.Progress.save", "sync.pull.run_due"),
     },
     "a partner's request": {
-        *("partners.models.token.Token.used", "partners.api.idempotency.once"),
+        *("partners.models.token.Token.used", "partners.api.idempotency.whole"),
     },
     "a webhook": {
         "sync.lease.claim",
