@@ -325,9 +325,9 @@ def _number(original: Order) -> str:
 @seen_by(None)
 def take_in(made: Sequence[Order]) -> None:
     """Let refunds that were stored with their lines and payments be created at iRECA. Raises NotReturnable."""
-    rows = Order._base_manager.filter(pk__in=[refund.pk for refund in made])
-    rows.update(is_refund=True, sync_state=SyncState.PENDING)
-    Order.history.bulk_history_create(rows, default_user=history.actor(), default_change_reason=history.reason())
+    keys = [refund.pk for refund in made]
+    Order._base_manager.filter(pk__in=keys).update(is_refund=True, sync_state=SyncState.PENDING)
+    history.keep(Order, keys, kind="+", user=history.actor(), reason=history.reason())
     for refund in made:
         _enqueue(refund)
 

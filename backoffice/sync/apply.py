@@ -8,7 +8,7 @@ and takes part in it, or after it and is pushed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from django.utils import timezone
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
-from backoffice.sync import bulk, enqueue, sent
+from backoffice.sync import bulk, enqueue, history, sent
 from backoffice.sync.changes import rows_changed
 from backoffice.sync.merge import Merge, adds, filled_in, three_way
 from backoffice.sync.mirror import Keys, Mirror, Parts
@@ -93,7 +93,12 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         for gone in _being_deleted(mirror, latest):
             del latest[gone]
         existing = {row.ireca_id: row for row in _locked(mirror, latest)}
-        news = {key: said for key, obj in latest.items() if (said := _news(mirror, existing.get(key), obj)) is not None}
+        states = {key: mirror.state(obj) for key, obj in latest.items()}
+        news = {
+            key: said
+            for key, obj in latest.items()
+            if (said := _news(mirror, existing.get(key), obj, states[key])) is not None
+        }
         result.unchanged = len(latest) - len(news)
         result.rows = [existing[key] for key in latest if key not in news]
         if not news:
@@ -131,7 +136,7 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
                 made_here.add(row.pk)
             for attr in merge.take:
                 mirror.by_attr[attr].write(row, getattr(theirs, attr), keys)
-            _remember(mirror, row, theirs, merge, now, is_dirty=row.pk in pending)
+            _remember(mirror, row, states[ireca_id], merge, now, is_dirty=row.pk in pending)
             if attrs := overwritten.get(row.pk, set()) - merge.overwritten:
                 out_of_date[row.pk] = {mirror.wire(attr) for attr in attrs}
             (created if is_new else updated).append(row)
@@ -143,7 +148,8 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         bulk.insert(mirror.model, created)
         bulk.update(mirror.model, updated, [*columns, *SYNC_COLUMNS])
         sent.settle(mirror, out_of_date)
-        _keep_history(mirror, changed)
+        if hasattr(mirror.model, "history"):
+            history.keep(mirror.model, [row.pk for row in changed], reason=mirror.remote)
         _write_parts(mirror, [(row, latest[row.ireca_id], taken_of[id(row)]) for row in created + updated], keys)
         mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated}, made_here)
         rows_changed.send(mirror.model, ids=[row.pk for row in created + updated])
@@ -169,16 +175,26 @@ def _locked(mirror: Mirror, ireca_ids: Collection[str]) -> list[Any]:
 
 def knows(mirror: Mirror, theirs: Any) -> bool:
     """Whether the remote's object says nothing beyond what both sides agreed on already."""
-    return _news(mirror, mirror.model._base_manager.filter(ireca_id=mirror.ireca_id(theirs)).first(), theirs) is None
+    row = mirror.model._base_manager.filter(ireca_id=mirror.ireca_id(theirs)).first()
+    return _news(mirror, row, theirs, mirror.state(theirs)) is None
 
 
-def _news(mirror: Mirror, row: Any | None, theirs: Any) -> set[str] | None:
-    """The attributes that the remote's object states anew; None where both sides agreed on all that it says."""
-    stated = {spec.attr for spec in mirror.fields if getattr(theirs, spec.attr) is not UNSET}
+def _news(mirror: Mirror, row: Any | None, theirs: Any, state: Mapping[str, Any]) -> set[str] | None:
+    """The attributes that the remote's object states anew; None where both sides agreed on all that it says.
+
+    :param state: the object as `remote_data` would keep it. What is spelled as it was agreed is not looked at further,
+        and that is nearly everything.
+    """
     if row is None or not row.remote_data:
-        return stated
-    base = mirror.base(row)
-    return {attr for attr in stated if _is_news(mirror.said(theirs, attr), getattr(base, attr))} or None
+        return {spec.attr for spec in mirror.fields if getattr(theirs, spec.attr) is not UNSET}
+    agreed = row.remote_data
+    respelled = {
+        name: attr for name, attr in mirror.spelled if name in state and agreed.get(name, UNSET) != state[name]
+    }
+    if not respelled:
+        return None
+    base = mirror.base_of(row, respelled)
+    return {attr for attr in respelled.values() if _is_news(mirror.said(theirs, attr), getattr(base, attr))} or None
 
 
 def _is_news(said: Any, agreed: Any) -> bool:
@@ -253,9 +269,12 @@ def _is_ours(attr: str, base: Any, ours: Any, theirs: Any) -> bool:
     return said is UNSET or not adds(said, getattr(base, attr)) or not adds(said, getattr(ours, attr))
 
 
-def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, is_dirty: bool) -> None:
-    """Keep what is agreed now. For a conflict the old base stays, so that it is still a conflict at the next look."""
-    old, said = row.remote_data or {}, mirror.state(theirs)
+def _remember(mirror: Mirror, row: Any, said: Mapping[str, Any], merge: Merge, now: Any, *, is_dirty: bool) -> None:
+    """Keep what is agreed now. For a conflict the old base stays, so that it is still a conflict at the next look.
+
+    :param said: the remote's object as `remote_data` keeps it.
+    """
+    old = row.remote_data or {}
     # What a nested object leaves out it does not take back: iRECA never returns isUseGoogleGeo (T22).
     agreed = {**old, **{name: mirror.over(old.get(name), value) for name, value in said.items()}}
     if not is_dirty:
@@ -275,11 +294,6 @@ def _remember(mirror: Mirror, row: Any, theirs: Any, merge: Merge, now: Any, *, 
         row.sync_state = SyncState.PENDING
     elif not is_dirty:
         row.sync_state, row.sync_error = SyncState.CLEAN, ""
-
-
-def _keep_history(mirror: Mirror, changed: list[Any]) -> None:
-    if hasattr(mirror.model, "history"):
-        bulk.keep_versions(changed, mirror.remote)
 
 
 def _columns_of(mirror: Mirror, row: Any, attrs: set[str]) -> list[Any]:

@@ -5,7 +5,7 @@ instances are made without `Model.__init__`, values are prepared a column at a t
 `executemany` on SQLite, COPY and one UPDATE on PostgreSQL. What is stored is what `Model.save` would store.
 
 Neither signals nor managers hear of it, so nothing written here reaches the outbox: it is for what a remote said. The
-history is the caller's to keep, with `keep_versions`.
+history is the caller's to keep, with `history.keep`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from types import NoneType
 from typing import Any, TypeVar
 
 import msgspec
-from django.conf import settings
 from django.db import connection, connections, models, transaction
 from django.db.models.base import ModelState
-from django.utils import timezone
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -101,29 +99,6 @@ def update(model: type[Row], rows: Sequence[Row], columns: Collection[str]) -> N
     else:
         sets = ", ".join(f"{name} = %s" for name in _quoted(changed))
         _execute_many(f"UPDATE {_table(model)} SET {sets} WHERE {_quoted(fields)[-1]} = %s", values)
-
-
-def keep_versions(rows: Sequence[models.Model], reason: str) -> None:
-    """A version of each changed row in its model's history, as `bulk_history_create(update=True)` makes them."""
-    if not rows or not getattr(settings, "SIMPLE_HISTORY_ENABLED", True):
-        return
-    history = type(rows[0]).history.model  # type: ignore[attr-defined]  # the caller knows that it has one
-    tracked = [field.attname for field in history.tracked_fields]
-    now = timezone.now()
-    versions = []
-    for row in rows:
-        user = history.get_default_history_user(row)
-        versions.append(
-            new(
-                history,
-                **{name: getattr(row, name) for name in tracked},
-                history_date=now,
-                history_user_id=user.pk if user is not None else None,
-                history_change_reason=reason,
-                history_type="~",
-            )
-        )
-    insert(history, versions)
 
 
 @cache

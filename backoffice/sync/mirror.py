@@ -223,8 +223,9 @@ class Mirror:
         self.by_attr = {spec.attr: spec for spec in self.fields}
         self._wires = {attr: names.wire_name(self.struct, attr) for attr in self.struct.__struct_fields__}
         self.secrets = frozenset(attr for attr in self.by_attr if names.is_secret(self.struct, attr))
-        # What `apply` goes through for each object: specs that look up keys; columns of ours that travel as they are,
-        # with their names on the wire and their spelling there.
+        # What `apply` goes through for each object: attributes by their names on the wire; specs that look up keys;
+        # columns of ours that travel as they are, with their names on the wire and their spelling there.
+        self.spelled = tuple((self.wire(spec.attr), spec.attr) for spec in self.fields)
         self.wanting = tuple(spec for spec in self.fields if type(spec).want is not Field.want)
         self.plain = tuple(
             (spec.name, self.wire(spec.attr), names.spelling(self.struct, spec.attr))
@@ -308,6 +309,11 @@ class Mirror:
         if row.remote_data is None:
             return None
         return contract.decode(self.struct, {**row.remote_data, **self.identify(row.ireca_id)})
+
+    def base_of(self, row: Any, names: Collection[str]) -> Any:
+        """As `base`, of a row that the remote knows, but just what was agreed of these names of the wire."""
+        agreed = row.remote_data
+        return contract.decode(self.struct, {name: agreed[name] for name in names if name in agreed})
 
     def sendable(self) -> frozenset[str]:
         """The attributes that a `replace` carries."""

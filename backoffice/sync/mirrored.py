@@ -14,8 +14,7 @@ from django.db import NotSupportedError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.sync import enqueue
-from backoffice.sync.history import actor, reason
+from backoffice.sync import enqueue, history
 
 LOCAL_FIELDS = frozenset(
     {"ireca_id", "remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict", "updated_at"}
@@ -37,7 +36,7 @@ class TrackedQuerySet(models.QuerySet):
             count = sum(
                 models.QuerySet.update(self.order_by().filter(pk__in=batch), **kwargs) for batch in enqueue.chunks(keys)
             )
-            self._record_history(self.model._base_manager.filter(pk__in=batch) for batch in enqueue.chunks(keys))
+            self._record_history(keys)
             enqueue.changed(self.model.root_model(), set(keys.values()))
         return count
 
@@ -53,7 +52,7 @@ class TrackedQuerySet(models.QuerySet):
             created: list[Any] = super().bulk_create(objs, *args, **kwargs)
             self.model.after_bulk_create(created)
             if enqueue.tracking():
-                self._record_history([created], created=True)
+                self._record_history([obj.pk for obj in created], "+")
                 enqueue.changed(self.model.root_model(), {obj.root_id() for obj in created})
         return created
 
@@ -65,7 +64,7 @@ class TrackedQuerySet(models.QuerySet):
             # INSERT … ON CONFLICT DO UPDATE: CASE WHEN of Django's bulk_update is ten times slower at this width.
             super().bulk_create(objs, update_conflicts=True, unique_fields=["pk"], update_fields=list(fields))
             if enqueue.tracking():
-                self._record_history([list(objs)])
+                self._record_history([obj.pk for obj in objs])
                 if not self.model.is_local(fields):
                     enqueue.changed(self.model.root_model(), {obj.root_id() for obj in objs})
 
@@ -85,17 +84,10 @@ class TrackedQuerySet(models.QuerySet):
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
 
-    def _record_history(self, batches: Iterable[Iterable[Any]], *, created: bool = False) -> None:
+    def _record_history(self, keys: Collection[int], kind: str = "~") -> None:
         """Bulk paths send no signals, so that the history would miss them; who did it is known from the request."""
-        if (history := getattr(self.model, "history", None)) is not None:
-            for batch in batches:
-                history.bulk_history_create(
-                    batch,
-                    update=not created,
-                    batch_size=enqueue.CHUNK,
-                    default_user=actor(),
-                    default_change_reason=reason(),
-                )
+        if hasattr(self.model, "history"):
+            history.keep(self.model, keys, kind=kind, user=history.actor(), reason=history.reason())
 
 
 TrackedManager = models.Manager.from_queryset(TrackedQuerySet)

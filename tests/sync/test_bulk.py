@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from backoffice.remotes.ireca import contract
 from backoffice.secrets import Secret
-from backoffice.sync import bulk
+from backoffice.sync import bulk, history
 from backoffice.sync.apply import apply
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import FreeNumbers
@@ -230,7 +230,7 @@ class TestVersions:
         Client.history.bulk_history_create(rows, update=True, default_change_reason="ireca")
         theirs = list(Client.history.order_by("id").values())
         Client.history.all().delete()
-        bulk.keep_versions(rows, "ireca")
+        history.keep(Client, [row.pk for row in rows], reason="ireca")
         ours = list(Client.history.order_by("id").values())
         for version in (*theirs, *ours):
             assert isinstance(version.pop("history_date"), datetime)
@@ -240,7 +240,7 @@ class TestVersions:
 
     def test_are_not_kept_where_history_is_off(self, settings: Any) -> None:
         settings.SIMPLE_HISTORY_ENABLED = False
-        bulk.keep_versions([Client.objects.create(title="x")], "ireca")
+        history.keep(Client, [Client.objects.create(title="x").pk], reason="ireca")
         assert not Client.history.exists()
 
 

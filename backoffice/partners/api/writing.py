@@ -388,8 +388,5 @@ def _fade(row: Any, **values: Any) -> None:
     """Let iRECA delete the row, which stays here."""
     model, is_known = type(row), row.remote_data is not None
     model._base_manager.filter(pk=row.pk).update(**values, updated_at=timezone.now())
-    fresh = model._base_manager.filter(pk=row.pk)
-    model.history.bulk_history_create(
-        fresh, update=True, default_user=history.actor(), default_change_reason=history.reason()
-    )
+    history.keep(model, [row.pk], user=history.actor(), reason=history.reason())
     enqueue.deleted(model, [(row.pk, row.ireca_id, is_known)])

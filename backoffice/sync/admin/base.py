@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 
 from backoffice.secrets import EncryptedTextField
-from backoffice.sync import personal
+from backoffice.sync import history, personal
 from backoffice.sync.admin.actions import SyncActionsMixin
 from backoffice.sync.admin.forms import RowForm, secret_formfield
 from backoffice.sync.admin.formsets import RowFormSet
@@ -72,11 +72,9 @@ class SavesColumnsMixin(admin.ModelAdmin):
 def _keep_baseline(row: Any) -> None:
     """A row that was pulled in bulk has no history: note what it was, so that the first edit shows what it changed."""
     model = type(row)
-    history = getattr(model, "history", None)
-    if history is not None and not history.filter(**{model._meta.pk.attname: row.pk}).exists():
-        history.bulk_history_create(
-            model._base_manager.filter(pk=row.pk), default_change_reason=_("before the first edit")
-        )
+    kept = getattr(model, "history", None)
+    if kept is not None and not kept.filter(**{model._meta.pk.attname: row.pk}).exists():
+        history.keep(model, [row.pk], kind="+", reason=_("before the first edit"))
 
 
 class EditableAdmin(HistoryMixin, TogetherMixin, ReferencesMixin, BigTableMixin, ModelAdmin, SavesColumnsMixin):
