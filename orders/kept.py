@@ -6,7 +6,7 @@ What is written past `rows_changed` needs `keep` by hand, or `manage.py recount`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +20,21 @@ from orders.models import Order, Payment, RefundPayment
 
 SLICE = 2000  # orders of a full run that are read at once
 FEW = 5  # orders by which it is seen whether a payment type became another
+# What is counted, of all that a remote says of an order.
+COUNTED = frozenset(
+    {
+        *("goods", "payments", "returned_order", "is_refund"),
+        *("courier_id", "delivery_status_id", "delivery_time_from"),
+    }
+)
 
 
-def heard(sender: type[Any], ids: Collection[int], **_kwargs: Any) -> None:
+def heard(
+    sender: type[Any], ids: Collection[int], taken: Mapping[int, Set[str]] | None = None, **_kwargs: Any
+) -> None:
     """Orders changed, or what a payment type is at the register."""
     if sender is Order:
-        for batch in chunks(ids):
+        for batch in chunks(pk for pk in ids if taken is None or taken[pk] & COUNTED):
             keep(batch)
     elif sender is PaymentType:
         _types_changed(ids)

@@ -109,8 +109,12 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         overwritten = _overwritten(mirror, pending.values())
 
         keys = Keys()
-        for ireca_id in news:
+        for ireca_id, said in news.items():
+            is_pending = ireca_id in existing and existing[ireca_id].pk in pending
             for spec in mirror.wanting:
+                # What is no news is not written, but where it is merged with what we have changed.
+                if spec.attr not in said and not is_pending:
+                    continue
                 if (value := getattr(latest[ireca_id], spec.attr)) is not UNSET:
                     spec.want(mirror.model, value, keys)
         keys.resolve()
@@ -151,8 +155,9 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         if hasattr(mirror.model, "history"):
             history.keep(mirror.model, [row.pk for row in changed], reason=mirror.remote)
         _write_parts(mirror, [(row, latest[row.ireca_id], taken_of[id(row)]) for row in created + updated], keys)
-        mirror.after_apply(created + updated, {row.pk: taken_of[id(row)] for row in created + updated}, made_here)
-        rows_changed.send(mirror.model, ids=[row.pk for row in created + updated])
+        taken = {row.pk: taken_of[id(row)] for row in created + updated}
+        mirror.after_apply(created + updated, taken, made_here)
+        rows_changed.send(mirror.model, ids=list(taken), taken=taken)
     result.created, result.updated = len(created), len(updated)
     result.rows += created + updated
     return result
@@ -276,7 +281,8 @@ def _remember(mirror: Mirror, row: Any, said: Mapping[str, Any], merge: Merge, n
     """
     old = row.remote_data or {}
     # What a nested object leaves out it does not take back: iRECA never returns isUseGoogleGeo (T22).
-    agreed = {**old, **{name: mirror.over(old.get(name), value) for name, value in said.items()}}
+    nested = {name: mirror.over(old.get(name), value) for name, value in said.items() if isinstance(value, dict)}
+    agreed = {**old, **said, **nested}
     if not is_dirty:
         agreed = {**_unstated(mirror, row, agreed), **agreed}
     for attr in merge.conflicts:

@@ -1,7 +1,8 @@
 """That mirrored rows changed, whoever changed them: a person, a partner or a remote.
 
 `rows_changed` is sent inside the transaction of the change, with the model as its sender and the keys of the rows as
-`ids`; a listener that fails undoes the change with it. `updated_at` of the rows is set by then.
+`ids`; a listener that fails undoes the change with it. `updated_at` of the rows is set by then. Where the change is a
+remote's, `taken` has by key the attributes that were taken over.
 """
 
 from __future__ import annotations

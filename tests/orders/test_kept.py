@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 from decimal import Decimal as D
@@ -11,8 +12,11 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
+from backoffice.remotes.ireca import contract
+from backoffice.sync.apply import apply
 from backoffice.sync.changes import touch
 from backoffice.sync.enqueue import untracked
+from backoffice.sync.mirror import registry
 from fiscal.models import PaymentType, Receipt
 from orders import kept, order_sums, refunds
 from orders.models import CashEntry, DeliveryStatus, Line, Order, Payment, Refund, RefundPayment
@@ -179,3 +183,35 @@ def test_recounting_waits_for_an_edit_and_counts_what_it_wrote() -> None:
         assert not done.wait(1)
     thread.join()
     assert sums(order)[0] == -5
+
+
+def test_all_that_is_read_of_an_order_when_it_is_counted_is_known_to_count() -> None:
+    """What a remote changes of the rest is not counted again."""
+    mirror = registry.for_model(Order)
+    assert mirror is not None
+    World(3)
+    with CaptureQueriesContext(connection) as queries:
+        kept.keep(list(Order.objects.values_list("pk", flat=True)))
+    read = {name for query in queries for name in re.findall(r'"orders_order"\."(\w+)"', query["sql"])}
+    said = {column: spec.attr for spec in mirror.fields for column in spec.columns()}
+    assert {said[column] for column in read & said.keys()} <= kept.COUNTED
+    assert {"courier_id", "is_refund"} <= read
+    assert set(mirror.by_attr) >= kept.COUNTED
+
+
+@pytest.mark.parametrize(
+    ("said", "is_counted"),
+    [
+        ({"description": "the back door"}, False),
+        ({"courierId": "77"}, True),
+        ({"description": "the back door", "deliveryTimeFrom": "2026-11-21 09:00:00"}, True),
+    ],
+)
+def test_of_what_the_remote_says_that_is_counted_which_counts(said: dict[str, str], is_counted: bool) -> None:
+    mirror = registry.for_model(Order)
+    assert mirror is not None
+    apply(mirror, [contract.decode(contract.Order, {"orderId": "900"})])
+    order = Order.objects.get(ireca_id="900")
+    Order._base_manager.filter(pk=order.pk).update(discounts=3)  # which is wrong
+    apply(mirror, [contract.decode(contract.Order, {"orderId": "900", **said})])
+    assert sums(order)[0] == (0 if is_counted else 3)
