@@ -29,9 +29,7 @@ COUNTED = frozenset(
 )
 
 
-def heard(
-    sender: type[Any], ids: Collection[int], taken: Mapping[int, Set[str]] | None = None, **_kwargs: Any
-) -> None:
+def heard(sender: type[Any], ids: Collection[int], taken: Mapping[int, Set[str]] | None = None, **_kwargs: Any) -> None:
     """Orders changed, or what a payment type is at the register."""
     if sender is Order:
         for batch in chunks(pk for pk in ids if taken is None or taken[pk] & COUNTED):

@@ -25,7 +25,7 @@ from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, lease, pull, worker
 from backoffice.sync.connection import IRECA
 from backoffice.sync.models import Schedule
-from tests import flush
+from tests import flush, pulled
 
 flush.install()
 
@@ -113,16 +113,21 @@ def sandbox() -> Iterator[Sandbox]:
 def ireca(sandbox: Sandbox, settings: Any, transactional_db: None) -> Sandbox:
     """The sandbox, with its directories and orders pulled."""
     settings.IRECA_URL, settings.IRECA_TOKEN = sandbox.url, sandbox.token
+    pulled.once(sandbox, pull_everything)
+    # That was the round of everything: the next one is not what a test waits for.
+    Schedule.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    sandbox.requests.clear()
+    return sandbox
+
+
+def pull_everything() -> None:
+    """As a worker does in its first round."""
     worker.start()
     for reader in pull.readers():
         if reader.remote != IRECA or reader.name in ASKED_ONE_BY_ONE:
             continue
         done = pull.run(pull.request(reader.name), clients.client(), lease.owner())
         assert done.state == "done", done.error
-    # That was the round of everything: the next one is not what a test waits for.
-    Schedule.objects.update(due_at=timezone.now() + timedelta(hours=1))
-    sandbox.requests.clear()
-    return sandbox
 
 
 @pytest.fixture

@@ -14,20 +14,24 @@ from django.test import TransactionTestCase
 KEPT = frozenset({"django_content_type", "auth_permission", "django_migrations"})
 
 
-def empty(alias: str) -> None:
-    """Delete the rows of every table of a model but KEPT, whatever refers to them."""
-    connection = connections[alias]
+def filled(connection: Any) -> list[str]:
+    """The tables that have rows, of every model but KEPT."""
     quote = connection.ops.quote_name
     tables = sorted(set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - KEPT)
     with connection.cursor() as cursor:
         cursor.execute(
             " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {quote(name)})" for name in tables)
         )
-        filled = [name for (name,) in cursor.fetchall()]
+        return [name for (name,) in cursor.fetchall()]
+
+
+def empty(alias: str) -> None:
+    """Delete the rows of every table of a model but KEPT, whatever refers to them."""
+    connection = connections[alias]
     # Every foreign key is checked when the transaction ends, so the order does not matter.
     with transaction.atomic(using=alias), connection.cursor() as cursor:
-        for name in filled:
-            cursor.execute(f"DELETE FROM {quote(name)}")
+        for name in filled(connection):
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(name)}")
 
 
 def install() -> None:

@@ -1,6 +1,6 @@
 """Every figure equals the list behind it, whatever it is told apart by: on random orders, reckoned in different ways.
 
-All tests here read the same rows, which are made once a seed and not again for each test.
+All tests here read the same rows, which are made once and not again for each test: others on each database.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client as Browser
 from openpyxl import load_workbook
 
@@ -28,13 +28,13 @@ from tests.reports.data import World
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(scope="module", params=[1, 2], autouse=True)
-def world(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+@pytest.fixture(scope="module", autouse=True)
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
     """Rows around the transactions of the tests, taken back after the last of them."""
     with django_db_blocker.unblock():
         around = transaction.atomic()
         around.__enter__()
-        made = World(request.param)
+        made = World({"sqlite": 1, "postgresql": 2}[connection.vendor])
     yield made
     with django_db_blocker.unblock():
         transaction.set_rollback(True)

@@ -39,6 +39,10 @@ class Store:
     def empty(self) -> bool:
         return not any(self._rows.values())
 
+    def everything(self) -> dict[str, dict[str, Any]]:
+        """All records by kind and id; kinds that have some."""
+        return {kind: dict(rows) for kind, rows in self._rows.items() if rows}
+
     def get(self, kind: str, key: str) -> Any:
         """The record, or None."""
         return self._rows[kind].get(key)
