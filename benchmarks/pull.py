@@ -33,7 +33,7 @@ LINES = 3
 TURNS = 5
 
 
-def wire_order(number: int, description: str, price: str) -> dict[str, Any]:
+def wire_order(number: int, description: str, price: str = "113.26") -> dict[str, Any]:
     """An order as GET /orders tells it (seed 002:744-866)."""
     address = {"city": "Санкт-Петербург", "street": "Улица правды", "home": "24", "apartment": str(number % 90)}
     return {
@@ -183,8 +183,9 @@ def beside_bare(directory: Path, count: int, *, is_priced: bool) -> Row:
         text = wire_text(directory / "pull", count, f"turn {turn}", price=f"{113 + turn * is_priced}.26")
         seconds[work].append(timed(partial(work, text))[0])
     pulled, upserted = median(seconds[pull]), median(seconds[bare_upsert])
+    what = "all and their lines have" if is_priced else "all have"
     return Row(
-        f"pull: {count} orders, all {'and their lines ' if is_priced else ''}have changed, in turn, {connection.vendor}",
+        f"pull: {count} orders, {what} changed, in turn, {connection.vendor}",
         f"{count / pulled:.0f}/s",
         f"bare upsert {count / upserted:.0f}/s",
         upserted / pulled,
