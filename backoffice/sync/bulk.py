@@ -22,6 +22,8 @@ import msgspec
 from django.db import connection, connections, models, transaction
 from django.db.models.base import ModelState
 
+from backoffice.database import outages
+
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -189,7 +191,7 @@ def _give_keys(model: type[models.Model], rows: Sequence[Any]) -> None:
 
 def _copy(model: type[models.Model], fields: Sequence[Any], values: Iterable[tuple[Any, ...]]) -> None:
     sql = f"COPY {_table(model)} ({', '.join(_quoted(fields))}) FROM STDIN"
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(sql) as copy:
+    with outages(connection), connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(sql) as copy:
         for row in values:
             copy.write_row(row)
 
