@@ -1,7 +1,7 @@
 """What an error of the database says of the database.
 
-Whoever goes on after an outage looks for OperationalError. Django calls it so in all cases but two, which `outages` puts
-right.
+Whoever goes on after an outage looks for OperationalError. Django calls it so in all cases but two, which `outages`
+puts right.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def is_recovery_conflict(error: BaseException) -> bool:
 
 @contextmanager
 def outages(connection: Any) -> Iterator[None]:
-    """Call an outage by its name: a server that takes no writes, which in a failover passes, and a connection that ended
-    right before a COPY, which the driver takes for a mistake of ours.
+    """Call an outage by its name: a server that takes no writes, which in a failover passes, and a connection that
+    ended right before a COPY, which the driver takes for a mistake of ours.
     """
     try:
         yield
