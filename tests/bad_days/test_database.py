@@ -136,6 +136,7 @@ def test_a_migration_in_the_middle_of_load(
             while not migrated.is_set() or number < 3:
                 number += 1
                 say(record, rows[number % 6 :: 6], f"load {number}")
+                time.sleep(0.02)  # people pause; SQLite gives its lock to whoever happens to ask at the moment
         except Exception as error:  # noqa: BLE001  # told to the test below
             troubles.append(repr(error))
         finally:
