@@ -46,10 +46,17 @@ def outages(connection: Any) -> Iterator[None]:
     except (InternalError, ProgrammingError) as error:
         is_read_only = getattr(error.__cause__, "sqlstate", None) == READ_ONLY
         if is_read_only:
-            connection.close_at = time.monotonic()  # the next request or round is to find the main database
+            _look_elsewhere(connection)
         if is_read_only or connection.connection is None or getattr(connection.connection, "broken", False):
             raise OperationalError(*error.args) from error.__cause__
         raise
+
+
+def _look_elsewhere(connection: Any) -> None:
+    """The next request or round is to find the main database."""
+    connection.close_at = time.monotonic()
+    if connection.pool is not None:
+        connection.pool.drain()  # else it would give the same connection again: a standby answers its health check
 
 
 def _execute(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -59,7 +66,8 @@ def _execute(execute: Callable[..., Any], sql: str, params: Any, many: bool, con
 
 def _watch(connection: Any, **_kwargs: Any) -> None:
     if connection.vendor == "postgresql" and _execute not in connection.execute_wrappers:
-        connection.execute_wrappers.append(_execute)
+        # The first is the outermost, and no other that comes for a while is taken off in its place.
+        connection.execute_wrappers.insert(0, _execute)
 
 
 def connect_signals() -> None:

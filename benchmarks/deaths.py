@@ -25,6 +25,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 OURS = ("backoffice.", "catalog.", "couriers.", "fiscal.", "orders.")
+BETWEEN = ("backoffice.database",)  # stands between every statement and who asks for it
 _READS = re.compile(r"\s*(SELECT|PRAGMA|EXPLAIN|SHOW|SET|BEGIN|SAVEPOINT|RELEASE|ROLLBACK)\b", re.IGNORECASE)
 _KEYS = re.compile(r"(?<=[/=])[0-9][^/&]*")
 
@@ -75,7 +76,7 @@ def _where() -> str:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module.startswith(OURS) and not frame.f_code.co_flags & inspect.CO_GENERATOR:
+        if module.startswith(OURS) and module not in BETWEEN and not frame.f_code.co_flags & inspect.CO_GENERATOR:
             return f"{module.removeprefix('backoffice.')}.{frame.f_code.co_qualname.partition('.<')[0]}"
         frame = frame.f_back
     return "elsewhere"

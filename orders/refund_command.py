@@ -18,6 +18,7 @@ from msgspec import UNSET
 from backoffice.remotes.http import Refused
 from backoffice.remotes.ireca import contract
 from backoffice.sync.commands import Command
+from backoffice.sync.locks import unlocked
 from backoffice.sync.mirror import Keys, registry
 from backoffice.sync.mirrored import Mirrored, SyncState
 from backoffice.sync.models import Push
@@ -108,7 +109,7 @@ def _done(push: Push) -> None:
         rows.exclude(sync_state=SyncState.CONFLICT).update(
             sync_state=SyncState.PENDING if is_edited else SyncState.CLEAN, sync_error=""
         )
-    Push.objects.filter(remote=mirror.remote, state=Push.State.WAITING).update(due_at=timezone.now())
+    unlocked(Push.objects.filter(remote=mirror.remote, state=Push.State.WAITING)).update(due_at=timezone.now())
 
 
 REFUND = Command(send=_send, exists=_exists, done=_done, waits_for=_waits_for, waiting=_show_whom)

@@ -24,7 +24,7 @@ from django.utils import timezone
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, lease, pull, worker
 from backoffice.sync.connection import IRECA
-from backoffice.sync.models import Schedule
+from backoffice.sync.models import Schedule, Worker
 from tests import flush, pulled
 
 flush.install()
@@ -115,7 +115,9 @@ def ireca(sandbox: Sandbox, settings: Any, transactional_db: None) -> Sandbox:
     settings.IRECA_URL, settings.IRECA_TOKEN = sandbox.url, sandbox.token
     pulled.once(sandbox, pull_everything)
     # That was the round of everything: the next one is not what a test waits for.
-    Schedule.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    now = timezone.now()
+    Schedule.objects.update(due_at=now + timedelta(hours=1))
+    Worker.objects.update(started_at=now, beat_at=now)
     sandbox.requests.clear()
     return sandbox
 

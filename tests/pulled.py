@@ -1,7 +1,7 @@
 """What the sandbox tells at first is pulled once by each process of the tests, and copied from then on.
 
 Half a thousand tests begin with it, and a pull takes half a second. The copy is of whole tables with their keys, which
-nobody else gets: no sequence goes back.
+nobody else gets: no sequence goes back, but where a test migrates (`forget`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ class Copy:
 
 
 _copies: dict[str, Copy] = {}
+
+
+def forget() -> None:
+    """For a test that migrates: tables, columns and sequences are others afterwards."""
+    _copies.clear()
 
 
 def once(sandbox: Sandbox, pull: Callable[[], None]) -> None:

@@ -62,10 +62,7 @@ def run_due(client: Any, holder: str, entities: set[str] | None = None) -> int:
             with outbox.guarded(push, holder):
                 _run(client, push, holder)
         except outbox.Outage as outage:
-            rest = [later.pk for later in pushes[index:]]
-            Push.objects.filter(pk__in=rest, lease_owner=holder).update(
-                error=str(outage.error)[:2000], **lease.RELEASED
-            )
+            outbox.let_go([later.pk for later in pushes[index:]], holder, outage.error)
             raise
     return len(pushes)
 

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from backoffice.sync import wakeups
 from backoffice.sync.changes import rows_changed
+from backoffice.sync.locks import lock
 
 _tracking: ContextVar[bool] = ContextVar("tracking", default=True)
 
@@ -70,14 +71,17 @@ def changed(model: type[models.Model], ids: Collection[int]) -> None:
         return
     with transaction.atomic():
         for batch in chunks(sorted(ids)):
+            rows = model._base_manager.filter(pk__in=batch)
+            if len(batch) > 1:
+                lock(rows)
             held = mirror.model.held(batch)
-            open_pushes(mirror.remote, mirror.entity, [(pk, "") for pk in batch if pk not in held])
             state = Case(
                 When(sync_state=SyncState.CONFLICT, then=F("sync_state")),
                 When(pk__in=held, then=Value(SyncState.HELD)),
                 default=Value(SyncState.PENDING),
             )
-            model._base_manager.filter(pk__in=batch).update(sync_state=state, updated_at=timezone.now())
+            rows.update(sync_state=state, updated_at=timezone.now())
+            open_pushes(mirror.remote, mirror.entity, [(pk, "") for pk in batch if pk not in held])
         rows_changed.send(model, ids=ids)
 
 
@@ -94,6 +98,7 @@ def deleted(model: type[models.Model], rows: Collection[tuple[int, str, bool]]) 
         return
     with transaction.atomic():
         open_keys = [Push.key(mirror.remote, mirror.entity, pk) for pk, _id, is_known in rows if not is_known]
+        lock(Push.objects.filter(open_key__in=open_keys))
         unsent = Push.objects.filter(open_key__in=open_keys, attempts=0)
         sent = set(Push.objects.filter(open_key__in=open_keys, attempts__gt=0).values_list("object_id", flat=True))
         unsent.update(state=Push.State.DONE, open_key=None, done_at=timezone.now())
@@ -106,7 +111,7 @@ def open_pushes(remote: str, entity: str, rows: Collection[tuple[int, str]], act
     from backoffice.sync.models import Push
 
     now = timezone.now()
-    for batch in chunks(rows):
+    for batch in chunks(sorted(rows)):  # in which order they are locked, see `locks`
         Push.objects.bulk_create(
             [
                 Push(

@@ -18,6 +18,8 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from backoffice.sync.locks import lock, unlocked
+
 LEASE = timedelta(seconds=120)  # longer than any single request with its timeout
 
 _TOKEN = uuid.uuid4().hex[:8]
@@ -56,6 +58,8 @@ def renew(model: type[models.Model], ids: list[int], holder: str) -> set[int]:
     """Hold the rows longer. Returns those that are still ours: an expired lease may have gone to another worker."""
     with transaction.atomic():
         mine = model._base_manager.filter(pk__among=ids, lease_owner=holder)
+        if len(ids) > 1:
+            lock(mine)
         if mine.update(lease_until=until()) == len(ids):
             return set(ids)
         return set(mine.values_list("pk", flat=True))
@@ -70,19 +74,18 @@ def release_dead(models_: Iterable[type[models.Model]]) -> int:
     for model in models_:
         owners = model._base_manager.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
         if dead := [name for name in owners if _is_dead(name)]:
-            freed += model._base_manager.filter(lease_owner__in=dead).update(**RELEASED)
+            with transaction.atomic():
+                theirs = model._base_manager.filter(lease_owner__in=dead)
+                lock(theirs)
+                freed += theirs.update(**RELEASED)
     return freed
 
 
 def release(models_: Iterable[type[models.Model]], holder: str) -> bool:
     """Free what this holder has, but for rows that somebody has locked. Returns whether that was all."""
     for model in models_:
-        mine = model._base_manager.filter(lease_owner=holder)
         with transaction.atomic():
-            free = mine
-            if connection.features.has_select_for_update_skip_locked:
-                free = mine.select_for_update(skip_locked=True, of=("self",))
-            model._base_manager.filter(pk__among=list(free.values_list("pk", flat=True))).update(**RELEASED)
+            unlocked(model._base_manager.filter(lease_owner=holder)).update(**RELEASED)
     return not any(model._base_manager.filter(lease_owner=holder).exists() for model in models_)
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import enqueue, history
+from backoffice.sync.locks import lock
 
 LOCAL_FIELDS = frozenset(
     {"ireca_id", "remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict", "updated_at"}
@@ -32,12 +33,17 @@ class TrackedQuerySet(models.QuerySet):
         with transaction.atomic(using=self.db):
             # The keys come first: the change may move rows out of the filter.
             keys = dict(self.order_by().values_list("pk", self.model.SYNC_ROOT or "pk"))
+            roots = set(keys.values())
+            if len(keys) > 1:
+                lock(self.model.root_model()._base_manager.filter(pk__among=frozenset(roots)))
+                if self.model.SYNC_ROOT:
+                    lock(self.model._base_manager.filter(pk__among=frozenset(keys)))
             # By those keys, so that a row which only now begins to match is not changed past the outbox.
             count = sum(
                 models.QuerySet.update(self.order_by().filter(pk__in=batch), **kwargs) for batch in enqueue.chunks(keys)
             )
             self._record_history(keys)
-            enqueue.changed(self.model.root_model(), set(keys.values()))
+            enqueue.changed(self.model.root_model(), roots)
         return count
 
     update.alters_data = True  # type: ignore[attr-defined]  # Django's own marker for templates

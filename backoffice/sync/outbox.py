@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from backoffice import trace
 from backoffice.remotes.http import RemoteError, Unknown
 from backoffice.sync import lease, wakeups
 from backoffice.sync.connection import IRECA, backoff, is_outage
+from backoffice.sync.locks import lock, unlocked
 from backoffice.sync.models import Callback, Pull, Push, RemoteState, Schedule
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ def bring_forward(now: datetime | None = None) -> int:
         Callback.objects.filter(state=Callback.State.NEW),
         Pull.objects.filter(state=Pull.State.QUEUED),
     )
-    found = sum(queue.filter(due_at__gt=late).update(due_at=moment) for queue in queues)
+    with transaction.atomic():
+        found = sum(unlocked(queue.filter(due_at__gt=late)).update(due_at=moment) for queue in queues)
     for schedule in Schedule.objects.filter(due_at__gt=late):
         if schedule.due_at > late + timedelta(seconds=schedule.every):
             found += Schedule.objects.filter(pk=schedule.pk, due_at=schedule.due_at).update(due_at=moment)
@@ -103,7 +105,19 @@ def named(target: models.Model) -> str:
 def wake(remote: str) -> None:
     """Look at all that waits, because something is known now. What somebody holds looks by itself (`look_again`)."""
     waiting = Push.objects.filter(lease.is_free(), remote=remote, state=Push.State.WAITING)
-    waiting.update(due_at=timezone.now())
+    with transaction.atomic():
+        unlocked(waiting).update(due_at=timezone.now())
+
+
+def let_go(ids: Sequence[int], holder: str, error: RemoteError | None = None) -> None:
+    """Give back what this holder still has of these, due as before; with the reason, for whoever looks, where the
+    remote is out.
+    """
+    reason = {"error": str(error)[:2000]} if error is not None else {}
+    mine = Push.objects.filter(pk__among=ids, lease_owner=holder)
+    with transaction.atomic():
+        lock(mine)
+        mine.update(**reason, **lease.RELEASED)
 
 
 def look_again(push: Push, target: models.Model) -> None:
@@ -120,4 +134,5 @@ def make_due(remote: str = IRECA, entities: Iterable[str] | None = None, **where
     if entities is not None:
         queryset = queryset.filter(entity__in=list(entities))
     wakeups.ring(f"{remote}-messages")
-    return queryset.update(state=Push.State.QUEUED, due_at=timezone.now())
+    with transaction.atomic():
+        return unlocked(queryset).update(state=Push.State.QUEUED, due_at=timezone.now())

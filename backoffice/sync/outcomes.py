@@ -12,16 +12,17 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import RemoteError
 from backoffice.sync import enqueue, lease
+from backoffice.sync.locks import lock, locked
 from backoffice.sync.mirror import Mirror
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
-from backoffice.sync.outbox import WAIT, patience, wake
+from backoffice.sync.outbox import WAIT, let_go, patience, wake
 from backoffice.sync.states import write_states
 
 
@@ -39,10 +40,12 @@ class Outcomes:
         claimed = {push.pk: push for push in pushes}
         with transaction.atomic():
             # Rows before pushes, as an edit does, so that neither waits for the other.
-            rows = _lock(self._rows([push.object_id for push in pushes]).values_list("pk", "remote_data", "sync_state"))
+            rows = locked(
+                self._rows([push.object_id for push in pushes]).values_list("pk", "remote_data", "sync_state")
+            )
             in_conflict = {key for key, _known, state in rows if state == SyncState.CONFLICT}
             mine = Push.objects.filter(pk__among=list(claimed), lease_owner=self.holder)
-            current = _lock(mine.values_list("pk", "object_id", "change"))
+            current = locked(mine.values_list("pk", "object_id", "change"))
             closed = {pk: key for pk, key, change in current if change == claimed[pk].change and key not in in_conflict}
             clean = set(closed.values())
             if agreed:
@@ -138,8 +141,7 @@ class Outcomes:
 
     def let_go(self, ids: Sequence[int], error: RemoteError | None = None) -> None:
         """Give back what is still ours, due as before; with the reason, for whoever looks, where the remote is out."""
-        reason = {"error": str(error)[:2000]} if error is not None else {}
-        Push.objects.filter(pk__among=ids, lease_owner=self.holder).update(**reason, **lease.RELEASED)
+        let_go(ids, self.holder, error)
 
     def _rows(self, ids: Sequence[int | None]) -> Any:
         return self.mirror.model._base_manager.filter(pk__among=ids)
@@ -148,10 +150,5 @@ class Outcomes:
     def _row_first(self, push: Push) -> Iterator[None]:
         """A transaction that locks the row before the push, as an edit does: neither then waits for the other."""
         with transaction.atomic():
-            _lock(self._rows([push.object_id]).only("pk"))
+            lock(self._rows([push.object_id]))
             yield
-
-
-def _lock(queryset: Any) -> list[Any]:
-    queryset = queryset.order_by("pk")
-    return list(queryset.select_for_update() if connection.features.has_select_for_update else queryset)

@@ -31,6 +31,7 @@ from backoffice.remotes.ireca import contract
 from backoffice.sync import commands, lease, outlets, pull, sent
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
+from backoffice.sync.locks import lock
 from backoffice.sync.merge import differing
 from backoffice.sync.mirror import Mirror, Outgoing, Request, registry
 from backoffice.sync.mirrored import SyncState
@@ -327,6 +328,7 @@ class Batch:
         """
         said = {item.push.pk: self._agreed(request, item) for item in items}
         with transaction.atomic():
+            lock(Push.objects.filter(pk__among=list(said)))
             write_payloads(said)
             told = [(item, said[item.push.pk]) for item in items]
             sent.keep(self.mirror, told, timezone.now(), creates=request.creates)

@@ -21,6 +21,7 @@ from backoffice.sync import enqueue
 from backoffice.sync.changes import rows_changed
 from backoffice.sync.commands import COMMANDS, Command
 from backoffice.sync.connection import VIRTPOS
+from backoffice.sync.locks import unlocked
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.outlets import OUTLETS, Outlet
@@ -238,7 +239,8 @@ def _take_number(row: Customer) -> None:
 
 def wake() -> None:
     """Whoever waited for something that VirtPos knows now may go."""
-    Push.objects.filter(remote=VIRTPOS, state=Push.State.WAITING).update(due_at=timezone.now())
+    with transaction.atomic():
+        unlocked(Push.objects.filter(remote=VIRTPOS, state=Push.State.WAITING)).update(due_at=timezone.now())
 
 
 def _show(client_id: int, state: SyncState, text: str) -> None:

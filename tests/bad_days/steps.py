@@ -18,7 +18,7 @@ MEANING = {
     "sync.connection.worked": "the remote has done it, and only the log knows",
     "sync.outcomes.Outcomes.record": "the remote has done it, and the push is still open",
     "sync.outbox.wake": "the object is known there, and what waits for it looks by itself half a minute later",
-    "sync.outcomes.Outcomes.let_go": "the push is done, and what was not sent is still held",
+    "sync.outbox.let_go": "the push is done, and what was not sent is still held",
     "orders.details.after_overwriting": "the push is done, and its journal is not asked for",
     # what is read again, merged, and read because of a change
     "GET orders": "what may be overwritten was not looked at",
@@ -75,7 +75,7 @@ STEPS: dict[str, set[str]] = {
             "sync.lease.renew",
             "sync.push.Batch._about_to_send",
             "sync.outcomes.Outcomes.record",
-            "sync.outcomes.Outcomes.let_go",
+            "sync.outbox.let_go",
         ),
         *("PUT orders/multipleUpdate", "POST orders/replace", "POST orders", "DELETE orders"),
         *("GET orders", "sync.apply._apply", "orders.details.after_overwriting", "sync.outbox.wake"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import OperationalError, ProgrammingError, close_old_connections, connection, connections
@@ -91,3 +92,41 @@ def test_what_the_driver_then_takes_for_a_mistake_of_ours_is_an_outage() -> None
 def test_a_mistake_of_ours_stays_one() -> None:
     with pytest.raises(ProgrammingError), connection.cursor() as cursor:
         cursor.execute("SELECT nothing FROM nowhere")
+
+
+def test_a_pool_gives_no_connection_to_a_standby_again() -> None:
+    """Its health check is answered by a standby, too."""
+    pooled = connections.create_connection("default")
+    options = {**pooled.settings_dict["OPTIONS"], "pool": {"min_size": 1, "max_size": 1}}
+    pooled.settings_dict = {**pooled.settings_dict, "OPTIONS": options, "CONN_MAX_AGE": 0}
+    try:
+        with pooled.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = on")
+        with pytest.raises(OperationalError), pooled.cursor() as cursor:
+            cursor.execute("CREATE TABLE standby (id int)")
+        pooled.close_if_unusable_or_obsolete()
+        with pooled.cursor() as cursor:
+            cursor.execute("SHOW default_transaction_read_only")
+            assert cursor.fetchone() == ("off",)
+    finally:
+        pooled.close()
+        pooled.close_pool()
+
+
+def test_a_wrapper_of_somebody_else_comes_and_goes() -> None:
+    """Ours is put in when the connection is made, which may be in the middle of theirs."""
+    connection.close()
+    seen: list[str] = []
+
+    def theirs(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(theirs), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 2")
+        cursor.execute("SET default_transaction_read_only = on")
+    assert seen == ["SELECT 1"]
+    with pytest.raises(OperationalError):
+        Order.objects.create()

@@ -10,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from backoffice.remotes.ireca import contract
 from couriers.mirror import _keep_sessions
 from couriers.models import License
+from tests import pulled
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,6 +28,7 @@ def old() -> Iterator[Any]:
     yield migrate(BEFORE)
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
+    pulled.forget()
 
 
 def test_a_session_without_a_start_is_stored_once() -> None:

@@ -108,7 +108,7 @@ def test_five_hundred_orders_get_a_courier_in_one_request(ireca: Sandbox) -> Non
 
 
 def test_changes_of_all_kinds_leave_in_few_requests(ireca: Sandbox) -> None:
-    orders = many_orders(600)  # more than one request takes
+    orders = many_orders(1000)
     ireca.requests.clear()
     couriers = list(Courier.objects.filter(ireca_id__in=["55752", "55753"]))
     for index, order in enumerate(Order.objects.filter(pk__in=[order.pk for order in orders])):
@@ -118,7 +118,7 @@ def test_changes_of_all_kinds_leave_in_few_requests(ireca: Sandbox) -> None:
     drain()
     assert len(writes(ireca)) <= 4
     assert set(Order.objects.values_list("sync_state", flat=True)) == {"clean"}
-    for order in Order.objects.filter(number__in=["N-3", "N-598"]).select_related("courier"):
+    for order in Order.objects.filter(number__in=["N-3", "N-998"]).select_related("courier"):
         assert ireca.order(order.ireca_id)["courierId"] == order.courier.ireca_id
 
 
