@@ -9,18 +9,20 @@ from decimal import Decimal
 from typing import Any
 
 import requests
+from django.utils import timezone
 
 from backoffice.partners.models import Source
 from backoffice.partners.webhooks import manage
 from backoffice.sync import clients, lease, pull, verdicts, worker
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.models import Push
+from backoffice.sync.outbox import LONGEST
 from benchmarks.both_sides import NOON, ask_refund, make_orders
 from benchmarks.promises import Record, broken
 from couriers.models import Courier
 from orders import actions
 from orders.bifit import commands
-from orders.models import Line, Order
+from orders.models import Client, Line, Order
 from tests.orders.bifit import steps as bifit
 from tests.partners.conftest import Partner
 from tests.partners.test_writing import line, order
@@ -69,11 +71,13 @@ def known_orders(count: int) -> list[Order]:
 
 class Send(Scenario):
     """A window, which leaves as one attribute, and lines, for which all of an order leaves; an order that is new, and
-    one that is to be deleted. What somebody changes there meanwhile stands in the journal.
+    one that is to be deleted, and one that waits for its client. What somebody changes there meanwhile stands in the
+    journal.
     """
 
     def prepare(self) -> None:
         self.moved, *self.whole, self.doomed = (row.pk for row in known_orders(4))
+        self.waiting = make_orders(1, "W")[0].pk
 
     def promise(self, number: int) -> dict[str, Any]:
         row = Order.objects.get(pk=self.moved)
@@ -91,6 +95,12 @@ class Send(Scenario):
         self.record.deleted.add(str(gone.ireca_id))
         gone.delete()
         self.doomed = make_orders(1, f"C{number}")[0].pk
+        # What becomes known wakes those that wait: an order, whose client cannot leave while the child lives.
+        client = Client.objects.create(firstname="Ольга", lastname=f"Ждущая {number}", phone="+79120000000")
+        Push.objects.filter(entity="clients", object_id=client.pk).update(due_at=timezone.now() + LONGEST)
+        waiting = Order.objects.get(pk=self.waiting)
+        waiting.client = client
+        waiting.save()
         return {}
 
 

@@ -17,6 +17,7 @@ MEANING = {
     "sync.connection.record_exchange": "the remote has done it, and we have no answer",
     "sync.connection.worked": "the remote has done it, and only the log knows",
     "sync.outcomes.Outcomes.record": "the remote has done it, and the push is still open",
+    "sync.outcomes.Outcomes.wait": "it is held, and what it needs is not known there",
     "sync.outbox.wake": "the object is known there, and what waits for it looks by itself half a minute later",
     "sync.outbox.let_go": "the push is done, and what was not sent is still held",
     "orders.details.after_overwriting": "the push is done, and its journal is not asked for",
@@ -78,7 +79,8 @@ STEPS: dict[str, set[str]] = {
             "sync.outbox.let_go",
         ),
         *("PUT orders/multipleUpdate", "POST orders/replace", "POST orders", "DELETE orders"),
-        *("GET orders", "sync.apply._apply", "orders.details.after_overwriting", "sync.outbox.wake"),
+        *("GET orders", "sync.apply._apply", "orders.details.after_overwriting"),
+        *("sync.outcomes.Outcomes.wait", "sync.outbox.wake"),
     },
     "a command": {*_REQUEST, "sync.lease.renew", "sync.commands._run", "POST orders"},
     "a command nobody can be asked about": {
