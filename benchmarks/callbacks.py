@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that comes as a wheel")
     options = parser.parse_args()
     port = free_port()
-    environment = {"DEBUG": "1", "LOG_LEVEL": "WARNING", "CALLBACK_SECRET": SECRET}
+    environment = {"CALLBACK_SECRET": SECRET}
     bodies = [json.dumps([wire_order(number, "x")]).encode() for number in range(options.count)]
     with (
         database(postgres=options.postgres, **environment) as directory,

@@ -39,7 +39,8 @@ def database(*, postgres: bool, **environment: str) -> Iterator[Path]:
     else:
         url = f"sqlite:///{directory / 'benchmark.sqlite3'}"
     os.environ.update({"DJANGO_SETTINGS_MODULE": "backoffice.settings", "ENV_FILE": "", "DATABASE_URL": url})
-    os.environ.update(dict.fromkeys(("SECRET_KEY", "FIELD_KEYS"), "benchmark"), LOG_LEVEL="WARNING")
+    # As in production, but for HTTPS: with DEBUG Django takes down each statement.
+    os.environ.update(dict.fromkeys(("SECRET_KEY", "FIELD_KEYS"), "benchmark"), LOG_LEVEL="WARNING", SSL_REDIRECT="0")
     os.environ.update(environment)
     try:
         import django

@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=2000)
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that comes as a wheel")
     options = parser.parse_args()
-    environment = {"IRECA_TOKEN": "benchmark", "IRECA_RATE": "0", "DEBUG": "1", "LOG_LEVEL": "WARNING"}
+    environment = {"IRECA_TOKEN": "benchmark", "IRECA_RATE": "0"}
     with taker() as url, database(postgres=options.postgres, IRECA_URL=url, **environment):
         measure(options.minutes, options.orders)
 

@@ -312,8 +312,6 @@ def main() -> None:
         "IRECA_TOKEN": TOKEN,
         "IRECA_RATE": "0",
         "PUSH_SENDERS": str(options.senders),
-        "DEBUG": "1",
-        "LOG_LEVEL": "WARNING",
     }
     with (
         taker(options.delay) as url,
