@@ -36,3 +36,7 @@ DATABASE_ROUTERS = ["backoffice.replica.Router"]
 
 # Hashing a password well takes longer than most tests.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# A file is looked for when it is asked for. Each client of a test has middleware of its own, which would go through
+# some 800 files before the first page.
+WHITENOISE_AUTOREFRESH = True

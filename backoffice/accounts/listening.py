@@ -99,7 +99,7 @@ def _deleted(instance: Any, **kwargs: Any) -> None:
 def _rights_changed(instance: Any, action: str, model: Any, pk_set: set[int] | None, **kwargs: Any) -> None:
     if action not in CHANGES or (pk_set is not None and not pk_set):
         return
-    names = [] if pk_set is None else sorted(map(str, model.objects.filter(pk__in=pk_set)))
+    names = [] if pk_set is None else sorted(map(str, model.objects.filter(pk__in=pk_set).select_related()))
     audit.note(Event.Kind.RIGHTS, instance, **{CHANGES[action]: names, "what": model._meta.model_name})
 
 

@@ -42,7 +42,7 @@ class Command:
 COMMANDS: dict[tuple[str, str], Command] = {}
 
 
-def run_due(client: Any, holder: str, entities: set[str] | None = None) -> int:
+def run_due(client: Any, holder: str, entities: set[str]) -> int:
     """Carry out what is due. Returns how many commands were looked at. Raises Outage when the remote is out."""
     earlier = Push.objects.filter(
         remote=OuterRef("remote"),
@@ -53,9 +53,8 @@ def run_due(client: Any, holder: str, entities: set[str] | None = None) -> int:
         state__in=(Push.State.QUEUED, Push.State.WAITING, Push.State.UNKNOWN),
         pk__lt=OuterRef("pk"),
     )
-    queryset = outbox.due(client.session.remote).filter(action=Push.Action.COMMAND).exclude(Exists(earlier))
-    if entities is not None:
-        queryset = queryset.filter(entity__in=entities)
+    queryset = outbox.due(client.session.remote).filter(action=Push.Action.COMMAND, entity__in=entities)
+    queryset = queryset.exclude(Exists(earlier))
     pushes = lease.claim(queryset, holder, AT_ONCE)
     for index, push in enumerate(pushes):
         try:

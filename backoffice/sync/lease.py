@@ -46,6 +46,8 @@ def claim(queryset: models.QuerySet, holder: str, limit: int) -> list[Any]:
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))
         taken = list(rows[:limit])
+        if not taken:
+            return []
         queryset.model._base_manager.filter(pk__among=[row.pk for row in taken]).update(
             lease_owner=holder, lease_until=until()
         )

@@ -41,10 +41,10 @@ class Outlet:
 OUTLETS: dict[tuple[str, str], Outlet] = {}  # by remote and entity
 
 
-def run_due(client: Any, holder: str, entities: set[str] | None = None) -> int:
+def run_due(client: Any, holder: str, entities: set[str]) -> int:
     """Tell what is due. Returns how many pushes were looked at. Raises Outage when the remote is out."""
     remote = client.session.remote
-    mine = [entity for of, entity in OUTLETS if of == remote and (entities is None or entity in entities)]
+    mine = [entity for of, entity in OUTLETS if of == remote and entity in entities]
     if not mine:
         return 0
     due = outbox.due(remote).filter(entity__in=mine, action=Push.Action.SAVE)

@@ -61,19 +61,25 @@ def drain(client: Any, holder: str, *, entities: Iterable[str] | None = None) ->
     remote = client.session.remote
     if remote_connection.is_blocked(remote):
         return 0
-    wanted = set(entities) if entities is not None else None
+    # One look for all of them: most rounds have something for one entity or two.
+    waiting = set(due(remote).order_by().values_list("entity", flat=True).distinct())
+    if entities is not None:
+        waiting &= set(entities)
+    if not waiting:
+        return 0
     turns = [
-        Batch(mirror, client, holder).run
+        (mirror.entity in waiting, Batch(mirror, client, holder).run)
         for mirror in registry.ranked()
-        if mirror.remote == remote and (wanted is None or mirror.entity in wanted)
+        if mirror.remote == remote
     ]
-    turns += [partial(outlets.run_due, client, holder, wanted), partial(commands.run_due, client, holder, wanted)]
+    turns += [(True, partial(run_due, client, holder, waiting)) for run_due in (outlets.run_due, commands.run_due)]
     first = _first.pop(remote, 0)
     handled = 0
     for nth in range(len(turns)):
         turn = (first + nth) % len(turns)
+        is_due, run = turns[turn]
         try:
-            handled += turns[turn]()
+            handled += run() if is_due else 0
         except Outage as outage:
             remote_connection.failed(remote, outage.error)
             _first[remote] = turn + 1

@@ -79,6 +79,17 @@ def test_rights_people_and_tokens_are_noted_with_who_did_it(browser: Browser, ro
     assert ("token_revoked", "partners.token") in events
 
 
+def test_many_rights_are_noted_at_the_cost_of_few(django_assert_max_num_queries: Any) -> None:
+    def queries(name: str, count: int) -> int:
+        group, rights = Group.objects.create(name=name), Permission.objects.order_by("codename")[:count]
+        with django_assert_max_num_queries(100) as captured:
+            group.permissions.set(list(rights))
+        assert len(Event.objects.filter(object_id=group.pk, kind="rights").get().details["added"]) == count
+        return len(captured)
+
+    assert queries("of many", 100) <= queries("of few", 2)
+
+
 def test_secrets_encrypted_anew_are_noted() -> None:
     call_command("rotate_secrets", verbosity=0)
     assert kinds() == [Event.Kind.SECRETS]

@@ -21,12 +21,9 @@ APPS = ("orders", "couriers", "catalog", "fiscal", "sync", "partners")
 
 def _login(name: str, *actions: str) -> Client:
     user = User.objects.create_user(name, password="x", is_staff=True)
-    for action in actions:
-        user.user_permissions.add(
-            *Permission.objects.filter(content_type__app_label__in=APPS, codename__startswith=f"{action}_")
-        )
     if actions:
-        user.user_permissions.add(Permission.objects.get(codename="view_personal"))
+        names = Permission.objects.filter(codename__regex=f"^({'|'.join(actions)})_", content_type__app_label__in=APPS)
+        user.user_permissions.set(names | Permission.objects.filter(codename="view_personal"))
     client = Client(headers={"accept-language": "en"})
     client.force_login(user)
     return client

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 ADMINS = sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label)
 IDS = [model._meta.label for model, _admin in ADMINS]
-FEW, MANY = 10, 60
+FEW, MANY = 3, 9
 every_admin = pytest.mark.parametrize(("model", "model_admin"), ADMINS, ids=IDS)
 
 

@@ -47,7 +47,7 @@ def told() -> Iterator[list[int]]:
 
 def test_one_that_stumbles_holds_up_no_other_and_is_tried_again(told: list[int]) -> None:
     enqueue.open_pushes(REMOTE, ENTITY, [(pk, str(pk)) for pk in (1, 2, 3)])
-    assert outlets.run_due(Client(), "me") == 3
+    assert outlets.run_due(Client(), "me", {ENTITY}) == 3
     states = {push.object_id: (push.state, push.lease_owner) for push in Push.objects.all()}
     assert states == {1: ("queued", ""), 2: ("refused", ""), 3: ("done", "")}
     assert sorted(told) == [-2, 3]
@@ -59,7 +59,7 @@ def test_one_that_stumbles_holds_up_no_other_and_is_tried_again(told: list[int])
 def test_so_do_commands(told: list[int]) -> None:
     for pk in (1, 3):
         enqueue.command(REMOTE, ENTITY, "do", {}, object_id=pk, remote_id=str(pk))
-    assert commands.run_due(Client(), "me") == 2
+    assert commands.run_due(Client(), "me", {ENTITY}) == 2
     states = {push.object_id: (push.state, push.lease_owner) for push in Push.objects.all()}
     assert states == {1: ("queued", ""), 3: ("done", "")}
     assert Push.objects.get(object_id=1).attempts > 0  # it is looked for before it is repeated
@@ -74,6 +74,6 @@ def test_an_object_that_changed_while_it_was_refused_is_told_once_more(told: lis
         before.tell(client, object_id)
 
     OUTLETS[REMOTE, ENTITY] = Outlet(tell, before.told, before.refused)
-    outlets.run_due(Client(), "me")
+    outlets.run_due(Client(), "me", {ENTITY})
     assert Push.objects.get().state == "queued"
     assert told == []
