@@ -111,10 +111,11 @@ def test_changes_of_all_kinds_leave_in_few_requests(ireca: Sandbox) -> None:
     orders = many_orders(1000)
     ireca.requests.clear()
     couriers = list(Courier.objects.filter(ireca_id__in=["55752", "55753"]))
-    for index, order in enumerate(Order.objects.filter(pk__in=[order.pk for order in orders])):
+    changed = list(Order.objects.filter(pk__in=[order.pk for order in orders]))
+    for index, order in enumerate(changed):
         order.courier = couriers[index % 2]
         order.delivery_time_to = order.delivery_time_to + timedelta(minutes=index % 7)
-        order.save()
+    Order.objects.bulk_save(changed, ["courier", "delivery_time_to"])
     drain()
     assert len(writes(ireca)) <= 4
     assert set(Order.objects.values_list("sync_state", flat=True)) == {"clean"}
