@@ -61,6 +61,7 @@ class PermissionMirror(Mirror):
     entity, resource, rank = "permissions", "permissions", 1
     model, struct = Permission, contract.Permission
     can_create = can_delete = False
+    is_shared = False  # it says yes or no and nothing else: who changed it there has said what we say
     fields = (
         Reference("role_id", "role"),
         Field("action_id"),

@@ -66,7 +66,7 @@ class OrderMirror(Mirror):
     entity, resource, rank = "orders", "orders", 3
     model, struct = Order, contract.Order
     cadence = 3600
-    is_shared = True  # a courier may be closing it this minute, and a `replace` would set him back
+    has_journal = True
     # The attributes that multipleUpdate can set (seed 002:940). The address is one line there, which replaces the exact
     # one by what iRECA makes of it; so it is said only of orders that have nothing but a line (see `build`).
     multiple = frozenset(

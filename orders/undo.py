@@ -1,7 +1,8 @@
 """Taking back a change of many orders: each goes back to what it had, unless somebody changed it since.
 
 Nothing is taken back behind anybody's back: an order whose columns are not as the change left them stays as it is, and
-says so. What goes back leaves for iRECA like any other edit.
+says so; and so does one whose delivery or payment has gone on since, whatever was changed: the courier who has it on the
+road, or its money in hand, keeps it. What goes back leaves for iRECA like any other edit.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from backoffice.sync import history
 from backoffice.sync.enqueue import chunks
 from orders.models import BulkChange, Order, Origin
 
+GOES_ON = ("delivery_status", "status")  # how far an order is
 FOR = timedelta(hours=12)  # a change of the last shift is no slip any more
 
 
@@ -92,9 +94,12 @@ def _sorted(
         if is_outcome
         else ()
     )
-    for order in _locked([int(key) for key in change.before]):
+    orders = _locked([int(key) for key in change.before])
+    then = _right_after(change)
+    for order in orders:
         after = {**change.after, **change.after_each.get(str(order.pk), {})}
-        if any(_text(_column(name), order) != value for name, value in after.items()):
+        now = tuple(getattr(order, name) for name in GOES_ON)
+        if then.get(order.pk, now) != now or any(_text(_column(name), order) != text for name, text in after.items()):
             outcomes.append((order, False, _("was changed since")))
         elif order.pk in over:
             outcomes.append((order, False, _("is over at its register service")))
@@ -105,6 +110,16 @@ def _sorted(
                 values.pop("hold", None)  # iRECA knows it by now: it is there, whoever has it
             groups[tuple(sorted(values.items()))].append(order.pk)
     return outcomes, groups
+
+
+def _right_after(change: BulkChange) -> dict[int, tuple[Any, ...]]:
+    """How far each order was with the first version since the change began, which is the one that it made."""
+    then: dict[int, tuple[Any, ...]] = {}
+    for batch in chunks(sorted(map(int, change.before))):
+        versions = Order.history.filter(id__in=batch, history_date__gte=change.made_at).order_by("history_id")
+        for pk, *values in versions.values_list("id", *GOES_ON):
+            then.setdefault(pk, tuple(values))
+    return then
 
 
 def _locked(ids: Collection[int]) -> list[Order]:

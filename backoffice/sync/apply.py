@@ -225,7 +225,7 @@ def _unanswered(mirror: Mirror, ids: list[int]) -> dict[int, Any]:
 def _overwritten(mirror: Mirror, rows: Iterable[Any]) -> dict[int, set[str]]:
     """Attributes of these rows that a write of ours overwrote there, which a person is to decide on."""
     ids = [row.pk for row in rows if row.sync_state == SyncState.CONFLICT]
-    if not ids or not mirror.is_shared:
+    if not ids or not mirror.has_journal:
         return {}
     found = sent.undecided(mirror, ids)
     return {pk: {mirror.contested[name] for name in names} for pk, names in found.items()}

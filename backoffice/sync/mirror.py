@@ -215,7 +215,8 @@ class Mirror:
     fields: tuple[Field, ...]
     created_in_cabinet_only = False  # seed 002:22
     can_delete = True
-    is_shared = False  # the other side may be changing it at any moment: it is read again before it is sent whole
+    is_shared = True  # there somebody may have changed something else of it: read again before it is sent whole
+    has_journal = False  # the remote keeps one, which tells what a whole write of ours has overwritten (`sent.py`)
     can_create = True  # it has the endpoints that create and edit one object, besides `replace`
     cadence = 24 * 3600  # seconds between scheduled pulls
 

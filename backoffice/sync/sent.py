@@ -41,7 +41,7 @@ class Loss:
 
 def keep(mirror: Mirror, said: Iterable[tuple[Outgoing, dict[str, Any]]], now: datetime, *, creates: bool) -> None:
     """Keep what a request is about to tell, of entities that the other side changes too: one statement for all."""
-    if not mirror.is_shared:
+    if not mirror.has_journal:
         return
     rows = []
     for item, told in said:
@@ -63,7 +63,7 @@ def keep(mirror: Mirror, said: Iterable[tuple[Outgoing, dict[str, Any]]], now: d
 
 def withdraw_creations(mirror: Mirror, ids: Collection[int]) -> None:
     """These were refused: an object of that id there is not of our making."""
-    if mirror.is_shared:
+    if mirror.has_journal:
         _of(mirror, ids).filter(agreed__isnull=True).delete()
 
 

@@ -67,6 +67,18 @@ def test_each_change_is_taken_back_to_the_value(user: User) -> None:
     assert (latest.history_user, latest.history_change_reason) == (user, "taken back")
 
 
+@pytest.mark.parametrize("since", [{"delivery_status": DeliveryStatus.TAKEN}, {"status": PaymentStatus.PAID}])
+def test_an_order_that_went_on_since_keeps_its_courier(user: User, since: dict[str, int]) -> None:
+    ivanov, rows = builders.courier(), [builders.order(1), builders.order(2)]
+    actions.assign([row.pk for row in rows], ivanov, user)
+    Order.objects.filter(pk=rows[0].pk).update(**since)
+    Order.objects.filter(pk=rows[1].pk).update(**since)
+    Order.objects.filter(pk=rows[1].pk).update(**{name: getattr(rows[1], name) for name in since})  # and came back
+    outcomes = {order.pk: went for order, went, _text in undo.undo(BulkChange.objects.get().pk, user)}
+    assert outcomes == {rows[0].pk: False, rows[1].pk: True}
+    assert [Order.objects.get(pk=row.pk).courier for row in rows] == [ivanov, None]
+
+
 def test_what_somebody_changed_since_stays(user: User) -> None:
     ivanov, petrov = builders.courier(), builders.courier("Petrov", "2")
     rows = [builders.order(1), builders.order(2), builders.order(3, **builders.CLOSED)]

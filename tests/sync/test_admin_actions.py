@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission as AuthPermission
 from django.contrib.auth.models import User
 from django.test import Client as Browser
+from msgspec.structs import replace
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, worker
@@ -111,6 +112,9 @@ def conflict(courier: Courier) -> Courier:
     courier.phone, courier.email = "+7ours", "ours@example.org"
     courier.save()
     theirs(courier, phone="+7theirs", email="theirs@example.org")
+    client = clients.client()
+    assert client is not None
+    client.couriers.update("55752", replace(client.couriers.get("55752"), phone="+7theirs", email="theirs@example.org"))
     courier.refresh_from_db()
     assert courier.sync_state == SyncState.CONFLICT
     return courier
