@@ -1,8 +1,8 @@
 """Taking back a change of many orders: each goes back to what it had, unless somebody changed it since.
 
 Nothing is taken back behind anybody's back: an order whose columns are not as the change left them stays as it is, and
-says so; and so does one whose delivery or payment has gone on since, whatever was changed: the courier who has it on the
-road, or its money in hand, keeps it. What goes back leaves for iRECA like any other edit.
+says so; and so does one whose delivery or payment has gone on since, whatever was changed: the courier who has it, or
+its money, keeps it. What goes back leaves for iRECA like any other edit.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from orders.models import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Of each entity that is sent whole: what changes here, and what changes there, by names that are the same on both sides.
+# Of each entity that is sent whole: what changes here, and what changes there, by names that both sides use.
 every_entity = pytest.mark.parametrize(
     ("model", "ours", "theirs"),
     [
