@@ -3,8 +3,9 @@
 1. Claim a webhook that has something to send and is not waiting after a failure; commit.
 2. Send one event after another until nothing is left, the turn's time is over, or one fails.
 3. Record each answer as soon as it is there. Only HTTP 201 is a success (seed 002:1180).
-4. After a failure the event waits, longer each time, and with it the later ones of its object; the webhook waits a
-   little too, longer with every failure in a row, so that a dead receiver costs little and others are not held up.
+4. After a failure the event waits, longer each time, and with it the later ones of its object. The webhook waits a
+   little too, longer with every object that fails before anything is delivered: one that is always refused holds up no
+   other, and a dead receiver, which refuses them all, is left alone and at last paused.
 
 A crash between an answer and its record sends an event twice, under the same `webhook-id`.
 """
@@ -16,10 +17,11 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from itertools import chain, zip_longest
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -59,14 +61,14 @@ def sendable(now: datetime | None = None) -> QuerySet[Webhook]:
 
 
 def _due(hook: Any, now: datetime) -> QuerySet[Delivery]:
-    """What may be sent now: due, and with nothing before it, of the same object, that is to wait."""
+    """What may be sent now: due, and with nothing before it, of the same object, that waits or has failed."""
     queue = Delivery.objects.filter(webhook=hook, state=Delivery.State.QUEUED)
     earlier = Delivery.objects.filter(
+        Q(due_at__gt=now) | Q(attempts__gt=0),
         webhook=OuterRef("webhook"),
         object_key=OuterRef("object_key"),
         pk__lt=OuterRef("pk"),
         state=Delivery.State.QUEUED,
-        due_at__gt=now,
     )
     return queue.filter(~Exists(earlier), due_at__lte=now)
 
@@ -120,7 +122,8 @@ class _Turn:
                     break
         except Exception:
             # A fault of ours: it is told in the log, and must not be tried twice a second.
-            self._wait()
+            self.hook.failures += 1
+            self._wait(self.hook.failures)
             raise
         finally:
             poster.close()
@@ -128,13 +131,30 @@ class _Turn:
         return tried
 
     def _queue(self) -> Iterator[Delivery]:
-        """What is due, as long as there is something: sending takes time, and more may come."""
-        while batch := list(_due(self.hook.pk, timezone.now()).order_by("pk")[:BATCH]):
+        """What is due, as long as there is something: sending takes time, and more may come.
+
+        New ones and ones that have failed take turns, new ones first: what fails again must not hide that others pass.
+        """
+        while True:
+            due = _due(self.hook.pk, timezone.now())
+            new, failed = due.filter(attempts=0).order_by("pk"), due.filter(attempts__gt=0).order_by("due_at", "pk")
+            batch = [one for one in chain(*zip_longest(new[:BATCH], failed[:BATCH])) if one is not None]
+            if not batch:
+                return
             yield from batch
 
-    def _wait(self) -> None:
-        self.hook.failures += 1
-        self.hook.due_at = timezone.now() + wait_after(self.hook.failures)
+    def _wait(self, failing: int) -> None:
+        """Let the webhook rest after a failure, the longer the more objects fail."""
+        self.hook.due_at = timezone.now() + wait_after(failing)
+
+    def _failing(self) -> int:
+        """How many objects have failed since something was delivered, or since a person resumed the webhook."""
+        if self.hook.failures <= 1:
+            return self.hook.failures
+        tried = Delivery.objects.filter(webhook=self.hook, state=Delivery.State.QUEUED, attempts__gt=0)
+        if self.hook.last_ok_at is not None:
+            tried = tried.filter(sent_at__gt=self.hook.last_ok_at)
+        return max(1, min(self.hook.failures, tried.values("object_key").distinct().count()))
 
     def _send(self, poster: Poster, delivery: Delivery) -> bool:
         """Whether it was delivered, and so the next may go."""
@@ -191,7 +211,11 @@ class _Turn:
             delivery.state, delivery.done_at = Delivery.State.FAILED, now
         delivery.due_at = now + wait_after(delivery.attempts)
         self._record(delivery)
-        self._wait()
+        self.hook.failures += 1
+        failing = self._failing()
+        if failing == 1:
+            self.hook.failures = 1  # however often: a pause would hold up all others for the sake of one
+        self._wait(failing)
         if self.hook.failures >= settings.WEBHOOK_PAUSE_AFTER:
             self.hook.paused_at, self.hook.pause_reason = now, delivery.error
         return False

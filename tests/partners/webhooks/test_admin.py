@@ -132,13 +132,14 @@ def test_a_paused_webhook_is_told_everyone_and_resumed(
     settings.WEBHOOK_PAUSE_AFTER = 2
     receiver.answer = lambda received: 500
     order(source, 1)
+    order(source, 2)
     deliver()
     assert "paused after many failures" in admin_client.get(HOOKS).content.decode()
     receiver.answer = lambda received: 201
     press(admin_client, hook, "resume")
     assert "paused after many failures" not in admin_client.get(HOOKS).content.decode()
     deliver()
-    assert states() == ["done"]
+    assert states() == ["done", "done"]
 
 
 def test_all_that_was_given_up_is_replayed(

@@ -101,6 +101,7 @@ def test_a_webhook_that_keeps_failing_is_paused_and_resumed_in_order(
 ) -> None:
     settings.WEBHOOK_PAUSE_AFTER = 5
     receiver.answer = lambda received: 500
+    order(source, 2, description="of another")
     one = order(source, 1, description="0")
     for number in range(1, 4):
         one.description = str(number)
@@ -116,7 +117,60 @@ def test_a_webhook_that_keeps_failing_is_paused_and_resumed_in_order(
     receiver.answer = lambda received: 201
     manage.resume(hook)
     deliver()
-    assert [received.item["description"] for received in receiver.taken] == ["0", "1", "2", "3", "4"]
+    taken = [received.item for received in receiver.taken]
+    assert [item["description"] for item in taken if item["orderId"] == "1"] == ["0", "1", "2", "3", "4"]
+    assert [item["description"] for item in taken if item["orderId"] == "2"] == ["of another"]
+
+
+def test_an_event_that_always_fails_holds_up_no_other(
+    hook: Webhook, receiver: Receiver, source: Source, settings: Any
+) -> None:
+    settings.WEBHOOK_PAUSE_AFTER = 5
+    receiver.answer = lambda received: 500 if received.item["orderId"] == "1" else 201
+    order(source, 1)
+    for _round in range(10):
+        sending.work(lease.owner())
+    assert len(receiver.requests) == 10, "it is tried again and again"
+    hook.refresh_from_db()
+    assert (hook.paused_at, hook.failures) == (None, 1)
+
+    settings.WEBHOOK_FIRST_WAIT = 2.0
+    sending.work(lease.owner())
+    hook.refresh_from_db()
+    assert hook.due_at < timezone.now() + timedelta(seconds=3), "the webhook waits shortly, the event long"
+    assert Delivery.objects.get().due_at > timezone.now() + timedelta(seconds=60)
+
+    settings.WEBHOOK_FIRST_WAIT = 0.0
+    Webhook.objects.update(due_at=timezone.now())
+    Delivery.objects.update(due_at=timezone.now())
+    order(source, 2)
+    order(source, 3)
+    sending.work(lease.owner())
+    assert "2" in [received.item["orderId"] for received in receiver.taken]
+    sending.work(lease.owner())
+    assert [received.item["orderId"] for received in receiver.taken] == ["2", "3"]
+
+
+def test_a_dead_receiver_is_asked_ever_more_seldom(
+    hook: Webhook, receiver: Receiver, source: Source, settings: Any
+) -> None:
+    settings.WEBHOOK_FIRST_WAIT = 2.0
+    settings.WEBHOOK_PAUSE_AFTER = 8
+    receiver.answer = lambda received: 500
+    for number in range(6):
+        order(source, number)
+    waits = []
+    for _round in range(8):
+        assert deliver() == 1, "one try, then it waits"
+        hook.refresh_from_db()
+        waits.append((hook.due_at - timezone.now()).total_seconds())
+        Webhook.objects.update(due_at=timezone.now())
+        Delivery.objects.update(due_at=timezone.now())
+    assert waits[0] <= 2
+    assert 4 <= waits[2] <= 8
+    assert waits[5] > 30
+    assert hook.paused_at is not None
+    assert deliver() == 0
 
 
 def test_a_dead_receiver_does_not_hold_up_another(
