@@ -145,11 +145,22 @@ def test_the_same_request_is_carried_out_once(partner: Partner) -> None:
     assert error(partner.call("POST", "orders", [order("1")]), 409)
 
 
-def test_a_refusal_is_remembered_too(partner: Partner) -> None:
-    first = partner.call("POST", "orders", [{"orderId": "1"}], **{KEY: "k"})
-    again = partner.call("POST", "orders", [{"orderId": "1"}], **{KEY: "k"})
-    assert (again.status_code, again.json()) == (400, first.json())
-    assert again.headers["Idempotent-Replayed"] == "true"
+def test_a_refusal_does_not_use_the_key_up(partner: Partner) -> None:
+    for _again in range(2):
+        refused = partner.call("POST", "orders", [order("1"), {"orderId": "2"}], **{KEY: "k"})
+        assert error(refused, 400)
+        assert "Idempotent-Replayed" not in refused.headers
+    assert not Order.objects.exists()
+    assert partner.call("POST", "orders", [order("1"), order("2")], **{KEY: "k"}).status_code == 201
+    assert error(partner.call("POST", "orders", [order("1"), order("3")], **{KEY: "k"}), 409)
+    assert error(partner.call("POST", "orders", [order("1")], **{KEY: "other"}), 409)
+    assert partner.call("POST", "orders", [order("3")], **{KEY: "other"}).status_code == 201
+
+
+def test_a_refusal_that_a_release_before_has_kept_counts_no_more(partner: Partner) -> None:
+    partner.call("POST", "orders", [order("1")], **{KEY: "k"})
+    IdempotentRequest.objects.update(status_code=400, fingerprint="x" * 64)
+    assert partner.call("POST", "orders", [order("2")], **{KEY: "k"}).status_code == 201
 
 
 def test_a_secret_in_a_remembered_answer_is_not_kept_in_clear(partner: Partner) -> None:

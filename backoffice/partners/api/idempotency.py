@@ -2,8 +2,8 @@
 
 The same key and request give the same answer; another request under that key, or one while the first is being carried
 out, is answered 409. The answer is stored in the transaction of the change, and so long is the key held: a process or a
-machine that dies leaves neither, and the next request is carried out at once. Errors that may pass by themselves are
-not kept.
+machine that dies leaves neither, and the next request is carried out at once. A refusal is not stored: nothing was
+done, and the request may come again under its key, mended or as it is.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"
 KEPT = timedelta(days=3)
 Answer = TypeVar("Answer")
-PASSING = (401, 403, 408, 429, 500, 502, 503)
+REFUSED = 400  # and above
 
 
 def once(request: Request, perform: Callable[[], Response]) -> Response:
@@ -43,24 +43,14 @@ def once(request: Request, perform: Callable[[], Response]) -> Response:
     if not key.strip() or len(key) > 255 or not key.isprintable():
         raise ApiError(400, _("%(header)s must have 1 to 255 printable characters.") % {"header": HEADER})
     asked = IdempotentRequest(source=source_of(request), key=key, fingerprint=_fingerprint(request))
-    answer = whole(lambda: _answer(asked, perform))
-    if isinstance(answer, ApiError):
-        raise answer
-    return answer
+    return whole(lambda: _answer(asked, perform))
 
 
-def _answer(asked: IdempotentRequest, perform: Callable[[], Response]) -> Response | ApiError:
-    """The answer that the key has, or one that is made and remembered. A refusal undoes what was done, and is kept."""
+def _answer(asked: IdempotentRequest, perform: Callable[[], Response]) -> Response:
+    """The answer that the key has, or one that is made and remembered."""
     if (known := _answered(asked)) is not None:
         return known
-    try:
-        with transaction.atomic():
-            response = perform()
-    except ApiError as refusal:
-        if refusal.status in PASSING or "Retry-After" in refusal.headers:
-            raise
-        _remember(asked, refusal.status, encoder.encode(refusal.body))
-        return refusal
+    response = perform()
     _remember(asked, response.status_code, _rendered(response.data))
     return response
 
@@ -91,6 +81,9 @@ def _answered(asked: IdempotentRequest) -> Response | None:
         raise _at_it()
     known = IdempotentRequest.objects.filter(source=asked.source, key=asked.key).first()
     if known is None:
+        return None
+    if known.status_code is not None and known.status_code >= REFUSED:  # of a release before, which kept refusals
+        known.delete()
         return None
     if known.fingerprint != asked.fingerprint:
         raise ApiError(409, _("This key was used for another request."))

@@ -161,7 +161,8 @@ def _headers(told: Operation, method: str) -> list[Schema]:
         return []
     text = _(
         "A text of yours that names this request: sent again with the same key, it is not carried out again, and gets"
-        " the answer of the first time. Another request under the same key is answered 409. Keys are kept three days."
+        " the answer of the first time. Another request under the same key is answered 409. A refusal does not use the"
+        " key up. Keys are kept three days."
     )
     schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-~]+$"}
     return [_header(HEADER, schema, text)]
