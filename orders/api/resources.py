@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Case, CharField, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import NullIf
+from django.utils.translation import ngettext
 
 from backoffice.partners.api.projection import Column, Nested, Projection, columns_of, encoder
 from backoffice.partners.api.views import Resource
@@ -31,6 +32,7 @@ from orders.models import (
     RefundPayment,
     ReturnReason,
 )
+from orders.models.order import IS_OPEN
 from orders.phones import e164
 from orders.writing import write_lines
 
@@ -194,8 +196,22 @@ ORDERS = Resource(
     written_as=201,
 )
 
+
+def _kept_for(client: Client) -> str:
+    """iRECA would take no change of an order whose client is gone."""
+    count = Order.objects.filter(IS_OPEN, client=client).count()
+    if not count:
+        return ""
+    text = ngettext(
+        "The client has %(count)d order that is neither closed nor cancelled, and cannot be deleted until it is.",
+        "The client has %(count)d orders that are neither closed nor cancelled, and cannot be deleted until they are.",
+        count,
+    )
+    return text % {"count": count}
+
+
 CLIENTS = Resource(
-    Writable(_mirror(Client), is_own=True),
+    Writable(_mirror(Client), is_own=True, kept_for=_kept_for),
     {"client_id": "external_id", **columns_of(_mirror(Client).fields, Client, NUMBERED), "updated_at": "updated_at"},
     read=(Scope.CLIENTS,),
     write=(Scope.CLIENTS,),

@@ -372,12 +372,28 @@ def test_a_client_named_first_is_described_in_place_later(partner: Partner) -> N
 def test_what_is_described_anew_inherits_nothing(partner: Partner) -> None:
     said = {"clientId": 5, "title": "", "firstname": "Анна", "lastname": "", "birthday": None, "phone": "1", "inn": "2"}
     partner.call("POST", "clients", [said])
-    partner.call("POST", "orders", [order("1", clientId="5")])
+    partner.call("POST", "orders", [order("1", clientId="5", deliveryStatusId=10)])
     assert partner.call("DELETE", "clients?clientId=5").status_code == 204
     fresh = {"clientId": 5, "title": "", "firstname": "Борис", "lastname": "", "birthday": None}
     assert partner.call("POST", "clients", [fresh]).status_code == 201
     told = partner.get("clients?clientId=5")
     assert (told["firstname"], told["phone"], told["inn"]) == ("Борис", "", "")
+
+
+def test_a_client_with_open_orders_is_not_deleted(partner: Partner, stranger: Partner) -> None:
+    said = {"clientId": 5, "title": "", "firstname": "Анна", "lastname": "", "birthday": None}
+    for one in (partner, stranger):
+        one.call("POST", "clients", [said])
+    sent = [order("1", clientId="5"), order("2", clientId="5"), order("3", clientId="5", deliveryStatusId=10)]
+    assert partner.call("POST", "orders", sent).status_code == 201
+    refused = partner.call("DELETE", "clients?clientId=5")
+    assert refused.status_code == 409
+    assert "2" in refused.json()["message"]
+    assert partner.get("orders?orderId=1")["clientId"] == "5"
+    cancelled = {"orderIds": [1, 2], "attributes": {"deliveryStatusId": 11}}
+    assert partner.call("PUT", "orders/multipleUpdate", cancelled).status_code == 204
+    for one in (partner, stranger):
+        assert one.call("DELETE", "clients?clientId=5").status_code == 204
 
 
 @pytest.mark.parametrize(("query", "said"), [("", True), ("", 1), ("?isRefund=1", False), ("?isRefund=0", "true")])

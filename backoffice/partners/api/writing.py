@@ -52,6 +52,7 @@ class Writable:
     parts: Mapping[str, PartsOf] = field(default_factory=dict)
     begin: Callable[[Any, Any], None] = lambda row, obj: None  # what a new row has besides what is said of it
     prepare: Callable[[Source, Sequence[Any]], None] = lambda source, objects: None
+    kept_for: Callable[[Any], str] | None = None  # why a row cannot be deleted yet, for people; "" where it can
 
     @property
     def model(self) -> type[Any]:
@@ -367,6 +368,8 @@ def delete(what: Writable, source: Source, id_: str) -> None:
             row.source, row.external_id = None, ""
             what.model.objects.bulk_save([row], ["source", "external_id"])
             return
+        if what.kept_for is not None and (reason := what.kept_for(row)):
+            raise ApiError(409, reason)
         try:
             with transaction.atomic():
                 rows.delete()
