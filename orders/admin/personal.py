@@ -18,6 +18,7 @@ from backoffice.accounts import audit
 from backoffice.accounts.models import Event
 from backoffice.sync.personal import is_hidden
 from orders.client_data import erase, gather
+from orders.client_data.held import Held, NotThere
 from orders.models import Client, Erasure
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ class ClientDataMixin(Base):
     def _may_give(request: HttpRequest) -> bool:
         return request.user.has_perm(GIVE) and not is_hidden()
 
-    def _held(self, request: HttpRequest, pk: int) -> gather.Held:
+    def _held(self, request: HttpRequest, pk: int) -> Held:
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
-            return gather.Held.of_key(pk)
-        except gather.NotThere as error:
+            return Held.of_key(pk)
+        except NotThere as error:
             raise Http404 from error
 
     def give_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -12,33 +12,27 @@ Sums, receipts, states and times stay, as the law on cash registers demands, and
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import AbstractBaseUser, User
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from simple_history.models import HistoricalChanges
 
 from backoffice.accounts import audit
 from backoffice.accounts.models import Event
 from backoffice.accounts.trail import histories
-from backoffice.secrets import EncryptedTextField
 from backoffice.sync import lease, personal
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import registry
-from backoffice.sync.mirrored import Mirrored, MirroredPart
+from backoffice.sync.mirrored import MirroredPart
 from backoffice.sync.models import Push
-from fiscal.models import FiscalDocument
-from orders.client_data.gather import Held
+from orders.client_data import places
+from orders.client_data.held import Held
 from orders.client_data.traces import Traces
 from orders.conditions import IS_OPEN
 from orders.models import Client, DiscountCard, Erasure, Order, StatusChange
@@ -46,29 +40,14 @@ from orders.virtpos import cards
 
 PAUSE = timedelta(minutes=1)  # between looks at whether the remotes were told
 
-PLACE = ("postindex", "street", "home", "apartment", "latitude", "longitude")
-EMPTIED: dict[type[Any], tuple[str, ...]] = {
-    Client: (
-        *("title", "firstname", "lastname", "birthday", "inn", "phone", "phone_e164", "email", "description"),
-        *(f"address_{part}" for part in PLACE),
-    ),
-    Order: (
-        *("client_firstname", "client_lastname", "client_inn", "client_email", "phone", "phone_e164", "description"),
-        "to_line",
-        *(f"to_{part}" for part in PLACE),
-        *("delivered_latitude", "delivered_longitude"),
-    ),
-}
-NAMES: dict[type[Any], tuple[str, str]] = {
-    Client: ("firstname", "lastname"),
-    Order: ("client_firstname", "client_lastname"),
-}
-# What is in no table of ours, or holds no word of people: keys of sessions, our own bookkeeping.
-NOT_LOOKED_INTO = frozenset({"sessions", "contenttypes", "migrations"})
-
 
 class UnderWay(Exception):
     """So many orders of the client are not closed yet: a courier still needs the address."""
+
+
+def still_open(held: Held) -> int:
+    """How many orders keep an erasure from beginning."""
+    return Order.objects.filter(IS_OPEN, pk__in=held.orders).count()
 
 
 def ask(held: Held, person: Any = None) -> Erasure:
@@ -76,22 +55,22 @@ def ask(held: Held, person: Any = None) -> Erasure:
 
     Raises UnderWay.
     """
-    if still_open := Order.objects.filter(IS_OPEN, pk__in=held.orders).count():
-        raise UnderWay(still_open)
+    if count := still_open(held):
+        raise UnderWay(count)
     with personal.seen_by(None):  # whoever asks may not see what is looked for
-        traces = _traces(held)
+        known = places.traces(held).dumps()
     row, is_new = Erasure.objects.get_or_create(
         client_id=held.client.pk,
         defaults={
             "clients": list(held.clients),
             "orders": list(held.orders),
-            "known": traces.dumps(),
+            "known": known,
             "asked_by": person.pk if person is not None else None,
         },
     )
     if not is_new and row.done_at is not None:
         # Something was written of him since.
-        row.clients, row.orders, row.known = list(held.clients), list(held.orders), traces.dumps()
+        row.clients, row.orders, row.known = list(held.clients), list(held.orders), known
         row.step, row.swept, row.done_at, row.due_at = Erasure.Step.ROWS, [], None, timezone.now()
         row.save()
     return row
@@ -138,30 +117,14 @@ def drain(holder: str) -> int:
 
 def preview(held: Held) -> dict[str, int]:
     """How many rows of which tables `advance` would touch. Nothing is written."""
-    traces = _traces(held)
+    traces = places.traces(held)
     counts = {model._meta.label_lower: len(keys) for model, keys in held.roots.items() if keys}
-    for model in _tables():
-        if model not in held.roots and (count := sum(1 for _row in _telling(model, traces, held, with_agreed=True))):
+    for model in places.tables():
+        if model not in held.roots and (
+            count := sum(1 for _row in places.telling(model, traces, held, with_agreed=True))
+        ):
             counts[model._meta.label_lower] = count
     return counts
-
-
-def _traces(held: Held) -> Traces:
-    phones: set[str] = set()
-    words: set[str] = set()
-    names: set[tuple[str, str]] = set()
-    values: set[str] = set()
-    for model, keys in held.roots.items():
-        phone, mail, inn = ("phone", "email", "inn") if model is Client else ("phone", "client_email", "client_inn")
-        for source in (model, histories()[model]):
-            columns = [name for name in EMPTIED[model] if name in {f.name for f in source._meta.concrete_fields}]
-            for some in chunks(keys):
-                for found in source._base_manager.filter(**{f"{model._meta.pk.attname}__in": some}).values(*columns):
-                    phones.add(found[phone])
-                    words |= {found[mail], found[inn]}
-                    names.add(tuple(found[name] for name in NAMES[model]))
-                    values |= {str(value) for value in found.values() if value not in (None, "")}
-    return Traces.of(phones, words, names, values)
 
 
 def _rows(row: Erasure) -> bool:
@@ -169,7 +132,7 @@ def _rows(row: Erasure) -> bool:
     for card in DiscountCard.objects.filter(client__in=row.clients, is_deleted=False):
         cards.delete(card)
     for model, keys in ((Client, row.clients), (Order, row.orders)):
-        empty = {name: _empty(model, name) for name in EMPTIED[model]}
+        empty = {name: _empty(model, name) for name in places.EMPTIED[model]}
         for some in chunks(keys):
             with transaction.atomic():
                 count = model.objects.filter(pk__in=some).update(**empty)
@@ -209,136 +172,24 @@ def _is_told(row: Erasure) -> bool:
     return True
 
 
-# looking through everything
-
-
-def _tables() -> list[Any]:
-    return sorted(
-        (
-            m
-            for m in apps.get_models()
-            if m._meta.managed and m._meta.app_label not in NOT_LOOKED_INTO and m is not Erasure
-        ),
-        key=lambda model: model._meta.label,
-    )
-
-
 def _sweep(row: Erasure, *, with_agreed: bool) -> bool:
     """Empty what tells of him, table by table; a table that is done is noted."""
     traces = Traces.loads(row.known)
     held = Held(Client.objects.get(pk=row.client_id), tuple(row.clients), tuple(row.orders))
-    for model in _tables():
+    for model in places.tables():
         label = model._meta.label_lower
         if label in row.swept:
             continue
         count = 0
         # Lines go with their order to the remotes, so they change as anything does.
         manager = model.objects if issubclass(model, MirroredPart) else model._base_manager
-        for found, changes in _telling(model, traces, held, with_agreed=with_agreed):
+        for found, changes in places.telling(model, traces, held, with_agreed=with_agreed):
             count += manager.filter(pk=found).update(**changes)
         if count:
             row.counts[label] = row.counts.get(label, 0) + count
         row.swept.append(label)
         row.save(update_fields=["counts", "swept"])
     return True
-
-
-def _telling(
-    model: type[Any], traces: Traces, held: Held, *, with_agreed: bool
-) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Keys of rows that tell of him, with what their columns become."""
-    fields = [field for field in model._meta.concrete_fields if _is_text(field) and not field.primary_key]
-    if issubclass(model, Mirrored) and not with_agreed:
-        fields = [field for field in fields if field.name not in ("remote_data", "sync_conflict")]
-    if not fields:
-        return
-    rows = model._base_manager.all()
-    own = set(_own(model, held))
-    base = model.instance_type if issubclass(model, HistoricalChanges) else model
-    if issubclass(base, Mirrored | AbstractBaseUser):
-        rows = rows.filter(pk__in=own)  # another with the same phone is another
-    for record in rows.order_by("pk").values_list("pk", *(field.attname for field in fields)).iterator(chunk_size=500):
-        changes = {}
-        for field, value in zip(fields, record[1:], strict=True):
-            cleaned = _cleaned(field, value, traces, is_own=record[0] in own)
-            if cleaned is not _SAME:
-                changes[field.name] = cleaned
-        if changes:
-            yield record[0], changes
-
-
-def _own(model: type[Any], held: Held) -> Iterator[Any]:
-    """Keys of rows of this table that are his: there any of his values is his, however common."""
-    if model in held.roots:
-        yield from held.roots[model]
-        return
-    base = model.instance_type if issubclass(model, HistoricalChanges) else None
-    if base in held.roots:
-        for some in chunks(held.roots[base]):
-            yield from model._base_manager.filter(**{f"{base._meta.pk.attname}__in": some}).values_list("pk", flat=True)
-        return
-    for field in model._meta.concrete_fields:
-        if field.is_relation and field.related_model in held.roots:
-            for some in chunks(held.roots[field.related_model]):
-                yield from model._base_manager.filter(**{f"{field.name}__in": some}).values_list("pk", flat=True)
-
-
-_SAME = object()
-
-
-def _is_text(field: models.Field) -> bool:
-    kinds = (models.CharField, models.TextField, models.JSONField, models.BinaryField)
-    return isinstance(field, kinds) and not field.choices
-
-
-def _cleaned(field: models.Field, value: Any, traces: Traces, *, is_own: bool) -> Any:
-    """What the column becomes; _SAME where it tells of nobody."""
-    if value in (None, "", b"", {}, []):
-        return _SAME
-    if isinstance(field, models.BinaryField):
-        return b"" if traces.tell(_file_text(bytes(value))) else _SAME
-    if isinstance(field, models.JSONField):
-        if not is_own and not traces.tell(_written(value)):
-            return _SAME
-        cleaned = traces.cleaned(value, by_key=is_own and not issubclass(field.model, FiscalDocument))
-        if traces.tell(_written(cleaned)):  # a name that stands in parts
-            cleaned = traces.cleaned(value, by_key=True)
-        if traces.tell(_written(cleaned)):
-            cleaned = type(value)()
-        return _SAME if cleaned == value else cleaned
-    if isinstance(field, EncryptedTextField):
-        return "" if traces.tell(str(value)) and field.blank else _SAME
-    text = str(value)
-    if is_own and text in traces.values:
-        return ""
-    told = traces.tell(text) or traces.tell(_unescaped(text))
-    return _SAME if not told else (None if field.null and not field.blank else "")
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _unescaped(text: str) -> str:
-    """A body as people read it: JSON writes letters as numbers."""
-    if "\\u" not in text:
-        return ""
-    try:
-        return _written(json.loads(text))
-    except ValueError:
-        return ""
-
-
-def _file_text(data: bytes) -> str:
-    """The text of a file that was brought: CSV as it is, the parts of a workbook."""
-    if data[:2] != b"PK":
-        return data.decode("utf-8", "replace") + data.decode("cp1251", "replace")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as book:
-            parts = [book.read(name) for name in book.namelist() if name.endswith(".xml")]
-    except zipfile.BadZipFile:
-        parts = [data]  # what only begins like a workbook was refused as one, and may be kept all the same
-    return "".join(part.decode("utf-8", "replace") for part in parts)
 
 
 def _finish(row: Erasure) -> None:

@@ -1,9 +1,12 @@
-"""What we hold of one client: his rows, all that hangs on them, their histories, and what was said of them."""
+"""What we hold of one client: his rows, all that hangs on them, their histories, what was said of them, and whatever
+tells of him anywhere else (`places`, as for erasing).
+"""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.apps import apps
@@ -18,9 +21,12 @@ from backoffice.accounts.models import Event
 from backoffice.accounts.trail import histories
 from backoffice.partners.models import Delivery
 from backoffice.secrets import EncryptedTextField
+from backoffice.sync import personal
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Exchange, ExchangeSubject, Push, Sent
+from orders.client_data import places
+from orders.client_data.held import Held
 from orders.models import Client, ClientMerge, Order
 
 FORMAT = 1
@@ -28,67 +34,34 @@ FORMAT = 1
 PASSED_OVER = frozenset({"orders.Erasure", "orders.CashEntry"})
 
 
-class NotThere(Exception):
-    """There is no such client."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """Keys of a client, of those merged into him, and of their orders."""
-
-    client: Client
-    clients: tuple[int, ...]
-    orders: tuple[int, ...]
-
-    @classmethod
-    def of(cls, key: str) -> Held:
-        """By our key or the one of iRECA; of a merged client, whoever stands for him.
-
-        Raises NotThere.
-        """
-        found = Client.objects.filter(ireca_id=key).first()
-        if found is None and key.isdecimal():
-            found = Client.objects.filter(pk=key).first()
-        if found is None:
-            raise NotThere(key)
-        return cls._of(found)
-
-    @classmethod
-    def of_key(cls, pk: int) -> Held:
-        """By our key only.
-
-        Raises NotThere.
-        """
-        found = Client.objects.filter(pk=pk).first()
-        if found is None:
-            raise NotThere(str(pk))
-        return cls._of(found)
-
-    @classmethod
-    def _of(cls, found: Client) -> Held:
-        client = found.merged_into or found
-        absorbed = Client.objects.filter(merged_into=client).values_list("pk", flat=True)
-        clients = (client.pk, *sorted(absorbed))
-        his = Q(client__in=clients)
-        if client.phone_e164:  # masked or not: a lookup takes what is behind it
-            his |= Q(client=None, phone_e164=client.phone_e164)
-        return cls(client, clients, tuple(Order.objects.filter(his).order_by("pk").values_list("pk", flat=True)))
-
-    @property
-    def roots(self) -> dict[type[models.Model], tuple[int, ...]]:
-        return {Client: self.clients, Order: self.orders}
-
-
 def everything(held: Held) -> dict[str, Any]:
     """As JSON has it: by table, the columns of each row. Values that JSON has none for are texts."""
-    tables: dict[str, list[dict[str, Any]]] = {}
-    for rows in querysets(held):
+    tables: dict[str, dict[Any, dict[str, Any]]] = {}
+    for rows in chain(querysets(held), _telling(held)):
+        pk = rows.model._meta.pk.attname
         names = [
             field.attname for field in rows.model._meta.concrete_fields if not isinstance(field, EncryptedTextField)
         ]
-        if found := list(rows.order_by("pk").values(*names)):
-            tables.setdefault(rows.model._meta.label_lower, []).extend(found)
-    return {"format": FORMAT, "client": held.client.pk, "made_at": timezone.now(), "tables": tables}
+        for found in rows.order_by("pk").values(*names):
+            columns = {name: _as_text(value) for name, value in found.items()}
+            tables.setdefault(rows.model._meta.label_lower, {})[found[pk]] = columns
+    listed = {label: list(rows.values()) for label, rows in tables.items()}
+    return {"format": FORMAT, "client": held.client.pk, "made_at": timezone.now(), "tables": listed}
+
+
+def _as_text(value: Any) -> Any:
+    """Files that were brought are in base64."""
+    return b64encode(value).decode() if isinstance(value, bytes | memoryview) else value
+
+
+def _telling(held: Held) -> Iterator[QuerySet]:
+    """What erasing would find besides: some of it has been found by its references already."""
+    with personal.seen_by(None):
+        his = places.traces(held)
+    for model in places.tables():
+        found = [pk for pk, _changes in places.telling(model, his, held, with_agreed=True)]
+        for some in chunks(found):
+            yield model._base_manager.filter(pk__in=some)
 
 
 def querysets(held: Held) -> Iterator[QuerySet]:

@@ -27,7 +27,8 @@ from backoffice.sync.models import Callback, Exchange, ExchangeSubject, ExportLo
 from backoffice.transfer.models import FailedRow, Import, ImportFile
 from catalog.models import Good
 from fiscal.models import Receipt
-from orders.client_data import erase, gather
+from orders.client_data import erase, gather, places
+from orders.client_data.held import Held
 from orders.client_data.traces import Traces
 from orders.models import (
     Client,
@@ -228,6 +229,8 @@ def test_nobody_is_erased_while_a_courier_is_on_his_way(client: Client) -> None:
     Order.objects.filter(number="A-18").update(delivery_status=DeliveryStatus.TAKEN)
     with pytest.raises(CommandError, match="1 orders are not closed"):
         call_command("client_data", str(client.pk), "--erase", "--yes", verbosity=0)
+    with pytest.raises(CommandError, match="1 orders are not closed"):
+        call_command("client_data", str(client.pk), "--erase", "--dry-run", verbosity=0)
     answer = person("c", "erase_client").post(f"/admin/orders/client/{client.pk}/data/", {"key": client.pk})
     assert answer.status_code == 200
     assert Erasure.objects.count() == 0
@@ -235,7 +238,7 @@ def test_nobody_is_erased_while_a_courier_is_on_his_way(client: Client) -> None:
 
 
 def test_a_file_that_only_begins_like_a_workbook_is_looked_into() -> None:
-    assert LAST in erase._file_text(b"PK" + LAST.encode())
+    assert LAST in places._file_text(b"PK" + LAST.encode())
 
 
 def test_it_asks_first(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +249,7 @@ def test_it_asks_first(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_goes_on_where_it_was_cut_off(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seen = erase._telling, []
+    real, seen = places.telling, []
 
     def cut(model: Any, *args: Any, **kwargs: Any) -> Any:
         if model is Exchange and not seen:
@@ -254,7 +257,7 @@ def test_it_goes_on_where_it_was_cut_off(client: Client, monkeypatch: pytest.Mon
             raise RuntimeError("the power went")
         return real(model, *args, **kwargs)
 
-    monkeypatch.setattr(erase, "_telling", cut)
+    monkeypatch.setattr(places, "telling", cut)
     with pytest.raises(RuntimeError):
         call_command("client_data", str(client.pk), "--erase", "--yes", verbosity=0)
     row = Erasure.objects.get()
@@ -266,14 +269,14 @@ def test_it_goes_on_where_it_was_cut_off(client: Client, monkeypatch: pytest.Mon
 
 
 def test_the_worker_finishes_what_was_begun(client: Client) -> None:
-    erase.ask(gather.Held.of(str(client.pk)))
+    erase.ask(Held.of(str(client.pk)))
     worker.drain(lease.owner())
     assert Erasure.objects.get().step == Erasure.Step.DONE
     assert found() == set()
 
 
 def test_what_is_looked_for_meanwhile_is_encrypted(client: Client) -> None:
-    erase.ask(gather.Held.of(str(client.pk)))
+    erase.ask(Held.of(str(client.pk)))
     with_raw = Erasure._meta.get_field("known").get_prep_value(Erasure.objects.get().known)
     assert LAST not in with_raw
     assert Traces.loads(Erasure.objects.get().known).phones == (DIGITS,)
@@ -303,6 +306,17 @@ def test_all_that_there_is_comes_out(client: Client, tmp_path: Path) -> None:
     assert Event.objects.get(kind=Event.Kind.CLIENT_EXPORTED).details["rows"]["orders.order"] == 2
     with pytest.raises(CommandError, match="already"):
         call_command("client_data", str(client.pk), "--export", str(path), verbosity=0)
+    with pytest.raises(CommandError, match="cannot be written: No such file"):
+        call_command("client_data", str(client.pk), "--export", str(tmp_path / "none" / "c.json"), verbosity=0)
+
+
+def test_what_would_be_erased_is_given_out(client: Client) -> None:
+    held = Held.of(str(client.pk))
+    given = {label: len(rows) for label, rows in gather.everything(held)["tables"].items()}
+
+    for label, count in erase.preview(held).items():
+        assert given.get(label, 0) >= count, label
+    assert given["sync.callback"] == given["transfer.importfile"] == 1
 
 
 def test_who_is_not_there_is_said(client: Client) -> None:
@@ -312,7 +326,7 @@ def test_who_is_not_there_is_said(client: Client) -> None:
 
 def test_a_merged_client_means_who_stands_for_him(client: Client) -> None:
     twin = Client.objects.get(merged_into=client)
-    assert gather.Held.of(str(twin.pk)) == gather.Held.of(str(client.pk))
+    assert Held.of(str(twin.pk)) == Held.of(str(client.pk))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -321,7 +335,7 @@ def test_what_ireca_has_is_erased_there_before_it_is_forgotten_here(ireca: Sandb
     worker.drain(lease.owner())
     client.refresh_from_db()
     assert LAST in json.dumps(client.remote_data, ensure_ascii=False)
-    row = erase.advance(erase.ask(gather.Held.of(str(client.pk))))
+    row = erase.advance(erase.ask(Held.of(str(client.pk))))
     assert row.step == Erasure.Step.REMOTES  # its base must stay until iRECA was told
     worker.drain(lease.owner())
     Erasure.objects.update(due_at=timezone.now())

@@ -13,7 +13,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from backoffice.accounts import audit
 from backoffice.accounts.models import Event
 from orders.client_data import erase, gather
+from orders.client_data.held import Held, NotThere
 from orders.models import Erasure
+
+OPEN = "{} orders are not closed yet. Close or cancel them first."
 
 
 class Command(BaseCommand):
@@ -33,17 +36,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, client: str, export: str | None, **options: Any) -> None:
         try:
-            held = gather.Held.of(client)
-        except gather.NotThere as error:
+            held = Held.of(client)
+        except NotThere as error:
             raise CommandError(f"There is no client {client}, by our key or by iRECA's id.") from error
         if export is not None:
             self._export(held, Path(export))
         elif options["dry_run"]:
             self._tell(erase.preview(held))
+            if count := erase.still_open(held):
+                raise CommandError(OPEN.format(count))
         else:
             self._erase(held, options["yes"])
 
-    def _export(self, held: gather.Held, path: Path) -> None:
+    def _export(self, held: Held, path: Path) -> None:
         data = gather.everything(held)
         try:
             # Nobody else reads it, from the first byte on.
@@ -51,11 +56,13 @@ class Command(BaseCommand):
                 json.dump(data, file, ensure_ascii=False, indent=1, cls=DjangoJSONEncoder)
         except FileExistsError as error:
             raise CommandError(f"{path} is there already.") from error
+        except OSError as error:
+            raise CommandError(f"{path} cannot be written: {error.strerror}") from error
         counts = {name: len(rows) for name, rows in data["tables"].items()}
         audit.note(Event.Kind.CLIENT_EXPORTED, held.client, rows=counts)
         self._tell(counts)
 
-    def _erase(self, held: gather.Held, is_sure: bool) -> None:
+    def _erase(self, held: Held, is_sure: bool) -> None:
         if not is_sure:
             self._tell({"orders.client": len(held.clients), "orders.order": len(held.orders)})
             if input(f"Erase client {held.client.pk} for good? Type the key to go on: ") != str(held.client.pk):
@@ -63,7 +70,7 @@ class Command(BaseCommand):
         try:
             row = erase.advance(erase.ask(held))
         except erase.UnderWay as still_open:
-            raise CommandError(f"{still_open} orders are not closed yet. Close or cancel them first.") from still_open
+            raise CommandError(OPEN.format(still_open)) from still_open
         self._tell(row.counts)
         if row.step == Erasure.Step.DONE:
             self.stdout.write("Done.")
