@@ -7,34 +7,31 @@ A remote without its settings is off. How settings become a client: `backoffice/
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.environment import Environment, load, load_directory
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-env = environ.Env()
-if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
-    if "ENV_FILE" in os.environ and not Path(env_file).is_file():
-        raise ImproperlyConfigured(f"ENV_FILE is {env_file}, but there is no such file.")
-    if Path(env_file).is_file():
-        env.read_env(env_file)
-# Files that are called as variables are, one value in each: how containers get their secrets.
-if secrets_dir := os.environ.get("SECRETS_DIR", ""):
-    for _file in sorted(Path(secrets_dir).iterdir()):
-        if _file.is_file():
-            os.environ.setdefault(_file.name, _file.read_text().strip())
+env = Environment()
+ENV_FILE: Path | None = None
+if _env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
+    ENV_FILE = load(Path(_env_file), must_exist="ENV_FILE" in os.environ)
+if SECRETS_DIR := env.str("SECRETS_DIR", default=""):
+    load_directory(Path(SECRETS_DIR))
 
 
 # Who we are
 
 DEBUG = env.bool("DEBUG", default=False)
-PORT = env.int("PORT", default=8000)
+PORT = env.int("PORT", default=8000, least=1, most=65535)
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/") or f"http://127.0.0.1:{PORT}"
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -49,13 +46,13 @@ if not SECRET_KEY:
 # Of what is rotated, the values before: they are still taken, and taken away when nobody uses them any more
 # (`manage.py rotate_secrets NAME`, docs/security.md).
 def _before(name: str) -> list[str]:
-    return [value.strip() for value in env.list(f"{name}_FALLBACKS", default=[]) if value.strip()]
+    return env.list(f"{name}_FALLBACKS")
 
 
 SECRET_KEY_FALLBACKS = _before("SECRET_KEY")
 
 # Secrets that encrypt fields: the first one encrypts, all of them decrypt (see backoffice/secrets.py).
-FIELD_KEYS: list[str] = [key.strip() for key in env.list("FIELD_KEYS", default=[]) if key.strip()]
+FIELD_KEYS = env.list("FIELD_KEYS")
 if not FIELD_KEYS:
     if not DEBUG:
         raise ImproperlyConfigured(
@@ -63,7 +60,7 @@ if not FIELD_KEYS:
         )
     FIELD_KEYS = [SECRET_KEY]
 
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS") or [
     host for host in {urlsplit(PUBLIC_URL).hostname, "localhost", "127.0.0.1"} if host
 ]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -74,12 +71,10 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 IRECA_URL = env.str("IRECA_URL", default="").rstrip("/")
 IRECA_TOKEN = env.str("IRECA_TOKEN", default="")
 # cabinet: couriers, taxes, payment types and the like are created in iRECA's own cabinet only (seed 002, line 22).
-IRECA_MODE = env.str("IRECA_MODE", default="cabinet")
-if IRECA_MODE not in ("cabinet", "api"):
-    raise ImproperlyConfigured(f"IRECA_MODE is {IRECA_MODE!r}, but must be cabinet or api.")
+IRECA_MODE = env.choice("IRECA_MODE", default="cabinet", choices=("cabinet", "api"))
 
 # Requests a second that all workers together send; 0: no limit. iRECA documents none but for locations (seed 002:33).
-IRECA_RATE = env.float("IRECA_RATE", default=20.0)
+IRECA_RATE = env.float("IRECA_RATE", default=20.0, least=0)
 
 BIFIT_URL = env.str("BIFIT_URL", default="").rstrip("/")
 BIFIT_USERNAME = env.str("BIFIT_USERNAME", default="")
@@ -91,16 +86,16 @@ BIFIT_TRADE_OBJECT_ID = env.str("BIFIT_TRADE_OBJECT_ID", default="")
 BIFIT_STATUS_PATH = env.str("BIFIT_STATUS_PATH", default="protected/online_orders/{id}")  # PUT here changes a state
 BIFIT_STATUS_KEY = env.str("BIFIT_STATUS_KEY", default="")  # under which the order stands there; empty: as it is
 BIFIT_ITEMS_KEY = env.str("BIFIT_ITEMS_KEY", default="items")  # of the goods of a new order
-BIFIT_RATE = env.float("BIFIT_RATE", default=10.0)  # requests a second of all workers; 0: no limit
+BIFIT_RATE = env.float("BIFIT_RATE", default=10.0, least=0)  # requests a second of all workers; 0: no limit
 
 VIRTPOS_URL = env.str("VIRTPOS_URL", default="").rstrip("/")
 VIRTPOS_API_KEY = env.str("VIRTPOS_API_KEY", default="")
-VIRTPOS_RATE = env.float("VIRTPOS_RATE", default=10.0)  # requests a second of all workers; 0: no limit
+VIRTPOS_RATE = env.float("VIRTPOS_RATE", default=10.0, least=0)  # requests a second of all workers; 0: no limit
 # What no document says for sure, with what is assumed; the page of the service in the admin shows it.
-VIRTPOS_FORMAT = env.str("VIRTPOS_FORMAT", default="xml")
+VIRTPOS_FORMAT: Literal["xml", "json"] = env.choice("VIRTPOS_FORMAT", default="xml", choices=("xml", "json"))
 VIRTPOS_WRITE_METHOD = env.str("VIRTPOS_WRITE_METHOD", default="GET")  # the document's examples write so
 VIRTPOS_TIME_ZONE = env.str("VIRTPOS_TIME_ZONE", default="")  # of its times; empty: ours
-VIRTPOS_DAYS = env.int("VIRTPOS_DAYS", default=7)  # scheduled runs ask for orders so old; 0: for all, every time
+VIRTPOS_DAYS = env.int("VIRTPOS_DAYS", default=7, least=0)  # scheduled runs ask for orders so old; 0: for all of them
 VIRTPOS_CUSTOMERS_PATH = env.str("VIRTPOS_CUSTOMERS_PATH", default="customer")
 VIRTPOS_CARDS_PATH = env.str("VIRTPOS_CARDS_PATH", default="customer")  # before /updateCard, /insertCard, /deleteCard
 
@@ -109,21 +104,19 @@ CALLBACK_SECRET = env.str("CALLBACK_SECRET", default="")
 CALLBACK_SECRET_FALLBACKS = _before("CALLBACK_SECRET")
 
 PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at most
-PUSH_SENDERS = env.int("PUSH_SENDERS", default=2)  # requests of one worker that a remote has before it at a time
-if PUSH_SENDERS < 1:
-    raise ImproperlyConfigured("PUSH_SENDERS must be 1 at least: 0 would send nothing.")
+PUSH_SENDERS = env.int("PUSH_SENDERS", default=2, least=1)  # requests that one worker has before a remote at a time
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
 # For how many days what is over is kept (backoffice/sync/retention.py); 0: for ever. `manage.py archive` writes files.
-EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30)  # the log of HTTP exchanges and of webhooks, closed notices
-PUSH_DAYS = env.int("PUSH_DAYS", default=EXCHANGE_DAYS)  # changes that were sent
-CALLBACK_DAYS = env.int("CALLBACK_DAYS", default=EXCHANGE_DAYS)  # callbacks that were processed
-PULL_DAYS = env.int("PULL_DAYS", default=EXCHANGE_DAYS)  # runs of readers
-LOCATION_DAYS = env.int("LOCATION_DAYS", default=0)  # where couriers were
-JOURNAL_DAYS = env.int("JOURNAL_DAYS", default=0)  # iRECA's journal of orders
-HISTORY_DAYS = env.int("HISTORY_DAYS", default=0)  # who changed what here
+EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30, least=0)  # the log of exchanges and webhooks, closed notices
+PUSH_DAYS = env.int("PUSH_DAYS", default=EXCHANGE_DAYS, least=0)  # changes that were sent
+CALLBACK_DAYS = env.int("CALLBACK_DAYS", default=EXCHANGE_DAYS, least=0)  # callbacks that were processed
+PULL_DAYS = env.int("PULL_DAYS", default=EXCHANGE_DAYS, least=0)  # runs of readers
+LOCATION_DAYS = env.int("LOCATION_DAYS", default=0, least=0)  # where couriers were
+JOURNAL_DAYS = env.int("JOURNAL_DAYS", default=0, least=0)  # iRECA's journal of orders
+HISTORY_DAYS = env.int("HISTORY_DAYS", default=0, least=0)  # who changed what here
 
 # Webhooks of partners
-WEBHOOK_ALLOWED_NETWORKS: list[str] = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])  # though not public, as CIDR
+WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")  # though not public, as CIDR
 WEBHOOK_TIMEOUT = env.float("WEBHOOK_TIMEOUT", default=10.0)  # seconds for a request with its answer
 WEBHOOK_FIRST_WAIT = env.float("WEBHOOK_FIRST_WAIT", default=2.0)  # seconds after a failure; doubles up to 15 minutes
 WEBHOOK_RETRY_FOR = env.float("WEBHOOK_RETRY_FOR", default=24 * 3600.0)  # seconds until an event is given up
@@ -132,7 +125,7 @@ WEBHOOK_PAUSE_AFTER = env.int("WEBHOOK_PAUSE_AFTER", default=40)  # failures in 
 # Mail of notices (backoffice/sync/notices/mail.py): a server such as smtp+tls://user:password@mail.example.com:587, and
 # whom it is from. Without both it is off.
 EMAIL_URL = env.str("EMAIL_URL", default="")
-_mail = env.email_url_config(EMAIL_URL or "dummymail://")
+_mail = env.mail("EMAIL_URL")
 EMAIL_BACKEND, EMAIL_FILE_PATH = _mail["EMAIL_BACKEND"], _mail["EMAIL_FILE_PATH"]
 EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "", _mail["EMAIL_PORT"] or 0  # 0: the usual one
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
@@ -143,16 +136,14 @@ MAIL_IS_ON = bool(EMAIL_URL and DEFAULT_FROM_EMAIL)
 
 CASH_LIMIT = env.int("CASH_LIMIT", default=50_000)  # roubles a courier may have in hand; his own limit wins
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
+CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 
 # Routes that are proposed (orders/routing.py, docs/decisions/007-routes.md)
-ROUTES_SPEED = env.float("ROUTES_SPEED", default=22.0)  # km/h of a courier in traffic
-ROUTES_DETOUR = env.float("ROUTES_DETOUR", default=1.4)  # how much longer streets are than the crow's flight
+ROUTES_SPEED = env.float("ROUTES_SPEED", default=22.0, above=0)  # km/h of a courier in traffic
+ROUTES_DETOUR = env.float("ROUTES_DETOUR", default=1.4, above=0)  # how much longer streets are than the crow's flight
 ROUTES_SERVICE = env.int("ROUTES_SERVICE", default=5)  # minutes at a door, unless a plan says otherwise
-ROUTES_SECONDS = env.float("ROUTES_SECONDS", default=4.0)  # for which VROOM may think
-if min(ROUTES_SPEED, ROUTES_DETOUR, ROUTES_SECONDS) <= 0:
-    raise ImproperlyConfigured("ROUTES_SPEED, ROUTES_DETOUR and ROUTES_SECONDS must be above zero.")
+ROUTES_SECONDS = env.float("ROUTES_SECONDS", default=4.0, above=0)  # for which VROOM may think
 
 
 # Applications
@@ -269,7 +260,11 @@ SILENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-DATABASES = {"default": env.db_url("DATABASE_URL", default="sqlite:///var/db.sqlite3")}
+DATABASES = {"default": env.database("DATABASE_URL", default="sqlite:///var/db.sqlite3")}
+# Connections of one process, "least:most", kept by psycopg; a thread has one only while it needs it.
+_pool = env.pool("DATABASE_POOL")
+# pgbouncer that pools by transaction: a cursor of the server would be on another connection at its next rows.
+_has_pgbouncer = env.bool("DATABASE_PGBOUNCER", default=False)
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     if _database["NAME"] != ":memory:":
@@ -288,24 +283,18 @@ else:
     _database.setdefault("CONN_MAX_AGE", 60)
     _database["CONN_HEALTH_CHECKS"] = True
     _database["OPTIONS"] = {**SILENCE, **_database.get("OPTIONS", {})}
-    # Connections of one process, "least:most", kept by psycopg; a thread has one only while it needs it.
-    if pool := env.str("DATABASE_POOL", default=""):
-        try:
-            least, most = (int(number) for number in pool.split(":"))
-        except ValueError:
-            raise ImproperlyConfigured(f"DATABASE_POOL is {pool!r}, but must be two numbers: 4:20.") from None
+    if _pool is not None:
         _database["CONN_MAX_AGE"] = 0
-        _database.setdefault("OPTIONS", {})["pool"] = {"min_size": least, "max_size": most, "timeout": 10}
-    # pgbouncer that pools by transaction: a cursor of the server would be on another connection at its next rows.
-    _database["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_PGBOUNCER", default=False)
+        _database["OPTIONS"]["pool"] = {"min_size": _pool[0], "max_size": _pool[1], "timeout": 10}
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = _has_pgbouncer
 
 # A copy that reports and exports are read from (backoffice/replica.py), and how many seconds it may be behind.
 if REPLICA_URL := env.str("REPLICA_URL", default=""):
-    DATABASES["replica"] = {**env.db_url("REPLICA_URL"), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    DATABASES["replica"] = {**env.database("REPLICA_URL", default=""), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     DATABASES["replica"]["OPTIONS"] = {**SILENCE, **DATABASES["replica"].get("OPTIONS", {})}
-    DATABASES["replica"]["DISABLE_SERVER_SIDE_CURSORS"] = env.bool("DATABASE_PGBOUNCER", default=False)
+    DATABASES["replica"]["DISABLE_SERVER_SIDE_CURSORS"] = _has_pgbouncer
     DATABASE_ROUTERS = ["backoffice.replica.Router"]
-REPLICA_MAX_LAG = env.float("REPLICA_MAX_LAG", default=60.0)
+REPLICA_MAX_LAG = env.float("REPLICA_MAX_LAG", default=60.0, least=0)
 
 # For how long `migrate` waits for a lock, in PostgreSQL's words, before it gives up (management/commands/migrate.py).
 MIGRATE_LOCK_TIMEOUT = env.str("MIGRATE_LOCK_TIMEOUT", default="5s")
@@ -318,7 +307,7 @@ LANGUAGES = [("ru", "Русский"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "backoffice" / "locale"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = env.str("TIME_ZONE", default="Europe/Moscow")
+TIME_ZONE = env.zone("TIME_ZONE", default="Europe/Moscow")
 
 
 # Static files
@@ -357,9 +346,9 @@ AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 
 # Failed logins (backoffice/accounts/throttle.py): counted in the database, for all web processes together.
-LOGIN_FAILURES = env.int("LOGIN_FAILURES", default=5)  # of one person at one address
-LOGIN_ADDRESS_FAILURES = env.int("LOGIN_ADDRESS_FAILURES", default=50)  # of whoever is at one address
-LOGIN_LOCK_MINUTES = env.int("LOGIN_LOCK_MINUTES", default=15)
+LOGIN_FAILURES = env.int("LOGIN_FAILURES", default=5, least=1)  # of one person at one address
+LOGIN_ADDRESS_FAILURES = env.int("LOGIN_ADDRESS_FAILURES", default=50, least=1)  # of whoever is at one address
+LOGIN_LOCK_MINUTES = env.int("LOGIN_LOCK_MINUTES", default=15, least=1)
 AXES_HANDLER = "backoffice.accounts.throttle.Handler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = LOGIN_FAILURES
@@ -374,20 +363,17 @@ AXES_ENABLE_ADMIN = False  # ours is backoffice/accounts/admin
 AXES_VERBOSE = False
 
 # Sessions of people (backoffice/accounts/visits.py), in hours: how long one lasts, and how long unused.
-SESSION_HOURS = env.float("SESSION_HOURS", default=16.0)  # from eight to ten at night, with some to spare
-SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", default=2.0)
+SESSION_HOURS = env.float("SESSION_HOURS", default=16.0, above=0)  # from eight to ten at night, with some to spare
+SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", default=2.0, above=0)
 SESSION_COOKIE_AGE = int(SESSION_HOURS * 3600)
-PASSWORD_LINK_HOURS = env.float("PASSWORD_LINK_HOURS", default=24.0)  # by which a person chooses a password
+PASSWORD_LINK_HOURS = env.float("PASSWORD_LINK_HOURS", default=24.0, above=0)  # by which a person chooses a password
 PASSWORD_RESET_TIMEOUT = int(PASSWORD_LINK_HOURS * 3600)
-_hours = (SESSION_HOURS, SESSION_IDLE_HOURS, PASSWORD_LINK_HOURS)
-if min(*_hours, LOGIN_FAILURES, LOGIN_ADDRESS_FAILURES, LOGIN_LOCK_MINUTES) <= 0:
-    raise ImproperlyConfigured("The limits of sessions and logins must be above zero.")
 
 # Who must sign in with a code of an app: all, superusers, or names of groups. Empty: who wants to.
-REQUIRE_TOTP: list[str] = [word.strip() for word in env.list("REQUIRE_TOTP", default=[]) if word.strip()]
+REQUIRE_TOTP = env.list("REQUIRE_TOTP")
 TOTP_ISSUER = env.str("TOTP_ISSUER", default="Courier back office")  # what the app of codes calls us
 
-AUDIT_DAYS = env.int("AUDIT_DAYS", default=1095)  # how long the audit trail is kept; 0: for ever
+AUDIT_DAYS = env.int("AUDIT_DAYS", default=1095, least=0)  # how long the audit trail is kept; 0: for ever
 
 # HTTPS is the rule in production; SSL_REDIRECT=0 is for a proxy that redirects by itself.
 SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", default=not DEBUG)
@@ -419,14 +405,14 @@ CONTENT_SECURITY_POLICY = {
 
 # Where requests of partners are counted. Several web processes need one cache: rediscache://… or dbcache://…
 CACHES = {
-    "default": env.cache_url("CACHE_URL", default="locmemcache://"),
+    "default": env.cache("CACHE_URL", default="locmemcache://"),
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},  # known by heart
 }
 if CACHES["default"]["BACKEND"].endswith(".RedisCache"):
     CACHES["default"]["BACKEND"] = "backoffice.forgetful.Forgetful"
 
 # How many proxies of ours stand before us: the address of a partner is what the outermost of them has seen.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0, least=0)
 
 # The admin posts one field for each selected row, and an action may take thousands of orders.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
@@ -447,9 +433,7 @@ SPECTACULAR_SETTINGS = {"OAS_VERSION": "3.1.1", "SCHEMA_PATH_PREFIX": "/api/v1",
 # Logging
 
 # line: for people; json: an object a line, for whatever collects logs
-LOG_FORMAT = env.str("LOG_FORMAT", default="line")
-if LOG_FORMAT not in ("line", "json"):
-    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT!r}, but must be line or json.")
+LOG_FORMAT = env.choice("LOG_FORMAT", default="line", choices=("line", "json"))
 
 LOGGING = {
     "version": 1,
@@ -463,7 +447,7 @@ LOGGING = {
         "json": {"()": "backoffice.logs.JsonFormatter"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["stderr"], "level": env.level("LOG_LEVEL", default="INFO")},
     # Django's own handlers would write each line twice, and mail tracebacks with settings in them.
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-import environ
+from backoffice.environment import read_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEFAULT_PORT = 8000
@@ -86,7 +86,7 @@ def prepare(given: Mapping[str, str], base: Path = BASE_DIR) -> Demo:
     home = base / "var" if port == DEFAULT_PORT else base / "var" / str(port)
     home.mkdir(parents=True, exist_ok=True)
     env_file = home / "demo.env"
-    kept = read_env_file(env_file)
+    kept = read_file(env_file)
 
     def secret(name: str) -> str:
         return given.get(name) or kept.get(name) or secrets.token_urlsafe(32)
@@ -130,17 +130,6 @@ def _registers(given: Mapping[str, str], ireca_url: str) -> dict[str, str]:
         "VIRTPOS_API_KEY": "MySecret",
     }
     return {name: given.get(name) or value for name, value in demo.items()}
-
-
-def read_env_file(path: Path) -> dict[str, str]:
-    """What a file in the format of `.env` says; nothing when it does not exist."""
-
-    class FileEnv(environ.Env):
-        ENVIRON: dict[str, str] = {}
-
-    if path.is_file():
-        FileEnv.read_env(str(path))
-    return FileEnv.ENVIRON
 
 
 def _port(text: str) -> int:
@@ -389,7 +378,7 @@ def _answers(port: int, path: str, status: int | None) -> bool:
 def main() -> int:
     """Exit status 0 when someone asked to end, 1 when something failed."""
     env_file = Path(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")))
-    environment = {**read_env_file(env_file), **os.environ}
+    environment = {**read_file(env_file), **os.environ}
     try:
         Supervisor(prepare(environment), environment).run()
     except Stop as reason:

@@ -1,13 +1,18 @@
 """What the project itself promises: settings that refuse to be half set, safe headers, health."""
 
 import os
+import runpy
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django.fixtures import Settings
+
+from backoffice.settings import BASE_DIR
 
 PRODUCTION = {
     "SECRET_KEY": "kV3qX9fQmT0aW7vLr2bN8yHc5dJ1gPs6uEi4oKxBwVtRzMnYqAhDfGjUlCeSpIX4",
@@ -41,6 +46,9 @@ def test_a_proper_production_has_no_deployment_warning() -> None:
         ({"FIELD_KEYS": " , "}, "FIELD_KEYS is not set"),
         ({"IRECA_MODE": "shop"}, "IRECA_MODE is 'shop'"),
         ({"ENV_FILE": "no-such-file.env"}, "no such file"),
+        ({"SECRETS_DIR": "no-such-directory"}, "SECRETS_DIR is no-such-directory, which cannot be read: No such file"),
+        ({"DATABASE_URL": "garbage"}, "DATABASE_URL must be sqlite:///"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL is 'LOUD', but must be DEBUG, INFO, WARNING, ERROR or CRITICAL."),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(changed: dict[str, str], message: str) -> None:
@@ -49,6 +57,40 @@ def test_a_wrong_setting_is_one_clear_line(changed: dict[str, str], message: str
     assert result.returncode == 1
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "postgres://x"),
+        ("DATABASE_URL", "mysql://user:password@host/name"),
+        ("REPLICA_URL", "garbage"),
+        ("DATABASE_POOL", "20:4"),
+        ("CACHE_URL", ""),
+        ("EMAIL_URL", "mail.example.com"),
+        ("CELERY_BROKER_URL", "foo://x"),
+        ("IRECA_RATE", "abc"),
+        ("IRECA_RATE", "nan"),
+        ("PORT", "abc"),
+        ("PORT", "70000"),
+        ("TRUSTED_PROXIES", "x"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("HISTORY_DAYS", "-1"),
+        ("SESSION_HOURS", "0"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.0/8,300.0.0.0/8"),
+        ("TIME_ZONE", "Europe/Moskow"),
+        ("DEBUG", "perhaps"),
+    ],
+)
+def test_a_value_that_will_not_do_is_told_with_its_name(monkeypatch: Any, name: str, value: str) -> None:
+    """The settings are run in this process: a whole one for each value would take a minute."""
+    for key, said in {**PRODUCTION, "ENV_FILE": "", name: value}.items():
+        monkeypatch.setenv(key, said)
+
+    with pytest.raises(ImproperlyConfigured, match=rf"^{name} .*must be .*\.$") as told:
+        runpy.run_path(str(BASE_DIR / "backoffice" / "settings.py"))
+    assert "password@host/name" not in str(told.value)
 
 
 def test_the_database_of_sqlite_waits_for_the_write_lock_and_keeps_foreign_keys(db: None) -> None:

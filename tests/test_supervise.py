@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from backoffice import supervise
-from backoffice.supervise import Demo, Failure, Supervisor, prepare, read_env_file
+from backoffice.environment import read_file
+from backoffice.supervise import Demo, Failure, Supervisor, prepare
 
 REAL_REMOTE = "https://ireca.example.com/api/v1"
 
@@ -52,7 +53,7 @@ def test_a_demo_stands_on_loopback_and_keeps_its_secrets(tmp_path: Path, port: i
     assert first.values["DATABASE_URL"] == f"sqlite:///var/{port}/db.sqlite3"
     assert first.values["IRECA_MODE"] == "api"
     assert len(first.values["DEMO_TOKEN"]) > 40
-    assert first.values == second.values == read_env_file(first.env_file)
+    assert first.values == second.values == read_file(first.env_file)
     assert stat.S_IMODE(first.env_file.stat().st_mode) == 0o600
 
 
@@ -61,7 +62,7 @@ def test_given_values_win(tmp_path: Path, port: int) -> None:
 
     assert demo.values["IRECA_MODE"] == "cabinet"
     assert demo.values["IRECA_TOKEN"] == "mine # and 'only' mine"
-    assert read_env_file(demo.env_file)["SECRET_KEY"] == demo.values["SECRET_KEY"]
+    assert read_file(demo.env_file)["SECRET_KEY"] == demo.values["SECRET_KEY"]
 
 
 def test_a_remote_that_is_not_ours_gets_no_sandbox(tmp_path: Path, port: int, listener: int) -> None:
