@@ -459,3 +459,5 @@ LOGGING = {
 # Who may read `/metrics` besides staff who may see Sync health: whoever sends this as a bearer token.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS_TOKEN_FALLBACKS = _before("METRICS_TOKEN")
+
+SETTING_NAMES = frozenset(env.names)  # of all variables above, for whoever looks for misspelled ones

@@ -118,6 +118,18 @@ def test_settings(healthy: Any, name: str, value: Any, check: str, level: str, w
     assert words in told[1]
 
 
+def test_names_that_no_setting_has(healthy: Any, tmp_path: Path) -> None:
+    healthy.ENV_FILE = tmp_path / "env"
+    healthy.ENV_FILE.write_text("SESION_HOURS=1\nSESSION_HOURS=1\nexport IRECA_TOKN=t\nDATABASE_POOL=\nOTHER_THING=1\n")
+    assert [
+        (finding.level.name, finding.text.split()[4], finding.todo) for finding in found("configuration.names")
+    ] == [
+        ("WARNING", "IRECA_TOKN,", "If IRECA_TOKEN is meant, correct it and restart."),
+        ("WARNING", "SESION_HOURS,", "If SESSION_HOURS is meant, correct it and restart."),
+        ("NOTE", "OTHER_THING,", "If it is for another program, all is well; else README.md lists the settings."),
+    ]
+
+
 def test_an_address_that_leads_to_this_machine(healthy: Any) -> None:
     healthy.PUBLIC_URL, healthy.ALLOWED_HOSTS = "http://127.0.0.1:8000", ["127.0.0.1"]
     assert one("configuration.our_address") == (
@@ -413,6 +425,12 @@ def test_groups_and_administrators(healthy: Any) -> None:
     assert one("people.administrators")[0] == "NOTE"
     User.objects.filter(is_superuser=True).update(is_active=False)
     assert [finding.level.name for finding in found("people.administrators")] == ["ERROR", "NOTE"]
+
+
+def test_a_second_step_for_a_group_that_is_not_there(healthy: Any) -> None:
+    healthy.REQUIRE_TOTP = ["superusers", "Managers", "Managerz"]
+    level, text = one("people.second_step")
+    assert (level, "“Managerz”" in text) == ("ERROR", True)
 
 
 def test_the_groups_are_those_that_migrations_make(db: None) -> None:

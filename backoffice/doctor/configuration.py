@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from difflib import get_close_matches
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -16,6 +17,7 @@ from django.http.request import validate_host
 from django.utils.translation import gettext as _
 
 from backoffice.doctor.findings import Finding, check, error, note, warning
+from backoffice.environment import read_file
 from backoffice.sync import connection, lease
 from backoffice.sync.connection import BIFIT, IRECA, VIRTPOS
 
@@ -23,6 +25,8 @@ SHORTEST = {"SECRET_KEY": 32, "CALLBACK_SECRET": 16, "METRICS_TOKEN": 20}  # cha
 ENDINGS = {"IRECA_URL": "/api/v1", "BIFIT_URL": "/cashdesk-api/v1", "VIRTPOS_URL": "/api"}
 URLS = {IRECA: "IRECA_URL", BIFIT: "BIFIT_URL", VIRTPOS: "VIRTPOS_URL"}
 MOST_SENDERS = 8  # of one worker to one remote: more wait for each other and for the processor
+# Variables that the settings do not ask for, but what runs beside them does.
+OTHERS = frozenset({"BIND", "DEMO_TOKEN", "DJANGO_SETTINGS_MODULE", "ENV_FILE", "WEB_CONCURRENCY", "WEB_THREADS"})
 LARGEST_BATCH = 500  # objects that iRECA takes in one request (seed 002:31)
 
 
@@ -63,6 +67,25 @@ def keys(now: datetime) -> Iterator[Finding]:
             _("CALLBACK_SECRET is not set, so iRECA cannot report changes and they arrive only by scheduled reading."),
             _("Set it, restart, and run: manage.py register_callbacks"),
         )
+
+
+@check()
+def names(now: datetime) -> Iterator[Finding]:
+    """What a slip of the finger has made of a name is passed over without a word by everything else."""
+    if settings.ENV_FILE is None:
+        return
+    for name in sorted(read_file(settings.ENV_FILE).keys() - settings.SETTING_NAMES - OTHERS):
+        told = {"name": name, "file": settings.ENV_FILE}
+        if near := get_close_matches(name, sorted(settings.SETTING_NAMES), n=1, cutoff=0.8):
+            yield warning(
+                _("There is no setting %(name)s, which %(file)s sets.") % told,
+                _("If %(near)s is meant, correct it and restart.") % {"near": near[0]},
+            )
+        else:
+            yield note(
+                _("There is no setting %(name)s, which %(file)s sets.") % told,
+                _("If it is for another program, all is well; else README.md lists the settings."),
+            )
 
 
 @check()

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext as _
 
+from backoffice.accounts.second import ALL, SUPERUSERS
 from backoffice.doctor.findings import Finding, check, error, note, warning
 from backoffice.secrets import UnknownKey, encrypted_fields
 
@@ -31,6 +33,18 @@ def groups(now: datetime) -> Iterator[Finding]:
                 _("The group of users “%(name)s” has no rights.") % {"name": name},
                 _("Give it the rights that its people need, in the admin under Groups."),
             )
+
+
+@check(reads=True)
+def second_step(now: datetime) -> Iterator[Finding]:
+    """A group that is not there has nobody in it, so nobody is asked for a code."""
+    wanted = set(settings.REQUIRE_TOTP) - {ALL, SUPERUSERS}
+    for name in sorted(wanted - set(Group.objects.filter(name__in=wanted).values_list("name", flat=True))):
+        yield error(
+            _("REQUIRE_TOTP names the group “%(name)s”, which there is not: nobody is asked for a code because of it.")
+            % {"name": name},
+            _("Give it the name of a group as the admin shows it, or all, or superusers, and restart."),
+        )
 
 
 @check(reads=True)
