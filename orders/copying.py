@@ -76,7 +76,7 @@ def split(order_id: int, counts: Mapping[int, Decimal]) -> Order:
        by what both cost.
     """
     with transaction.atomic():
-        order = _locked(order_id)
+        order = lock(order_id)
         if why := why_no_split(order):
             raise NotPossible(why)
         lines = _lines(order)
@@ -97,7 +97,8 @@ def split(order_id: int, counts: Mapping[int, Decimal]) -> Order:
     return second
 
 
-def _locked(order_id: int) -> Order:
+def lock(order_id: int) -> Order:
+    """The order as it is now, until the end of the transaction. Raises NotPossible."""
     orders = Order.objects.filter(pk=order_id)
     # SQLite's transactions are immediate: whoever is in one is alone.
     if connection.features.has_select_for_update:

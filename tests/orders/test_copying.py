@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -189,6 +190,17 @@ class TestPages:
         assert response.redirect_chain == [(change_url(made), 302)]
         assert any("copy of order N-1" in text for text in messages(response))
         assert timezone.localdate(made.delivery_time_from) == timezone.localdate()
+
+    def test_a_double_click_makes_one(self, dispatcher: Browser) -> None:
+        row = two_lines()
+        for name, data in (("copy", {}), ("split", {f"line-{row.lines.first().pk}": "1"})):
+            page = dispatcher.get(change_url(row) if name == "copy" else f"/admin/orders/order/{row.pk}/split/")
+            key = re.search(r'name="key" value="([^"]+)"', page.content.decode())
+            before = set(Order.objects.values_list("pk", flat=True))
+            data = {**data, "key": key and key[1]}
+            opened = [dispatcher.post(f"/admin/orders/order/{row.pk}/{name}/", data).headers["Location"] for _ in "ab"]
+            made = Order.objects.exclude(pk__in=before).get()
+            assert opened == [change_url(made)] * 2
 
     def test_split_asks_and_splits(self, dispatcher: Browser) -> None:
         row = two_lines()
