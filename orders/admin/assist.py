@@ -71,6 +71,9 @@ class AssistMixin(Base):
                 "stock": _("in stock, {stock}"),
                 "noStock": _("not in stock"),
                 "takenOver": _("Taken over: {title}"),
+                "known": _("There is a client with this phone already. Take him, or make a new one nevertheless."),
+                "take": _("Take {title}"),
+                "nevertheless": _("New client nevertheless"),
                 "twice": _("This marking code is in the order already."),
                 "place": _("Where to deliver: {place}"),
                 "noPlace": _("No place is chosen."),
@@ -109,11 +112,17 @@ class AssistMixin(Base):
         return self._client_answer(request, client)
 
     def new_client_view(self, request: HttpRequest) -> JsonResponse:
-        """Make a client of what stands in the order's form. Answers as `client_view`, or {"problems": […]} with 400."""
+        """Make a client of what stands in the order's form. Answers as `client_view`, or {"problems": […]} with 400.
+
+        Where somebody has this phone already it makes nobody and answers {"known": […]}, unless `nevertheless` is said.
+        """
         self._ensure_editor(request, "orders.add_client")
         said = {name: request.POST.get(name, "").strip() for name in PERSON}
         place = {f"address_{name}": request.POST.get(name, "").strip() for name in ADDRESS[:5]}
         client = Client(**said, **place)
+        may_look = request.user.has_perm("orders.view_client") and "nevertheless" not in request.POST
+        if may_look and (known := search.clients_at(client.phone)):
+            return JsonResponse({"known": [_client(one) for one in known]})
         if problems := [problem.text for problem in checks.of_client(client)]:
             return JsonResponse({"problems": problems}, status=400)
         client.save()

@@ -186,6 +186,14 @@ def clients_as_typed(term: str) -> list[Client]:
         return _first(Client.objects.filter(merged_into=None).exclude(ONLY_NAMED), arms)
 
 
+def clients_at(phone: str) -> list[Client]:
+    """Clients who have this very phone, in any spelling."""
+    number = e164(phone)
+    if not number or is_hidden():
+        return []
+    return list(Client.objects.filter(phone_e164=number, merged_into=None).exclude(ONLY_NAMED).order_by("pk")[:SHOWN])
+
+
 def _sold() -> QuerySet[Good]:
     """Goods that are active and no folder."""
     inside = Good._base_manager.filter(parent=OuterRef("pk"))

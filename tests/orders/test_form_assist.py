@@ -138,6 +138,16 @@ class TestClients:
         assert len(refused.json()["problems"]) == 2
         assert Client.objects.count() == 1
 
+    def test_who_has_the_phone_already_is_offered_first(self, dispatcher: Browser) -> None:
+        known = builders.client(phone="+79211234502")
+        said = {"phone": "8 (921) 123-45-02", "lastname": "Новиков", "city": "Москва"}
+        answer = dispatcher.post(f"{FORM}new-client/", said).json()
+        assert [one["id"] for one in answer["known"]] == [known.pk]
+        assert Client.objects.count() == 1
+        made = dispatcher.post(f"{FORM}new-client/", {**said, "nevertheless": "1"}).json()
+        assert made["id"] != known.pk
+        assert Client.objects.count() == 2
+
 
 class TestSums:
     def sums(self, browser: Browser, row: Order, **typed: Any) -> dict[str, Any]:

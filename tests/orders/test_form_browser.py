@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from catalog.models import Good, Stock, Warehouse
 from fiscal.models import Tax
-from orders.models import Order
+from orders.models import Client, Order
 from tests import chromium
 from tests.orders import builders
 from tests.orders.pages import change_url
@@ -89,6 +89,24 @@ def test_a_client_is_found_by_phone_and_taken_over(page: Page, live_server: Live
     expect(page.locator("#id_client_lastname")).to_have_value("Petrov")
     expect(page.locator("#id_to_street")).to_have_value("Arbat")  # he has no address, so that of his last order
     assert not Order.objects.filter(number="").exists()
+
+
+def test_a_new_client_is_made_once_and_who_has_the_phone_is_offered(page: Page, live_server: LiveServer) -> None:
+    page.goto(f"{live_server.url}/admin/orders/order/add/")
+    field, button = page.get_by_label("Find the client"), page.get_by_role("button", name="New client", exact=True)
+    page.locator("#id_client_lastname").fill("Novikov")
+    button.dblclick()
+    expect(page.locator("#form-clients-status")).to_contain_text("Taken over")
+    assert Client.objects.count() == 1
+
+    known = builders.client(phone="+79161234567")
+    page.goto(f"{live_server.url}/admin/orders/order/add/")
+    field.fill("8 (916) 123-45-67")
+    button.click()
+    expect(page.locator("#form-clients-status")).to_contain_text("There is a client with this phone already")
+    page.get_by_role("button", name="Take Petrov Petr").click()
+    expect(page.locator("#id_client")).to_have_value(str(known.pk))
+    assert Client.objects.count() == 2
 
 
 def test_a_place_is_picked_on_the_map_or_typed(page: Page, live_server: LiveServer) -> None:

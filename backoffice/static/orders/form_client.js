@@ -69,19 +69,62 @@
             }
         }
 
-        document.getElementById("form-new-client")?.addEventListener("click", async () => {
-            useTyped();
+        const known = document.getElementById("form-known-clients");
+        let isAsking = false;
+
+        function button(title, act) {
+            const made = text("button", title, "form-button");
+            made.type = "button";
+            made.addEventListener("click", act);
+            return made;
+        }
+
+        /* Who has the phone already: the dispatcher says whether it is he. */
+        function offer(clients) {
+            const takes = clients.map((client) => {
+                const title = [client.title, client.phone, client.place].filter(Boolean).join(" · ");
+                return button(filled(config.texts.take, { title }), async () => {
+                    known.hidden = true;
+                    try {
+                        say(takeOver(await read(client.id)));
+                        field.value = "";
+                    } catch {
+                        say(config.texts.lost);
+                    }
+                });
+            });
+            known.replaceChildren(...takes, button(config.texts.nevertheless, () => make(true)));
+            known.hidden = false;
+            return config.texts.known;
+        }
+
+        async function make(nevertheless) {
+            if (isAsking) return; // the second click of two makes no second client
+            isAsking = true;
             const data = new FormData();
             data.set("phone", input("phone").value);
             for (const [name, ours] of Object.entries(PERSON)) data.set(name, input(ours).value);
             for (const name of ADDRESS) data.set(name, input(`to_${name}`).value);
+            if (nevertheless) data.set("nevertheless", "1");
+            known.hidden = true;
             try {
-                const answer = await post(config.newClient, data);
-                say(answer.ok ? takeOver(answer.data) : answer.data.problems.join(" "));
-                if (answer.ok) field.value = "";
+                const { ok, data: said } = await post(config.newClient, data);
+                if (said.known) {
+                    say(offer(said.known));
+                } else {
+                    say(ok ? takeOver(said) : said.problems.join(" "));
+                    if (ok) field.value = "";
+                }
             } catch {
                 say(config.texts.lost);
+            } finally {
+                isAsking = false;
             }
+        }
+
+        document.getElementById("form-new-client")?.addEventListener("click", () => {
+            useTyped();
+            make(false);
         });
 
         django.jQuery(select).on("select2:select", async () => {
