@@ -191,7 +191,7 @@ class ReceiptInline(ViewOnlyInline):
 
     model = Receipt
     hide_title = True
-    template_before = "admin/orders/order/receipts_note.html"
+    template_before = "admin/orders/order/receipts_before.html"
     fields = readonly_fields = ("document", "date_time_receipt", "fn", "fd_number", "fiscal_sign", "qr")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Receipt]:

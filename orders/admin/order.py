@@ -37,6 +37,7 @@ from orders.admin.filters import (
     PaymentFilter,
     WindowFilter,
 )
+from orders.admin.fiscal.base import correction_of
 from orders.admin.forms import OrderForm
 from orders.admin.inlines import JournalInline, LineInline, PaymentInline, ReceiptInline
 from orders.admin.map import OrderMapMixin
@@ -301,6 +302,7 @@ class OrderAdmin(
             context["returns"] = self.returns_of(request, obj)
             context["register"] = self.register_of(request, obj)
             context["prepayment"] = labels.two_receipts(obj)
+            context["correction"] = correction_of(request, obj)
             context["duplicates"] = duplicates.of(obj)
             context["copies"] = self.copies_of(request, obj)
         if self.has_change_permission(request, obj) if obj is not None else self.has_add_permission(request):

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -23,6 +24,7 @@ from fiscal.models import CorrectionReceipt, PaymentType, Receipt, Tax
 from orders import fiscal_sums
 from orders.models import Order, Payment, Refund, RefundGood, RefundPayment
 from tests.orders import builders
+from tests.orders.pages import change_url
 
 pytestmark = pytest.mark.django_db
 
@@ -325,6 +327,19 @@ def test_what_cannot_be_prepared_is_told(admin_client: Browser) -> None:
     assert correction(admin_client, other, receipt=paper.pk).status_code == 404
     page = correction(admin_client, row, fault="no_receipt", ffd="1.2")
     assert "The order has receipts" in page.text
+
+
+def test_an_order_without_its_receipt_leads_to_the_correction(admin_client: Browser) -> None:
+    row = builders.order(1, **builders.CLOSED)
+    address = reverse("fiscal-correction", args=[row.pk])
+    assert f'href="{address}"' in admin_client.get(change_url(row)).content.decode()
+    narrow = User.objects.create_user("narrow", password="x", is_staff=True)
+    narrow.user_permissions.add(Permission.objects.get(codename="view_order"))
+    browser = Browser()
+    browser.force_login(narrow)
+    assert address not in browser.get(change_url(row)).content.decode()  # he may not open it
+    unpaid = builders.order(2)
+    assert "fiscal/corrections" not in admin_client.get(change_url(unpaid)).content.decode()
 
 
 def test_corrections_that_came_in_afterwards(admin_client: Browser) -> None:

@@ -10,9 +10,13 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
+
+from orders import details
+from orders.models import DeliveryStatus, Order, PaymentStatus
 
 VIEW = ("fiscal.view_receipt", "orders.view_order")
 NO_LEGAL_ADVICE = _("What is said here holds as a rule; it is no legal advice.")
@@ -31,6 +35,14 @@ def fiscal_page(view: View[Parameters]) -> View[Parameters]:
         return view(request, *args, **kwargs)
 
     return require_safe(admin.site.admin_view(guarded))
+
+
+def correction_of(request: HttpRequest, order: Order) -> dict[str, Any] | None:
+    """For the order's form: where the helper for corrections is, and whether a receipt is missing that is due."""
+    if order.status != PaymentStatus.PAID or not request.user.has_perms(VIEW):
+        return None
+    is_late = order.delivery_status == DeliveryStatus.CLOSED and not details.has_all_receipts(order)
+    return {"url": reverse("fiscal-correction", args=[order.pk]), "is_late": is_late}
 
 
 def page(request: HttpRequest, template: str, title: str, *, status: int = 200, **context: Any) -> HttpResponse:
