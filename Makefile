@@ -25,8 +25,13 @@ PAGES := $(addprefix partners/,test_openapi.py test_sources_admin.py webhooks/te
 	orders/virtpos/test_admin.py couriers/test_permissions.py $(addprefix reports/test_,mails.py rights.py) \
 	accounts/test_personal.py sync/test_admin_tables.py test_endpoints.py bad_days/test_remote.py \
 	$(addprefix security/test_,every_address.py headers.py)
-# Minutes of requests, and workers that only a company has: once is enough, where the database is stricter.
-ON_POSTGRES := partners/test_schemathesis.py sync/test_celery.py bad_days/test_fleet.py
+# Minutes of requests, workers that only a company has, and what others wrote about orders: once is enough, where the
+# database is stricter.
+ON_POSTGRES := partners/test_schemathesis.py sync/test_celery.py bad_days/test_fleet.py couriers/test_sessions.py \
+	sync/test_throttle.py $(addprefix orders/,test_together.py test_traces.py) \
+	$(addprefix orders/bifit/test_,creating.py reading.py statuses.py) \
+	$(addprefix orders/virtpos/test_,cards.py customers.py orders.py) \
+	$(addprefix partners/,test_isolation.py test_merged_clients.py test_replay.py webhooks/test_crash.py)
 
 # The first Python on the PATH that is new enough and works; the plain name goes first.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \

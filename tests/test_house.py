@@ -1,6 +1,7 @@
 """What the project itself promises: settings that refuse to be half set, safe headers, health."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -131,3 +132,18 @@ def test_health(client: Client, db: None, settings: Settings, monkeypatch: pytes
     assert answer.status_code == 503
     assert b"qwerty" not in answer.content
     assert alive.status_code == 200
+
+
+def test_what_one_database_leaves_out_the_other_runs() -> None:
+    def ignored(target: str) -> set[str]:
+        said = subprocess.run(["make", "-n", target], cwd=BASE_DIR, capture_output=True, text=True, check=True).stdout
+        return set(re.findall(r"--ignore=(\S+)", said))
+
+    on_postgres, on_sqlite = ignored("test-sqlite"), ignored("test-postgres")
+    assert on_postgres
+    assert on_sqlite
+    assert not on_postgres & on_sqlite
+    for name in on_postgres | on_sqlite:
+        assert (BASE_DIR / name).exists(), name
+    for name in on_postgres:
+        assert not re.search(r"mark\.(one_engine|browser)", (BASE_DIR / name).read_text()), name
