@@ -66,6 +66,8 @@ def healthy(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> A
     Worker.objects.create(name="alive:1")
     told = {"callbacks_url": settings.PUBLIC_URL, "callbacks_secret": fingerprint(settings.CALLBACK_SECRET)}
     RemoteState.objects.create(pk="ireca", last_ok_at=timezone.now(), **told)
+    RemoteState.objects.create(pk="bifit", last_ok_at=timezone.now())
+    RemoteState.objects.create(pk="virtpos", last_ok_at=timezone.now())
     return settings
 
 
@@ -409,6 +411,18 @@ def test_registering_is_remembered(listening: Sandbox, settings: Any) -> None:
         fingerprint(settings.CALLBACK_SECRET),
     )
     assert list(remotes.callbacks(timezone.now())) == []
+
+
+def test_a_remote_that_was_never_asked(healthy: Any) -> None:
+    RemoteState.objects.filter(pk="ireca").update(last_ok_at=None)
+    (finding,) = found("remotes.never_tried")
+    assert (finding.level.name, finding.todo) == ("WARNING", "Try it: manage.py pull couriers")
+    assert "Nothing was exchanged with iRECA yet" in finding.text
+    RemoteState.objects.filter(pk="ireca").update(last_error_at=timezone.now())  # troubles tells of it
+    RemoteState.objects.filter(pk="bifit").delete()
+    assert found("remotes.never_tried")[0].todo == "Try it: manage.py pull bifit"
+    healthy.BIFIT_URL = healthy.BIFIT_USERNAME = healthy.BIFIT_PASSWORD = ""
+    assert found("remotes.never_tried") == []
 
 
 # people

@@ -15,12 +15,13 @@ from backoffice.doctor.findings import Finding, check, error, warning
 from backoffice.remotes.probe import probe
 from backoffice.secrets import has_fingerprint
 from backoffice.sync import connection
-from backoffice.sync.connection import BIFIT, IRECA
+from backoffice.sync.connection import BIFIT, IRECA, VIRTPOS
 from backoffice.sync.models import AccessToken, Callback, Push, RemoteState
 
 SKEW = 60.0  # seconds; iRECA tells moments without saying how its clock goes
 SOON = timedelta(days=14)
 SILENT = timedelta(days=1)
+TRIALS = {IRECA: "couriers", BIFIT: "bifit", VIRTPOS: "virtpos"}  # a little that can be read of each
 
 
 @check(asks=True)
@@ -64,6 +65,21 @@ def we_answer(now: datetime) -> Iterator[Finding]:
             _("We do not answer at our own address, %(url)s: %(error)s") % {"url": url, "error": trouble},
             _("Start the web process and check the proxy. If only this machine cannot reach it, all is well."),
         )
+
+
+@check(reads=True)
+def never_tried(now: datetime) -> Iterator[Finding]:
+    """The doctor itself shows nobody our token, so a wrong one is known by the first exchange only."""
+    states = RemoteState.objects.in_bulk()
+    for remote, what in TRIALS.items():
+        state = states.get(remote)
+        is_tried = state is not None and (state.last_ok_at is not None or state.last_error_at is not None)
+        if connection.is_on(remote) and not is_tried:
+            yield warning(
+                _("Nothing was exchanged with %(remote)s yet, so nobody knows whether it takes our token or password.")
+                % {"remote": connection.TITLES[remote]},
+                _("Try it: manage.py pull %(what)s") % {"what": what},
+            )
 
 
 @check(reads=True)
