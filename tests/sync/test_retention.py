@@ -129,6 +129,23 @@ def test_an_archive_of_what_there_is_not() -> None:
         call_command("archive", "places", "--before", "2020-01-01", "--to", "/nowhere")
 
 
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [("yesterday", "'yesterday' is neither a date"), ("2999-01-01", "--before is in the future")],
+)
+def test_an_archive_of_a_time_that_will_not_do(before: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("archive", "--before", before, "--to", str(tmp_path))
+
+
+def test_places_that_are_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="none/backup cannot be written: No such file or directory"):
+        call_command("backup", str(tmp_path / "none" / "backup"))
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match="file/archive cannot be written: Not a directory"):
+        call_command("archive", "--before", "2020-01-01", "--to", str(tmp_path / "file" / "archive"))
+
+
 def test_a_backup_under_load_goes_on_where_it_was_taken(
     ireca: Sandbox, tools: None, tmp_path: Path, child_environment: Any
 ) -> None:

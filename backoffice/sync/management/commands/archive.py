@@ -1,10 +1,12 @@
 """`manage.py archive`: old rows of what is over into files, then out of the database."""
 
+from argparse import ArgumentTypeError
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from backoffice.sync import archive, pull, retention
 
@@ -25,10 +27,19 @@ class Command(BaseCommand):
         kinds = {kind.name: kind for kind in retention.KINDS}
         if unknown := sorted(set(options["kinds"]) - set(kinds)):
             raise CommandError(f"There is no {', '.join(unknown)}. There are {', '.join(kinds)}.")
+        if options["before"] > timezone.now():
+            raise CommandError("--before is in the future: all that is over would go, however new.")
+        try:
+            options["to"].mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"{options['to']} cannot be written: {error.strerror}") from error
         for name in options["kinds"] or kinds:
             moved = archive.run(kinds[name], options["before"], options["to"], self.stdout.write)
             self.stdout.write(f"{name}: {moved} rows moved.")
 
 
 def _moment(text: str) -> datetime:
-    return pull.parse_since(text)
+    try:
+        return pull.parse_since(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error

@@ -25,8 +25,11 @@ class Command(BaseCommand):
         if file.exists():
             raise CommandError(f"{file} is there already.")
         part = file.with_name(f"{file.name}.part")
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)  # it holds personal data
+        try:
+            part.unlink(missing_ok=True)
+            part.touch(mode=0o600)  # it holds personal data
+        except OSError as error:
+            raise CommandError(f"{file} cannot be written: {error.strerror}") from error
         try:
             _sqlite(part) if connection.vendor == "sqlite" else _postgresql(part)
             with part.open("rb") as written:
