@@ -55,6 +55,7 @@ def test_groups_add_up_to_the_totals(report: Any, manager: User) -> None:
             )
 
 
+@pytest.mark.one_engine
 @EVERY
 @pytest.mark.parametrize("query", [YEAR, "period=days30"])
 def test_the_list_behind_a_group_has_its_figures(report: Any, query: str, manager: User) -> None:
