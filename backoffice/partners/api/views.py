@@ -65,9 +65,30 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
             raise ApiError(411, _("Tell the length of the body: Content-Length."))
+        self.check_query(request)
+
+    def check_query(self, request: Request) -> None:
+        """Refuse parameters that the method does not know, that are empty, or that come twice.
+
+        Ignored, one of a list would give everything, and one of a change would change what nobody meant.
+        """
+        told = self.operation("GET" if request.method == "HEAD" else request.method or "")
+        known = {parameter.name for parameter in told.parameters} if told is not None else None
+        problems = []
         for name, values in request.query_params.lists():
             if any("\0" in text for text in (name, *values)):
-                raise bad_request(name.replace("\0", "?"), _("holds a character that no text has"))
+                text = _("holds a character that no text has")
+            elif known is not None and name not in known:
+                text = _("is unknown")
+            elif len(values) > 1:
+                text = _("is given more than once")
+            elif not values[0].strip():
+                text = _("is empty: leave it out, or give it a value")
+            else:
+                continue
+            problems.append(errors.Problem(None, name.replace("\0", "?"), text))
+        if problems:
+            raise ApiError(400, problems=sorted(problems, key=lambda problem: problem.field))
 
     def get_exception_handler(self) -> Callable[..., Response]:
         return errors.handler
@@ -183,10 +204,7 @@ class EntityView(ApiView):
         return response
 
     def filtered(self, request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """What the query asks for. A parameter that does not exist is refused: ignored, it would give everything."""
-        names = set(self.resource.filters.base_filters) if self.resource.filters is not None else set()
-        if unknown := request.query_params.keys() - names - {"page", "count", self.resource.id_parameter}:
-            raise ApiError(400, problems=[errors.Problem(None, name, _("is unknown")) for name in sorted(unknown)])
+        """What the query asks for."""
         if self.resource.filters is None:
             return rows
         chosen = self.resource.filters(request.query_params, queryset=rows, request=request)

@@ -56,7 +56,10 @@ SUMMARIES: Mapping[str, StrPromise] = {
 
 NOTES: Mapping[str, StrPromise] = {
     "read": _("With `{id}`: that one, an object. Without: a list, an array. A list can be of all or of a page."),
-    "filters": _("A list refuses parameters that do not exist: ignored, they would give you everything."),
+    "filters": _(
+        "Parameters that do not exist, are empty or are given twice are refused: ignored, they would give you"
+        " everything."
+    ),
     "create": _("All or none: if one cannot be created, none is, and the answer names each that cannot."),
     "delete/kept": _("Answered 409 while the client has orders that are neither closed nor cancelled."),
     "update": _("What the body leaves out stays as it is. The id is that of the query; the body need not repeat it."),

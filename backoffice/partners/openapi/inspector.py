@@ -17,7 +17,7 @@ from backoffice.partners.api.views import COUNT, MOST, ApiView
 from backoffice.partners.descriptions import FIELDS, PARAMETERS
 from backoffice.partners.openapi import examples
 from backoffice.partners.openapi.schemas import Schemas
-from backoffice.partners.openapi.values import LONGEST_ID, TAKEN_MOMENT, Schema, beyond, described
+from backoffice.partners.openapi.values import ASKED_MOMENT, LONGEST_ID, Schema, beyond, described
 
 SECURITY = "token"
 EVERYWHERE = (400, 401, 403, 411, 429, 503)  # how every endpoint may fail
@@ -46,8 +46,8 @@ _CODES = r"^-?\d{1,9}(,-?\d{1,9})*$"
 _PARAMETERS: Mapping[str, Schema] = {
     "id": {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
     "number": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
-    "text": {"type": "string"},
-    "moment": {"type": "string", "pattern": TAKEN_MOMENT},
+    "text": {"type": "string", "minLength": 1, "pattern": r"\S"},
+    "moment": {"type": "string", "pattern": ASKED_MOMENT},
     "flag": {"type": "string", "enum": ["1", "0", "true", "false"]},
     "codes": {"type": "string", "pattern": _CODES},
     "ids": {"type": "string", "pattern": _IDS},

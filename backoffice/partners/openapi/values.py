@@ -20,7 +20,9 @@ DEGREES = 180
 
 TOLD_MOMENT = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
 TOLD_DAY = r"^(\d{4}-\d{2}-\d{2})?$"
-TAKEN_MOMENT = r"^(\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?)?$"
+_MOMENT = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?"
+TAKEN_MOMENT = f"^({_MOMENT})?$"
+ASKED_MOMENT = f"^{_MOMENT}$"  # in a query, where nothing may be empty
 TAKEN_NUMBER = r"^[+-]?\d*([.,]\d*)?$"
 TAKEN_CODE = r"^([+-]?\d{1,10})?$"
 FLAGS = (True, False, 0, 1, "0", "1", "true", "false")
