@@ -151,6 +151,11 @@ class LineInline(MirroredTabularInline):
             )
         )
 
+    @admin.display(description=gettext_lazy("from warehouse"))
+    def warehouse(self, line: Line) -> str:
+        """For who may only look; who may change has the form's field of this name."""
+        return ", ".join(str(part.warehouse) for part in line.warehouses.all()) or "–"
+
     @admin.display(description=gettext_lazy("also"))
     def also(self, line: Line) -> str:
         """What the line's own page holds, in short."""

@@ -15,6 +15,7 @@ from backoffice.sync.apply import apply
 from backoffice.sync.enqueue import untracked
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push
+from catalog.models import Warehouse
 from fiscal.models import Receipt
 from orders.models import (
     CanceledItem,
@@ -304,3 +305,13 @@ def test_a_pickup_address_is_whole_or_not_at_all(dispatcher: Browser) -> None:
     data = change_form(dispatcher, row) | {"from_city": "Москва"}
     refused = dispatcher.post(change_url(row), data)
     assert set(errors(refused)) == {"from_street", "from_home"}
+
+
+def test_who_may_only_look_sees_where_a_line_is_fetched(manager: Browser) -> None:
+    row = builders.with_lines(builders.order(1), 1)
+    for number in (1, 2):
+        there = builders.known(Warehouse, f"w{number}", title=f"Shelf {number}")
+        LineWarehouse.objects.create(line=row.lines.get(), warehouse=there, count=1)
+    page = manager.get(change_url(row)).content.decode()
+    assert "from warehouse" in page.lower()
+    assert "Shelf 1, Shelf 2" in page
