@@ -14,6 +14,7 @@ from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import PasswordResetConfirmView
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpResponse
 from django.urls import reverse, reverse_lazy
@@ -92,6 +93,13 @@ class NewPersonForm(UserCreationForm):
         how.help_text = gettext_lazy("For the person you make a link after saving, to be passed on.")
         how.choices = choices
         how.widget = UnfoldAdminRadioSelectWidget(choices=choices)
+
+    def clean_usable_password(self) -> str:
+        """What was typed is not thrown away: it is either the password, or a slip that the person hears of."""
+        chosen = self.cleaned_data["usable_password"]
+        if chosen == "false" and any(self.data.get(self.add_prefix(name)) for name in ("password1", "password2")):
+            raise ValidationError(_("A password was typed. Choose that you set it here, or leave its fields empty."))
+        return chosen
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,13 @@ def test_a_password_can_still_be_set_by_who_adds_the_person(boss: Browser) -> No
     assert not User.objects.filter(username="eva").exists()
 
 
+def test_a_typed_password_is_not_thrown_away(boss: Browser) -> None:
+    fields = {"username": "eva", "usable_password": "false", "password1": CHOSEN, "password2": CHOSEN}
+    page = boss.post("/admin/auth/user/add/", fields)
+    assert list(page.context["adminform"].form.errors) == ["usable_password"]
+    assert not User.objects.filter(username="eva").exists()
+
+
 def test_a_link_obeys_the_rules_of_passwords(boss: Browser) -> None:
     anna = person("anna")
     path = made_for(boss, anna)

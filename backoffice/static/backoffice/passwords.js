@@ -27,6 +27,22 @@ document.addEventListener("input", (event) => {
     }
 });
 
+// Who leaves the password to the new person types none: a field that does not count is not there to be filled in.
+document.addEventListener("DOMContentLoaded", () => {
+    const choices = document.querySelectorAll("#user_form [name=usable_password]");
+
+    function follow() {
+        const isTyped = document.querySelector("#user_form [name=usable_password]:checked")?.value !== "false";
+        for (const field of document.querySelectorAll("#user_form [data-password] input")) {
+            field.disabled = !isTyped;
+            field.closest(".form-row").hidden = !isTyped;
+        }
+    }
+
+    for (const choice of choices) choice.addEventListener("change", follow);
+    if (choices.length) follow();
+});
+
 // -1 for none, 0 too short, 1 weak, 2 fair, 3 strong: bits of as many letters, each one of those that occur in it.
 function levelOf(text, least) {
     if (!text) {
