@@ -95,12 +95,6 @@ def test_what_fits_no_column_is_named(partner: Partner) -> None:
     assert problems(partner.call("POST", "orders", [order("1", amountToPay=10**12)])) == [(0, "amountToPay")]
 
 
-def test_money_is_rounded_to_kopecks_as_it_is_counted(partner: Partner) -> None:
-    assert partner.call("POST", "orders", [order("1", amountToPay=0.1 + 0.2, cash="10.005")]).status_code == 201
-    row = Order.objects.get()
-    assert (row.amount_to_pay, row.cash) == (Decimal("0.30"), Decimal("10.01"))
-
-
 def test_what_exists_already_is_a_conflict_and_nothing_of_the_array_is_written(partner: Partner) -> None:
     partner.call("POST", "orders", [order("1")])
     assert problems(partner.call("POST", "orders", [order("2"), order("1")]), 409) == [(1, "orderId")]

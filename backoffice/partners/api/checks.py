@@ -1,8 +1,8 @@
 """Whether a value fits the column that will hold it.
 
 The contract reads tolerantly what a remote says, because what a remote says must be kept. A partner is told instead:
-a sum that no column holds, a text as long as a book and a word where a code belongs are refused by name. Fractions
-finer than the column are rounded, half up, as iRECA itself takes them.
+a sum that no column holds, a text as long as a book and a word where a code belongs are refused by name, and so are
+more decimals than are kept. Only coordinates are rounded, half up.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 LINE, INDEXED, TEXT = 1000, 250, 100_000  # characters; an index entry of PostgreSQL ends at 2,700 bytes
+NOISE = Decimal("1e-9")  # what binary fractions add: many programs say 0.30000000000000004 and mean 0.3
 YEARS = range(1900, 2101)
 
 Check = Callable[[Any], Any]
@@ -37,15 +39,20 @@ def check_of(model: type[models.Model], name: str) -> Check:
     return _text(model, column)
 
 
+def is_coordinate(column: models.Field[Any, Any]) -> bool:
+    return column.name.endswith(("latitude", "longitude"))
+
+
 def largest(column: models.DecimalField[Any, Any]) -> Decimal:
     """What the numbers of a column stay below."""
-    if column.name.endswith(("latitude", "longitude")):
+    if is_coordinate(column):
         return Decimal(181)
     return Decimal(10) ** ((column.max_digits or 0) - (column.decimal_places or 0))
 
 
 def _decimal(column: models.DecimalField) -> Check:
-    places = Decimal(1).scaleb(-(column.decimal_places or 0))
+    kept = column.decimal_places or 0
+    places = Decimal(1).scaleb(-kept)
     limit = largest(column)
 
     def check(value: Any) -> Any:
@@ -54,6 +61,9 @@ def _decimal(column: models.DecimalField) -> Check:
         rounded = Decimal(value).quantize(places, ROUND_HALF_UP)
         if abs(rounded) >= limit:
             raise ValueError(_("is too large"))
+        if not is_coordinate(column) and abs(rounded - value) > NOISE:
+            text = ngettext("has more than %(places)d decimal", "has more than %(places)d decimals", kept)
+            raise ValueError(text % {"places": kept})
         return rounded
 
     return check

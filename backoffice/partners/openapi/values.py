@@ -95,7 +95,8 @@ def _limits(kind: str, model: type[models.Model], name: str) -> Schema:
     column = model._meta.get_field(name)
     if isinstance(column, models.DecimalField) and kind != "coordinate":
         limit = _number(largest(column))
-        return {"exclusiveMinimum": -limit, "exclusiveMaximum": limit}
+        pattern = TAKEN_NUMBER.replace(r"[.,]\d*", rf"[.,]\d{{0,{column.decimal_places}}}0*")
+        return {"exclusiveMinimum": -limit, "exclusiveMaximum": limit, "pattern": pattern}
     if kind == "text":
         return {"maxLength": longest(model, column)}
     return {}
