@@ -5,9 +5,11 @@ A code that no dictionary names is shown as it is, never refused (CONTRACT T29).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.cache import caches
+from django.db.models import IntegerChoices
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.ireca import contract
@@ -46,6 +48,19 @@ def label(kind: str, code: Any, known: type | None = None) -> str:
     if known is not None and code in known.values:  # type: ignore[attr-defined]  # an enumeration of Django
         return str(known(code).label)
     return titles(kind).get(str(code)) or _("Status %(code)s") % {"code": code}
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """The codes of a kind: those that the remote told, and those that we know ourselves."""
+
+    kind: str
+    ours: type[IntegerChoices]
+
+    def codes(self) -> frozenset[int]:
+        """All that may be said; empty as long as the remote has told none, and then nobody knows."""
+        told = {int(code) for code in titles(self.kind) if code.isdecimal()}
+        return frozenset(told | set(self.ours.values)) if told else frozenset()
 
 
 def _key(kind: str) -> str:

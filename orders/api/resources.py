@@ -14,6 +14,7 @@ from backoffice.partners.api.views import Resource
 from backoffice.partners.api.writing import PartsOf, Writable
 from backoffice.partners.models import Scope, Source
 from backoffice.sync import enqueue, history
+from backoffice.sync.dictionaries import Dictionary
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.mirrored import ONLY_NAMED
 from orders import parts
@@ -21,12 +22,14 @@ from orders.api.filters import ClientFilters, OrderFilters
 from orders.models import (
     CanceledItem,
     Client,
+    DeliveryStatus,
     Hold,
     Line,
     LineSpecificity,
     LineWarehouse,
     Order,
     Payment,
+    PaymentStatus,
     Refund,
     RefundGood,
     RefundPayment,
@@ -184,7 +187,12 @@ ORDERS = Resource(
                     ("warehouses",): (LineWarehouse, parts.WAREHOUSE[:2]),
                     ("specificities",): (LineSpecificity, parts.SPECIFICITY),
                 },
+                required=("good_id",),
             )
+        },
+        dictionaries={
+            "status_id": Dictionary("orderStatuses", PaymentStatus),
+            "delivery_status_id": Dictionary("orderDeliveryStatuses", DeliveryStatus),
         },
         begin=_begin,
         prepare=_prepare,

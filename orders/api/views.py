@@ -45,7 +45,12 @@ class OrdersView(EntityView):
         return replace(
             told,
             parameters=(Parameter("isRefund", "flag"),),
-            bodies=(*told.bodies, Body(contract.Order, "refund", writable=ORDERS.writable, required=("payments",))),
+            bodies=(
+                *told.bodies,
+                Body(
+                    contract.Order, "refund", writable=ORDERS.writable, required=("payments", *ORDERS.writable.required)
+                ),
+            ),
             notes=(*told.notes, NOTES["references"], NOTES["refund"]),
         )
 
@@ -88,7 +93,7 @@ class MultipleUpdateView(ApiView):
             204,
             bodies=(Body(contract.Order, "multiple_update", Shape.ATTRIBUTES, ORDERS.writable),),
             fails=(400, 404, 413, 415),
-            notes=(NOTES["multiple"],),
+            notes=(NOTES["multiple"], NOTES["codes"]),
         )
     }
 
@@ -160,7 +165,7 @@ def _columns(mirror: Any, source: Source, said: contract.Order) -> dict[str, Any
     if nothing := sorted(attr for attr in attrs if attr not in MAY_BE_NOTHING and getattr(said, attr) in (None, "")):
         wire = [f"attributes.{names.wire_name(contract.Order, attr)}" for attr in nothing]
         raise ApiError(400, problems=[Problem(None, name, _("is required")) for name in wire])
-    writing.check_values(Order, [mirror.by_attr[attr] for attr in attrs], said, "attributes")
+    writing.check_values(ORDERS.writable, [mirror.by_attr[attr] for attr in attrs], said, "attributes")
     keys = SourceKeys(source, ())
     for attr in attrs:
         mirror.by_attr[attr].want(Order, getattr(said, attr), keys)

@@ -165,19 +165,18 @@ def of_entity(resource: Resource, method: str) -> Operation | None:
             is_tagged=not writable.is_own,
         )
     if method == "POST":
-        body = Body(mirror.struct, "create", writable=writable)
-        return Operation(
-            SUMMARIES["create"], lines["create"], 201, bodies=(body,), fails=WRITE, notes=(NOTES["create"],)
-        )
+        body = Body(mirror.struct, "create", writable=writable, required=writable.required)
+        notes = (NOTES["create"], *_of_codes(writable))
+        return Operation(SUMMARIES["create"], lines["create"], 201, bodies=(body,), fails=WRITE, notes=notes)
     if method == "PUT":
         return Operation(
             SUMMARIES["update"],
             lines["update"],
             resource.written_as,
             parameters=(named,),
-            bodies=(Body(mirror.struct, "update", Shape.ONE, writable),),
+            bodies=(Body(mirror.struct, "update", Shape.ONE, writable, writable.required),),
             fails=(400, 404, 413, 415),
-            notes=(NOTES["update"],),
+            notes=(NOTES["update"], *_of_codes(writable)),
         )
     if method == "DELETE":
         fails = (400, 404, 409) if writable.is_document or writable.kept_for else (400, 404)
@@ -188,12 +187,16 @@ def of_entity(resource: Resource, method: str) -> Operation | None:
 
 def of_replace(resource: Resource) -> Operation:
     """What `/goods/replace` takes."""
-    mirror = resource.writable.mirror
+    mirror, writable = resource.writable.mirror, resource.writable
     return Operation(
         SUMMARIES["replace"],
         LINES[mirror.entity]["replace"],
         resource.written_as,
-        bodies=(Body(mirror.struct, "replace", writable=resource.writable),),
+        bodies=(Body(mirror.struct, "replace", writable=writable, required=writable.required),),
         fails=WRITE,
-        notes=(NOTES["replace"],),
+        notes=(NOTES["replace"], *_of_codes(writable)),
     )
+
+
+def _of_codes(writable: Writable) -> tuple[StrPromise, ...]:
+    return (NOTES["codes"],) if writable.dictionaries else ()

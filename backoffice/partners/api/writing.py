@@ -24,8 +24,10 @@ from backoffice.partners.api.references import SourceKeys
 from backoffice.partners.models import Source
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
+from backoffice.remotes.ireca.contract.codec import plan_of
 from backoffice.sync import enqueue, history
 from backoffice.sync.connection import IRECA, is_on
+from backoffice.sync.dictionaries import Dictionary
 from backoffice.sync.merge import adds
 from backoffice.sync.mirror import Embedded, Field, Mirror, Owner, Parts, Reference
 from backoffice.sync.mirrored import ONLY_NAMED, Mirrored, SyncState
@@ -35,10 +37,13 @@ AT_ONCE = 500  # objects in one request, as the seed's pages are
 
 @dataclass(frozen=True)
 class PartsOf:
-    """How nested rows are written. `checked`: the model and fields of each list below, by the path of attributes."""
+    """How nested rows are written. `checked`: the model and fields of each list below, by the path of attributes;
+    `required`: what each row needs besides what the contract and the columns do.
+    """
 
     write: Callable[[list[tuple[Any, list[Any]]], SourceKeys], None]
     checked: Mapping[tuple[str, ...], tuple[type[models.Model], Sequence[Field]]]
+    required: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Writable:
     parts: Mapping[str, PartsOf] = field(default_factory=dict)
     begin: Callable[[Any, Any], None] = lambda row, obj: None  # what a new row has besides what is said of it
     prepare: Callable[[Source, Sequence[Any]], None] = lambda source, objects: None
+    dictionaries: Mapping[str, Dictionary] = field(default_factory=dict)  # of codes, by their attributes
     kept_for: Callable[[Any], str] | None = None  # why a row cannot be deleted yet, for people; "" where it can
 
     @property
@@ -61,6 +67,17 @@ class Writable:
     @property
     def id_column(self) -> str:
         return "external_id" if self.is_own else "ireca_id"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Paths of what rows below need besides what the contract requires: `goods[].goodId`."""
+        fields = plan_of(self.mirror.struct).fields
+        return tuple(
+            f"{fields[attr].wire}[].{names.wire_name(nested, name)}"
+            for attr, parts in self.parts.items()
+            if (nested := fields[attr].nested) is not None
+            for name in parts.required
+        )
 
     def rows(self, source: Source) -> models.QuerySet[Any]:
         """The rows that this partner sees."""
@@ -252,6 +269,7 @@ def _wrong_values(what: Writable, objects: Sequence[Any], attrs: frozenset[str])
     fields = [spec for spec in what.mirror.fields if spec.attr in attrs]
     for index, obj in enumerate(objects):
         fit(what.model, fields, obj, "", index, problems)
+        problems += unknown_codes(what, obj, "", index)
         for attr, parts in what.parts.items():
             _fit_nested(parts, (), getattr(obj, attr), what.mirror.wire(attr), index, problems)
     return problems
@@ -276,10 +294,22 @@ def fit(
             problems.append(Problem(index, here, str(error)))
 
 
-def check_values(model: type[models.Model], fields: Sequence[Field], obj: Any, path: str) -> None:
-    """`fit` of one object. Raises ApiError."""
+def unknown_codes(what: Writable, obj: Any, path: str, index: int | None) -> list[Problem]:
+    """Codes that their dictionary does not have: iRECA would refuse them later, when nobody is told any more."""
+    problems = []
+    for attr, dictionary in what.dictionaries.items():
+        code, known = getattr(obj, attr), dictionary.codes()
+        if isinstance(code, int) and known and code not in known:
+            text = _("is in no dictionary; there are: %(codes)s") % {"codes": ", ".join(map(str, sorted(known)))}
+            problems.append(Problem(index, f"{path}.{what.mirror.wire(attr)}".lstrip("."), text))
+    return problems
+
+
+def check_values(what: Writable, fields: Sequence[Field], obj: Any, path: str) -> None:
+    """`fit` and `unknown_codes` of one object. Raises ApiError."""
     problems: list[Problem] = []
-    fit(model, fields, obj, path, None, problems)
+    fit(what.model, fields, obj, path, None, problems)
+    problems += unknown_codes(what, obj, path, None)
     if problems:
         raise ApiError(400, problems=problems)
 
@@ -294,11 +324,8 @@ def _fit_nested(
     for place, value in enumerate(values):
         here = f"{path}[{place}]"
         for spec in fields:
-            if (
-                isinstance(spec, Reference)
-                and not model._meta.get_field(spec.name).null
-                and not getattr(value, spec.attr)
-            ):
+            is_needed = not model._meta.get_field(spec.name).null or (not way and spec.attr in parts.required)
+            if isinstance(spec, Reference) and is_needed and getattr(value, spec.attr) in (UNSET, None, ""):
                 wire = names.wire_name(type(value), spec.attr)
                 problems.append(Problem(index, f"{here}.{wire}", _("is required")))
         fit(model, fields, value, here, index, problems)

@@ -70,6 +70,10 @@ NOTES: Mapping[str, StrPromise] = {
     "references": _(
         "What an id refers to need not exist yet: the object waits for it here, and goes to the couriers when it comes."
     ),
+    "codes": _(
+        "A status that is in no dictionary is refused: read `dictionary/orderStatuses` and"
+        " `dictionary/orderDeliveryStatuses`."
+    ),
     "refund": _(
         "With `isRefund=1` refunds are created: each needs `isRefund: true` and its payments. A refund is an order with"
         " a number of its own."

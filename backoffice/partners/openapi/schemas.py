@@ -155,7 +155,8 @@ class Schemas:
                 required.append(field.wire)
             may_be_null = not word.endswith("!") and not (is_required and not word.endswith("*"))
             if field.nested is not None:
-                below = [path.partition(".")[2] for path in also if path.startswith(f"{field.wire}.")]
+                heads = (f"{field.wire}.", f"{field.wire}[].")
+                below = [path.partition(".")[2] for path in also if path.startswith(heads)]
                 schema = self._taken_nested(field.nested, field.many, operation, places.get(name, {}), below)
             else:
                 schema = taken(field, may_be_null=may_be_null, column=places.get(name))
