@@ -269,8 +269,7 @@ _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     if _database["NAME"] != ":memory:":
         # A relative path means the checkout, not whatever directory a command was started in.
-        _database["NAME"] = BASE_DIR / _database["NAME"]
-        _database["NAME"].parent.mkdir(parents=True, exist_ok=True)
+        _database["NAME"] = BASE_DIR / _database["NAME"]  # `migrate` makes the file and its directory
     # Opening it, with its switches, costs more than most queries; a worker would do that twice a second.
     _database["CONN_MAX_AGE"] = 60
     _database["OPTIONS"] = {

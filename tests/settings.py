@@ -30,6 +30,9 @@ os.environ.update(
 
 from backoffice.settings import *  # noqa: E402, F403  # after the environment is settled
 
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    DATABASES["default"]["NAME"].parent.mkdir(exist_ok=True)  # noqa: F405  # makemigrations looks into it
+
 # The same rows under a second name, for the tests that read from a replica (REPLICA_URL stays empty for the others).
 DATABASES["replica"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}  # noqa: F405
 DATABASE_ROUTERS = ["backoffice.replica.Router"]

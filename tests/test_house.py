@@ -3,8 +3,10 @@
 import os
 import re
 import runpy
+import stat
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +94,21 @@ def test_a_value_that_will_not_do_is_told_with_its_name(monkeypatch: Any, name: 
     with pytest.raises(ImproperlyConfigured, match=rf"^{name} .*must be .*\.$") as told:
         runpy.run_path(str(BASE_DIR / "backoffice" / "settings.py"))
     assert "password@host/name" not in str(told.value)
+
+
+def test_a_database_of_sqlite_is_made_by_migrate_for_its_owner_only(tmp_path: Path) -> None:
+    directory = tmp_path / "none"
+    environment = {**PRODUCTION, "DATABASE_URL": f"sqlite:///{directory}/db.sqlite3"}
+
+    looked = manage("doctor", "--offline", "--language", "en", **environment)
+    assert looked.returncode == 1
+    assert f"There is no such database: {directory}/db.sqlite3" in looked.stdout
+    assert "migrations are missing" not in looked.stdout
+    assert not directory.exists()
+
+    made = manage("migrate", "contenttypes", **environment)
+    assert made.returncode == 0, made.stderr
+    assert stat.S_IMODE((directory / "db.sqlite3").stat().st_mode) == 0o600
 
 
 def test_the_database_of_sqlite_waits_for_the_write_lock_and_keeps_foreign_keys(db: None) -> None:

@@ -28,6 +28,14 @@ UNPRUNED = timedelta(days=2)
 
 @check(is_gate=True)
 def answers(now: datetime) -> Iterator[Finding]:
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and "memory" not in name and not Path(name).exists():
+        # to ask it would make an empty one
+        yield error(
+            _("There is no such database: %(name)s") % {"name": name},
+            _("Correct DATABASE_URL, or make it with: manage.py migrate"),
+        )
+        return
     try:
         connection.ensure_connection()
         _row("SELECT 1")
