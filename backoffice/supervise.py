@@ -9,6 +9,7 @@ A remote that is not ours gets no demo data: only the sandbox that is started he
 however this one ends. Production has a service manager of its own and does not use this module.
 """
 
+import argparse
 import ctypes
 import http.client
 import os
@@ -36,6 +37,14 @@ GRACE = 10.0  # seconds from TERM to KILL
 START_TIMEOUT = 60.0  # seconds until a server must answer
 LONGEST_PAUSE = 30.0  # seconds before a child that keeps dying is started again
 PR_SET_PDEATHSIG = 1  # Linux, prctl(2)
+HELP = """\
+Everything is said by variables of the environment or of .env (ENV_FILE names another file):
+  PORT            where it serves; the sandbox takes the port after it (default: 8000)
+  PUBLIC_URL      our own address, if it is another
+  DATABASE_URL    another database than a new one in var/
+  IRECA_URL       another iRECA than a sandbox that is started here: it gets no demo data
+README.md lists all settings. DEBUG=0 is refused: that is a production, which this does not start.
+"""
 SANDBOX_SPEED = "60"  # its couriers work a minute in each second
 GUNICORN = [
     *(sys.executable, "-m", "gunicorn", "backoffice.wsgi"),
@@ -375,8 +384,14 @@ def _answers(port: int, path: str, status: int | None) -> bool:
         connection.close()
 
 
-def main() -> int:
-    """Exit status 0 when someone asked to end, 1 when something failed."""
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0 when someone asked to end, 1 when something failed, 2 for arguments: it takes none."""
+    argparse.ArgumentParser(
+        prog="python -m backoffice.supervise",
+        description="Start a demo: sandbox, worker and web server, with data in var/, until Ctrl-C.",
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(arguments)
     env_file = Path(os.environ.get("ENV_FILE", str(BASE_DIR / ".env")))
     environment = {**read_file(env_file), **os.environ}
     try:

@@ -98,6 +98,20 @@ def test_what_it_does_not_start_with(tmp_path: Path, given: dict[str, str], mess
     assert not (tmp_path / "var").exists()
 
 
+@pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("--port=8010", 2), ("8010", 2)])
+def test_arguments_start_nothing(
+    argument: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(supervise, "prepare", lambda given: pytest.fail("it was started"))
+
+    with pytest.raises(SystemExit) as end:
+        supervise.main([argument])
+    assert end.value.code == status
+    told = capsys.readouterr()
+    assert ("PORT " in told.out) is (status == 0)
+    assert ("unrecognized arguments" in told.err) is (status == 2)
+
+
 def test_a_taken_port_is_said_to_be_taken(tmp_path: Path, listener: int) -> None:
     with pytest.raises(Failure, match=f"Port {listener} is taken"):
         prepare({"PORT": str(listener)}, tmp_path)
