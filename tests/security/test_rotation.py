@@ -67,6 +67,21 @@ def test_a_secret_is_renewed_twice_and_those_before_dropped(place: Path, name: s
     assert said(place)[name] == second[name]
 
 
+def test_it_is_renewed_where_the_settings_were_read(place: Path, settings: Any) -> None:
+    settings.ENV_FILE = None if place.is_dir() else place
+    settings.SECRETS_DIR = str(place) if place.is_dir() else ""
+    call_command("rotate_secrets", "SECRET_KEY", stdout=io.StringIO())
+    assert said(place)["SECRET_KEY_FALLBACKS"] == "old-secret-key"
+
+
+def test_nothing_is_renewed_in_a_file_that_nobody_reads(settings: Any, tmp_path: Path) -> None:
+    settings.ENV_FILE, settings.SECRETS_DIR, settings.BASE_DIR = None, "", tmp_path
+    (tmp_path / ".env").write_text(ENV)
+    with pytest.raises(CommandError, match="read from no file"):
+        call_command("rotate_secrets", "SECRET_KEY", stdout=io.StringIO())
+    assert (tmp_path / ".env").read_text() == ENV
+
+
 def test_the_keys_of_fields_are_a_list(place: Path) -> None:
     rotation.renew(place, "FIELD_KEYS")
     assert said(place)["FIELD_KEYS"].endswith(",old,older")

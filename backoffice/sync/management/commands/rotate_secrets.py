@@ -32,9 +32,8 @@ class Command(BaseCommand):
             "--in",
             dest="place",
             type=Path,
-            default=settings.BASE_DIR / ".env",
             metavar="PATH",
-            help="the file of settings, or a directory with a file for each variable (default: .env beside manage.py)",
+            help="the file of settings, or a directory with a file for each variable (default: where ours were read)",
         )
         parser.add_argument("--drop", action="store_true", help="take away what is not in use any more")
 
@@ -44,13 +43,15 @@ class Command(BaseCommand):
             if name is None:
                 for label, count in reencrypt_all():
                     self.stdout.write(f"{label}: {count} rows")
-            elif options["drop"]:
-                self._check_nothing_needs_it(name, options["place"])
-                rotation.drop(options["place"], name)
+                return
+            place = options["place"] or _read_from()
+            if options["drop"]:
+                self._check_nothing_needs_it(name, place)
+                rotation.drop(place, name)
                 self.stdout.write(f"{name}: only the value in use is left. Restart all processes.")
             else:
-                rotation.renew(options["place"], name)
-                self.stdout.write(f"{name}: renewed, the value before is still taken. {NEXT[name]}")
+                rotation.renew(place, name)
+                self.stdout.write(f"{name} in {place}: renewed, the value before is still taken. {NEXT[name]}")
         except (UnknownKey, rotation.NotThere, OSError) as error:
             raise CommandError(str(error)) from error
 
@@ -62,3 +63,12 @@ class Command(BaseCommand):
             raise CommandError(f"The first of {name} in {place} is not the one that is in use: restart first.")
         for label, count in reencrypt_all():
             self.stdout.write(f"{label}: {count} rows")
+
+
+def _read_from() -> Path:
+    """Where the settings in force stand: in a file that nobody reads nothing must be renewed."""
+    if settings.ENV_FILE is not None:
+        return settings.ENV_FILE
+    if settings.SECRETS_DIR:
+        return Path(settings.SECRETS_DIR)
+    raise CommandError("The settings were read from no file. Name the one to write to with --in.")
