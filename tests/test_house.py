@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import get_commands
 from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -94,6 +97,18 @@ def test_a_value_that_will_not_do_is_told_with_its_name(monkeypatch: Any, name: 
     with pytest.raises(ImproperlyConfigured, match=rf"^{name} .*must be .*\.$") as told:
         runpy.run_path(str(BASE_DIR / "backoffice" / "settings.py"))
     assert "password@host/name" not in str(told.value)
+
+
+def told_in_readme(title: str) -> set[str]:
+    """The words in the first column of the table under that title."""
+    section = (BASE_DIR / "README.md").read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+    return {word for line in section.splitlines() for word in re.findall(r"`(\w+)", line.split("|")[:2][-1])}
+
+
+def test_the_readme_tells_all_commands_and_settings() -> None:
+    ours = {app.name for app in apps.get_app_configs() if Path(BASE_DIR, *app.name.split(".")).is_dir()}
+    assert told_in_readme("Commands") == {name for name, app in get_commands().items() if app in ours}
+    assert settings.SETTING_NAMES - told_in_readme("Settings") == set()
 
 
 def test_a_database_of_sqlite_is_made_by_migrate_for_its_owner_only(tmp_path: Path) -> None:
