@@ -94,6 +94,14 @@ def partner() -> User:
     return person("Partner managers", "partner", world.sources[0])
 
 
+def test_who_sees_reports_and_no_lists_is_led_to_them() -> None:
+    world = World(1, orders=3)
+    page = browser_of(person("Partner managers", "partner", world.sources[0])).get("/admin/").content.decode()
+    assert "permission to view or edit anything" not in page.replace("’", "'")
+    main = page[page.index('id="pages"') :]
+    assert 'href="/reports/' in main
+
+
 @pytest.mark.parametrize("group", RIGHTS)
 def test_each_group_sees_its_reports_and_no_others(group: str) -> None:
     world = World(1, orders=3)
