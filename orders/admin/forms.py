@@ -91,6 +91,8 @@ class Asked:
 class OrderForm(CheckedForm):
     """An order as a dispatcher edits it."""
 
+    ZERO_IS_NONE = frozenset({"cash"})  # no banknote (seed 002:507)
+
     def problems(self) -> Iterator[checks.Problem]:
         yield from checks.of_order(self.instance)
         if checks.is_reopened(self._row.delivery_status, self.instance):

@@ -88,6 +88,21 @@ class TestFields:
         row.refresh_from_db()
         assert (row.courier, row.delivery_status) == (courier, DeliveryStatus.TAKEN)
 
+    def test_no_banknote_is_none_however_a_remote_spells_it(self, anna: Browser, boris: Browser) -> None:
+        row = builders.order(1)
+        form = change_form(anna, row)
+        mirror = registry.for_model(Order)
+        assert mirror is not None
+        apply(mirror, [contract.decode(contract.Order, {"orderId": row.ireca_id, "cash": 0})])
+        row.refresh_from_db()
+        assert row.cash == 0
+        look = {**form, "window": "one", "look": "1"}
+        assert anna.post(f"/admin/orders/order/{row.pk}/together/", look).json()["told"] == []
+        assert not [text for text in save(anna, row, {**form, "description": "gate"}) if "banknote" in text]
+        assert save(boris, row, {**form, "cash": "1000"})
+        row.refresh_from_db()
+        assert row.cash == 1000
+
     def test_nobody_is_named_where_the_history_does_not_tell(self, boris: Browser) -> None:
         row = builders.order(1)
         form = change_form(boris, row)

@@ -57,6 +57,8 @@ class RowForm(forms.ModelForm):
     """A ModelForm that saves touched columns only; see the module's docstring. For the `form` of admins and inlines."""
 
     row_state = RowStateField()
+    # Columns in which a remote spells "none" as zero: nobody is told of one for the other, or asked about it.
+    ZERO_IS_NONE: frozenset[str] = frozenset()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -106,7 +108,8 @@ class RowForm(forms.ModelForm):
         if self._moved or self._asked:
             self._authors.read()  # once saved, the latest version would be the person's own
         for name in self._moved:
-            if not self._is_untouched(name) and name in self.changed_data and name in self.cleaned_data:
+            is_theirs = self._is_untouched(name) or self._says_the_same(name)
+            if not is_theirs and name in self.changed_data and name in self.cleaned_data:
                 self._ask(name)
         for name in (*self._moved, *self._asked):
             if name in self.fields and self._is_untouched(name):
@@ -137,11 +140,13 @@ class RowForm(forms.ModelForm):
 
     def moves(self) -> list[Move]:
         """What changed since the form was loaded, whoever of both touched it."""
-        return [self._move(name, self._asked.get(name, self._loaded[name])) for name in self._moved]
+        before = {name: self._asked.get(name, self._loaded[name]) for name in self._moved}
+        return [self._move(name, was) for name, was in before.items() if not self._says_the_same(name)]
 
     def kept(self) -> list[Move]:
         """What others changed and this save leaves as it is."""
-        names = {name: self._loaded[name] for name in self._moved if self._is_untouched(name)}
+        left = [name for name in self._moved if self._is_untouched(name) and not self._says_the_same(name)]
+        names = {name: self._loaded[name] for name in left}
         theirs = {name: was for name, was in self._asked.items() if name in self.fields and self._keeps_theirs(name)}
         return [self._move(name, was) for name, was in {**names, **theirs}.items()]
 
@@ -201,6 +206,10 @@ class RowForm(forms.ModelForm):
         if self._keeps_theirs(name):
             return True
         return name in self._moved and not self.fields[name].has_changed(self._moved[name], self[name].data)
+
+    def _says_the_same(self, name: str) -> bool:
+        """Whether a column that moved holds nothing, as it did, in another spelling."""
+        return name in self.ZERO_IS_NONE and not self._moved[name] and not getattr(self._row, name)
 
     def _keeps_theirs(self, name: str) -> bool:
         if name not in self._asked:
