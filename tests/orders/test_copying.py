@@ -197,7 +197,8 @@ class TestPages:
             page = dispatcher.get(change_url(row) if name == "copy" else f"/admin/orders/order/{row.pk}/split/")
             key = re.search(r'name="key" value="([^"]+)"', page.content.decode())
             before = set(Order.objects.values_list("pk", flat=True))
-            data = {**data, "key": key and key[1]}
+            assert key is not None
+            data = {**data, "key": key[1]}
             opened = [dispatcher.post(f"/admin/orders/order/{row.pk}/{name}/", data).headers["Location"] for _ in "ab"]
             made = Order.objects.exclude(pk__in=before).get()
             assert opened == [change_url(made)] * 2

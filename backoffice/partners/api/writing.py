@@ -71,7 +71,8 @@ class Writable:
     @property
     def required(self) -> tuple[str, ...]:
         """Paths of what rows below need besides what the contract requires: `goods[].goodId`."""
-        fields = plan_of(self.mirror.struct).fields
+        struct: Any = self.mirror.struct
+        fields = plan_of(struct).fields
         return tuple(
             f"{fields[attr].wire}[].{names.wire_name(nested, name)}"
             for attr, parts in self.parts.items()
