@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from backoffice.partners.api.access import source_of
 from backoffice.partners.api.checks import check_of
-from backoffice.partners.api.errors import ApiError, Problem
+from backoffice.partners.api.errors import ApiError, Problem, reworded
 from backoffice.partners.api.filters import ChangedSince
 from backoffice.partners.api.idempotency import once
 from backoffice.partners.api.operations import PAGE, WRITE, Answer, Body, Operation, Parameter, Shape
@@ -112,7 +112,7 @@ def _told(body: Any) -> contract.AtolSettings:
     try:
         said = contract.decode(contract.AtolSettings, body)
     except contract.ContractError as error:
-        raise ApiError(400, problems=[Problem(None, error.path, error.message)]) from None
+        raise ApiError(400, problems=[Problem(None, error.path, reworded(error))]) from None
     company, agent = said.company or contract.AtolCompany(), said.agent or contract.AtolAgent()
     values = (said.setting_id, said.login, said.password, said.kkt_group, company.inn, company.tax_system)
     given = zip(REQUIRED, values, strict=True)

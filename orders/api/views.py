@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from backoffice.partners.api import errors, writing
 from backoffice.partners.api.access import source_of
-from backoffice.partners.api.errors import ApiError, Problem, bad_request
+from backoffice.partners.api.errors import ApiError, Problem, bad_request, reworded
 from backoffice.partners.api.idempotency import whole
 from backoffice.partners.api.operations import PAGE, Answer, Body, Operation, Parameter, Shape, required
 from backoffice.partners.api.projection import Projection
@@ -129,14 +129,14 @@ def _told(body: Any) -> tuple[list[str], contract.Order]:
     try:
         said = contract.decode(contract.Order, attributes)
     except contract.ContractError as error:
-        raise bad_request(f"attributes.{error.path}", error.message) from None
+        raise bad_request(f"attributes.{error.path}", reworded(error)) from None
     ids, problems = [], []
     for index, number in enumerate(numbers):
         try:
             order = contract.decode(contract.Order, {"orderId": number})
             ids.append(order.order_id or "")
         except contract.ContractError as error:
-            problems.append(Problem(index, "orderIds", error.message))
+            problems.append(Problem(index, "orderIds", reworded(error)))
     if problems:
         raise ApiError(400, problems=problems)
     return ids, said

@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -66,6 +67,32 @@ def _summary(problems: Sequence[Problem]) -> str:
     text = "; ".join(map(str, problems[:NAMED]))
     more = len(problems) - NAMED
     return _("%(problems)s; and %(more)s more") % {"problems": text, "more": more} if more > 0 else text
+
+
+# What the readers of the contract say (`remotes/values.py`), who speak to our own log: in a partner's language, without
+# the value as Python spells it.
+EXPECTED = {
+    "expected an id": gettext_lazy("must be an id: a number, or text of at most 191 characters"),
+    "expected text": gettext_lazy("must be text"),
+    "expected a number": gettext_lazy("must be a number"),
+    "expected a number of reasonable size": gettext_lazy("is too large or too small for a number"),
+    "expected degrees": gettext_lazy("must be degrees, from -180 to 180"),
+    "expected a code": gettext_lazy("must be a code: a whole number"),
+    "expected a code of reasonable size": gettext_lazy("is too large for a code"),
+    "expected yes or no": gettext_lazy("must be 1 or 0, true or false"),
+    "expected a date and time": gettext_lazy("must be a date and time, as in 2026-12-01 09:00:00"),
+    "expected a moment with a time zone": gettext_lazy("must be a date and time, as in 2026-12-01 09:00:00"),
+    "expected a date": gettext_lazy("must be a date, as in 2026-12-01"),
+    "expected an object": gettext_lazy("must be an object"),
+    "expected no more than 32 values inside one another": gettext_lazy("is nested too deeply"),
+}
+
+
+def reworded(error: ValueError) -> str:
+    """What is wrong with a value that could not be read, for a partner."""
+    message = str(getattr(error, "message", error))  # a ContractError's path is told beside it
+    known = EXPECTED.get(message.partition(", got ")[0])
+    return str(known) if known is not None else message
 
 
 def bad_request(field: str, message: str, index: int | None = None) -> ApiError:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django_filters import rest_framework as filters
 
+from backoffice.partners.api.errors import reworded
 from backoffice.remotes.values import read_flag, read_moment
 
 LARGEST = 2**31 - 1
@@ -20,7 +21,7 @@ class MomentField(forms.CharField):
         try:
             return read_moment(text) if text else None
         except ValueError as error:
-            raise forms.ValidationError(str(error)) from None
+            raise forms.ValidationError(reworded(error)) from None
 
 
 class MomentFilter(filters.Filter):
@@ -35,7 +36,7 @@ class FlagField(forms.CharField):
         try:
             return read_flag(super().clean(value))
         except ValueError as error:
-            raise forms.ValidationError(str(error)) from None
+            raise forms.ValidationError(reworded(error)) from None
 
 
 class FlagFilter(filters.Filter):

@@ -30,7 +30,7 @@ from rest_framework.views import APIView
 from backoffice.partners.api import errors, writing
 from backoffice.partners.api.access import MayUseEndpoint, SourceRate, TokenAuthentication, source_of
 from backoffice.partners.api.bodies import JsonParser, JsonRenderer
-from backoffice.partners.api.errors import ApiError, bad_request
+from backoffice.partners.api.errors import ApiError, bad_request, reworded
 from backoffice.partners.api.idempotency import once, whole
 from backoffice.partners.api.operations import Operation, Operations, of_entity, of_replace
 from backoffice.partners.api.projection import Column, Projection
@@ -38,6 +38,7 @@ from backoffice.partners.api.writing import Writable
 from backoffice.remotes.values import read_moment
 
 COUNT, MOST = 20, 500  # of a page: the seed's default and its maximum (48)
+LIMITS = {"page": (0, 999_999_999), "count": (1, MOST)}
 
 Scopes = Mapping[str, tuple[str, ...]]
 ANY_TOKEN: Scopes = dict.fromkeys(("GET", "POST", "PUT", "DELETE"), ())
@@ -111,7 +112,7 @@ def moment_of(request: Request, name: str) -> datetime | None:
     try:
         return read_moment(request.query_params.get(name) or None)
     except ValueError as error:
-        raise bad_request(name, str(error)) from None
+        raise bad_request(name, reworded(error)) from None
 
 
 class NotFoundView(ApiView):
@@ -131,11 +132,12 @@ def page_of(request: Request) -> slice | None:
     numbers = {"page": 0, "count": COUNT}
     for name, value in asked.items():
         if value:
-            if not (value.isascii() and value.isdigit()) or len(value) > 9:
-                raise bad_request(name, _("must be a whole number"))
+            least, most = LIMITS[name]
+            # The text first: a number of many digits takes long to read.
+            if not (value.isascii() and value.isdigit() and len(value) <= 9 and least <= int(value) <= most):
+                text = _("must be a whole number from %(least)s to %(most)s")
+                raise bad_request(name, text % {"least": least, "most": most})
             numbers[name] = int(value)
-    if not 1 <= numbers["count"] <= MOST:
-        raise bad_request("count", _("must be from 1 to %(most)s") % {"most": MOST})
     start = numbers["page"] * numbers["count"]
     return slice(start, start + numbers["count"])
 

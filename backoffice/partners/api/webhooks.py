@@ -27,7 +27,7 @@ from rest_framework.response import Response
 from backoffice.partners.api import errors
 from backoffice.partners.api import webhook_operations as told
 from backoffice.partners.api.access import source_of
-from backoffice.partners.api.errors import ApiError, bad_request
+from backoffice.partners.api.errors import ApiError, bad_request, reworded
 from backoffice.partners.api.idempotency import once
 from backoffice.partners.api.operations import Operation, Operations
 from backoffice.partners.api.views import ANY_TOKEN, ApiView, Scopes, moment_of, page_of
@@ -273,7 +273,7 @@ class ReplayView(ApiView):
         try:
             moment = read_moment(since or None)
         except ValueError as error:
-            raise bad_request("failedSince", str(error)) from None
+            raise bad_request("failedSince", reworded(error)) from None
         return Response({"replayed": manage.replay_failed(_mine(source, body["webhookId"]), moment)}, status=201)
 
 

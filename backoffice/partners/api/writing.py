@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from msgspec import UNSET
 
 from backoffice.partners.api.checks import check_of
-from backoffice.partners.api.errors import ApiError, Problem
+from backoffice.partners.api.errors import ApiError, Problem, reworded
 from backoffice.partners.api.references import SourceKeys
 from backoffice.partners.models import Source
 from backoffice.remotes.ireca import contract
@@ -88,6 +88,8 @@ class Writable:
 
 def elements(body: Any) -> list[Any]:
     """The objects of a body: an array, or one object alone (T08)."""
+    if body == {}:  # as Django REST Framework reads nothing, too
+        raise ApiError(400, _("The body is empty."))
     rows = body if isinstance(body, list) else [body]
     if not rows:
         raise ApiError(400, _("The array is empty."))
@@ -105,7 +107,7 @@ def decode(struct: type[Any], rows: Sequence[Any], operation: str) -> list[Any]:
             problems += [Problem(index, path, _("is required")) for path in contract.missing(obj, operation)]
             objects.append(obj)
         except contract.ContractError as error:
-            problems.append(Problem(index, error.path, error.message))
+            problems.append(Problem(index, error.path, reworded(error)))
     if problems:
         raise ApiError(400, problems=problems)
     return objects
@@ -131,7 +133,9 @@ def replace(what: Writable, source: Source, rows: Sequence[Any]) -> None:
 
 def update(what: Writable, source: Source, id_: str, body: Any) -> None:
     """Change one row; what is left out stays. The id is the query's: some bodies have none (T65)."""
-    if not isinstance(body, dict) or not body:
+    if body == {}:
+        raise ApiError(400, _("The body is empty."))
+    if not isinstance(body, dict):
         raise ApiError(400, _("Expected one object."))
     mirror = what.mirror
     try:
@@ -139,7 +143,7 @@ def update(what: Writable, source: Source, id_: str, body: Any) -> None:
         said = mirror.ireca_id(obj)
         lacking = contract.missing(obj, "update", partial=True)
     except contract.ContractError as error:
-        raise ApiError(400, problems=[Problem(None, error.path, error.message)]) from None
+        raise ApiError(400, problems=[Problem(None, error.path, reworded(error))]) from None
     problems = [Problem(None, path, _("is required")) for path in lacking]
     if said and said != id_:
         problems.append(Problem(None, mirror.wire(mirror.key), _("differs from the address")))
