@@ -24,7 +24,7 @@ from backoffice.partners.api.references import SourceKeys
 from backoffice.partners.models import Source
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
-from backoffice.remotes.ireca.contract.codec import plan_of
+from backoffice.remotes.ireca.contract.codec import Entity, plan_of
 from backoffice.sync import enqueue, history
 from backoffice.sync.connection import IRECA, is_on
 from backoffice.sync.dictionaries import Dictionary
@@ -71,7 +71,7 @@ class Writable:
     @property
     def required(self) -> tuple[str, ...]:
         """Paths of what rows below need besides what the contract requires: `goods[].goodId`."""
-        struct: Any = self.mirror.struct
+        struct: type[Entity] = self.mirror.struct
         fields = plan_of(struct).fields
         return tuple(
             f"{fields[attr].wire}[].{names.wire_name(nested, name)}"
