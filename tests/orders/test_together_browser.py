@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client as Browser
 from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
@@ -47,6 +48,34 @@ def test_an_open_form_hears_and_asks(
         expect(page.get_by_role("alert")).to_contain_text("Whose value stays?")
         expect(page.locator("[name=description]")).to_have_value("window")
         page.get_by_role("button", name="Save and keep theirs").click()
+        page.wait_for_url("**/order/")
+    row.refresh_from_db()
+    assert row.description == "gate"
+
+
+def test_who_is_signed_out_loses_nothing(
+    live_server: LiveServer, admin_client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    row = builders.order(1, description="door")
+    with chromium.pages(live_server.url) as open_page:
+        page = open_page(admin_client)
+        page.goto(live_server.url + change_url(row))
+        page.locator("[name=description]").fill("gate")
+        Session.objects.all().delete()
+        page.clock.run_for(21_000)
+        expect(page.locator("#together")).to_contain_text("You were signed out.")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator("[name=description]")).to_have_value("gate")
+
+        with page.context.expect_page() as opened:
+            page.get_by_role("link", name="Sign in in a new window").click()
+        other = opened.value
+        other.locator("[name=username]").fill("admin")
+        other.locator("[name=password]").fill("password")
+        other.locator("[name=password]").press("Enter")
+        other.wait_for_url("**/admin/")
+        page.get_by_role("button", name="Save", exact=True).click()
         page.wait_for_url("**/order/")
     row.refresh_from_db()
     assert row.description == "gate"

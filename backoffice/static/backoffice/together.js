@@ -1,4 +1,5 @@
-/* An open form says that it is open, hears who else has it open, and what others saved meanwhile. */
+/* An open form says that it is open, hears who else has it open, and what others saved meanwhile. Where its session has
+   ended it says so, keeps what was typed, and can be saved once somebody has signed in again. */
 "use strict";
 
 (() => {
@@ -11,6 +12,9 @@
     let stamp = bar.dataset.stamp;
     let told = [];
     let shown = "";
+    let isOut = false;
+
+    class SignedOut extends Error {}
 
     function body(fields) {
         const data = new FormData();
@@ -22,9 +26,37 @@
         return data;
     }
 
+    async function send(options) {
+        const answer = await fetch(bar.dataset.url, { credentials: "same-origin", ...options });
+        if (answer.redirected || answer.status === 401) {
+            throw new SignedOut();
+        }
+        return answer;
+    }
+
+    /* Signing in changes the token without which nothing is saved. */
+    async function renew() {
+        const answer = await send({});
+        if (!answer.ok) {
+            throw new Error(answer.status);
+        }
+        const { token } = await answer.json();
+        for (const input of document.querySelectorAll("[name=csrfmiddlewaretoken]")) {
+            input.value = token;
+        }
+        isOut = false;
+    }
+
     async function ask(fields) {
-        const answer = await fetch(bar.dataset.url, { method: "POST", body: body(fields), credentials: "same-origin" });
-        if (!answer.ok || answer.redirected) {
+        if (isOut) {
+            await renew();
+        }
+        let answer = await send({ method: "POST", body: body(fields) });
+        if (answer.status === 403) {
+            await renew(); // signed in again in another window
+            answer = await send({ method: "POST", body: body(fields) });
+        }
+        if (!answer.ok) {
             throw new Error(answer.status);
         }
         return answer.json();
@@ -67,6 +99,16 @@
         bar.hidden = !bar.childElementCount;
     }
 
+    function showSignedOut() {
+        isOut = true;
+        show([bar.dataset.out], told);
+        if (!bar.querySelector("a")) {
+            const link = document.createElement("a");
+            Object.assign(link, { href: bar.dataset.login, target: "_blank", textContent: bar.dataset.signIn });
+            bar.firstElementChild.append(" ", link);
+        }
+    }
+
     async function beat() {
         try {
             let said = await ask({});
@@ -76,10 +118,29 @@
                 told = said.told;
             }
             show(said.others, told);
-        } catch {
-            show([bar.dataset.lost], told);
+        } catch (error) {
+            if (error instanceof SignedOut) {
+                showSignedOut();
+            } else {
+                show([bar.dataset.lost], told);
+            }
         }
     }
+
+    /* Sent now, the form would be answered with a page for signing in, and be lost. */
+    form.addEventListener("submit", async (event) => {
+        if (!isOut) {
+            return;
+        }
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        await beat();
+        if (isOut) {
+            bar.scrollIntoView({ block: "center" });
+        } else {
+            form.requestSubmit(event.submitter);
+        }
+    }, true);
 
     window.addEventListener("pagehide", () => navigator.sendBeacon(bar.dataset.url, body({ leave: "1" })));
     window.addEventListener("pageshow", (event) => event.persisted && beat());

@@ -16,11 +16,12 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.forms.widgets import Media, Script
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.urls import path, reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from backoffice.sync import presence
 from backoffice.sync.admin.forms import RowForm
@@ -46,7 +47,7 @@ class TogetherMixin(Base):
 
     def get_urls(self) -> list[Any]:
         opts = self.model._meta
-        view = self.admin_site.admin_view(require_POST(self.together_view))
+        view = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.together_view))
         name = f"{opts.app_label}_{opts.model_name}_together"
         return [path("<path:object_id>/together/", view, name=name), *super().get_urls()]
 
@@ -93,10 +94,10 @@ class TogetherMixin(Base):
         """A sign of life of an open form. Answers who else has it open, and whether the row is as it was.
 
         `window` is the page's name of itself; `leave` its last word. With the hidden inputs of the form (`look`) it
-        answers what others changed since the form was loaded.
+        answers what others changed since the form was loaded. GET answers the token that a form of this session needs.
         """
         window = request.POST.get("window", "")
-        if not 0 < len(window) <= 36:
+        if request.method == "POST" and not 0 < len(window) <= 36:
             return HttpResponse(status=400)
         if "leave" in request.POST:
             presence.leave(request.user, window)
@@ -106,6 +107,8 @@ class TogetherMixin(Base):
             raise Http404
         if not self.has_change_permission(request, row):
             raise PermissionDenied
+        if request.method == "GET":
+            return JsonResponse({"token": get_token(request)})
         others = presence.beat(row, request.user, window)
         answer: dict[str, Any] = {"others": [_present(one, request.user) for one in others], "stamp": _stamp(row)}
         if "look" in request.POST:
