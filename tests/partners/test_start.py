@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from fiscal.models import PaymentType, Tax
 from tests.partners.conftest import API, Partner
 
 DOCUMENT = Path(settings.BASE_DIR) / "docs" / "partners.md"
+SEED_DATA = Path(settings.BASE_DIR) / "backoffice" / "remotes" / "sandbox" / "seed_data"
 
 
 def in_document() -> list[str]:
@@ -31,11 +33,21 @@ def test_the_page_has_the_examples_of_the_document(client: Client, db: None) -> 
     assert f"export API=http://testserver{API}" in blocks[0]
 
 
+def test_the_examples_name_what_the_demo_has() -> None:
+    told = json.loads((SEED_DATA / "directories.json").read_text())
+    text = DOCUMENT.read_text()
+    for name, rows in (("paymentId", "paymentTypeId"), ("taxId", "taxId")):
+        known = {str(row[rows]) for listed in told.values() for row in listed if rows in row}
+        named = set(re.findall(rf'"{name}": "(\w+)"', text))
+        assert named
+        assert named <= known
+
+
 def test_every_example_works(live_server: LiveServer, transactional_db: None) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl")
     Tax.objects.create(ireca_id="8284", title="20%")
-    PaymentType.objects.create(ireca_id="1", title="Наличные", close_type=1)
+    PaymentType.objects.create(ireca_id="4113", title="Наличные", close_type=1)
     partner = Partner("Shop")
     environment = {**os.environ, "API": live_server.url + API, "TOKEN": partner.text}
     answers = {}

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 WEBHOOK: Mapping[str, StrPromise] = {
     "webhookId": _("Our number of the webhook."),
-    "kind": _("What it tells of: `orders` that changed, or `licenses` whose sessions were closed."),
+    "kind": _(
+        "What it tells of: `orders` that changed, or `licenses` whose sessions were closed. Left out of a request:"
+        " `orders`."
+    ),
     "url": ENVELOPES["url"].text,
     "isActive": ENVELOPES["isActive"].text,
     "isDocumented": _("`1`: it was set by `orders/callback` or `licenses/callback`. `0`: it is one of your own."),
@@ -32,7 +35,10 @@ DELIVERY: Mapping[str, StrPromise] = {
     "deliveryId": _("Our number of the delivery."),
     "webhookId": WEBHOOK["webhookId"],
     "eventId": _("The event, as the header `webhook-id` names it. A replay has that of the first delivery."),
-    "state": _("`queued`: it waits or is tried again. `done`: you answered 201. `failed`: it was given up."),
+    "state": _(
+        "`new`: its body is being built. `queued`: it waits or is tried again. `done`: you answered 201. `failed`: it"
+        " was given up."
+    ),
     "attempts": _("How often it was tried."),
     "status": _("What you answered last. Null: nothing yet, or you could not be reached."),
     "error": _("What went wrong last. Empty: nothing."),

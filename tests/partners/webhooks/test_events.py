@@ -186,3 +186,12 @@ def test_a_bulk_change_costs_the_same_for_many(hook: Webhook, source: Source) ->
 def test_without_webhooks_a_change_costs_one_query(source: Source, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         events.on_change(Order, [1, 2, 3])
+
+
+def test_a_deleted_order_is_told_to_nobody(hook: Webhook, receiver: Receiver, source: Source) -> None:
+    order(source, 1)
+    order(source, 2)
+    deliver()
+    Order.objects.filter(external_id="1").delete()
+    assert deliver() == 0
+    assert len(receiver.requests) == 2
