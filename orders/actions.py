@@ -268,8 +268,8 @@ def _read_text(order: Order, before: int) -> str:
 def _finished(order: Order) -> str:
     """Why an order is not changed any more, or an empty text."""
     if order.delivery_status == DeliveryStatus.CANCELLED:
-        return _("is cancelled")
-    return _("is closed") if order.is_closed else ""
+        return _("already cancelled")
+    return _("already closed") if order.is_closed else ""
 
 
 def _change(ids: Collection[int], changes: dict[str, Any], skip: Skip, done: str, user: Any) -> list[Outcome]:

@@ -104,7 +104,7 @@ def _sorted(
         elif order.pk in over:
             outcomes.append((order, False, _("is over at its register service")))
         else:
-            outcomes.append((order, True, _("is as it was")))
+            outcomes.append((order, True, _("back as before")))
             values = dict(change.before[str(order.pk)])
             if order.remote_data is not None:
                 values.pop("hold", None)  # iRECA knows it by now: it is there, whoever has it

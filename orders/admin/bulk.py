@@ -291,6 +291,8 @@ def tell_outcomes(request: HttpRequest, outcomes: Iterable[actions.Outcome]) -> 
         messages.warning(request, _("None of the selected orders is there any more."))
     for (done, text), orders in sorted(groups.items(), key=lambda group: not group[0][0]):
         count = ngettext("%(count)s order", "%(count)s orders", len(orders)) % {"count": len(orders)}
+        if not done:
+            count = _("%(count)s, not done") % {"count": count}
         links = format_html_join(
             ", ",
             '<a class="underline" href="{}">{}</a>',

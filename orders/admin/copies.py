@@ -169,9 +169,11 @@ def _made_by(request: HttpRequest) -> Order | None:
     key = _key(request)
     if not key:
         return None
-    mine = LogEntry.objects.filter(user=request.user.pk, action_flag=ADDITION, action_time__gte=timezone.now() - KEPT)
+    mine = LogEntry.objects.filter(
+        user_id=request.user.pk or 0, action_flag=ADDITION, action_time__gte=timezone.now() - KEPT
+    )
     entry = mine.filter(change_message__contains=key).first()
-    return Order.objects.filter(pk=entry.object_id or 0).first() if entry is not None else None
+    return Order.objects.filter(pk=int(entry.object_id or 0)).first() if entry is not None else None
 
 
 def _name(line: Line) -> str:

@@ -41,8 +41,8 @@ def test_assign_tells_of_each_order_and_changes_only_open_ones(user: User) -> No
         "N-1": "assigned to Ivanov",
         "N-2": "assigned to Ivanov",
         "N-3": "NOT has this courier already",
-        "N-4": "NOT is closed",
-        "N-5": "NOT is cancelled",
+        "N-4": "NOT already closed",
+        "N-5": "NOT already cancelled",
     }
     assert set(Order.objects.filter(courier=ivanov).values_list("number", flat=True)) == {"N-1", "N-2", "N-3"}
     assert set(Push.objects.values_list("object_id", flat=True)) == {rows[0].pk, rows[1].pk}
@@ -55,12 +55,12 @@ def test_cancel_sets_the_status_with_its_reason(user: User) -> None:
     reason = builders.reason()
     open_order, closed = builders.order(1), builders.order(2, **builders.CLOSED)
     outcomes = actions.cancel([open_order.pk, closed.pk], reason, user)
-    assert texts(outcomes) == {"N-1": "cancelled: Changed mind", "N-2": "NOT is closed"}
+    assert texts(outcomes) == {"N-1": "cancelled: Changed mind", "N-2": "NOT already closed"}
     open_order.refresh_from_db()
     closed.refresh_from_db()
     assert (open_order.delivery_status, open_order.return_reason) == (DeliveryStatus.CANCELLED, reason)
     assert closed.delivery_status == DeliveryStatus.CLOSED
-    assert actions.cancel([open_order.pk], reason, user)[0].text == "is cancelled"
+    assert actions.cancel([open_order.pk], reason, user)[0].text == "already cancelled"
 
 
 def test_the_window_moves_and_never_ends_before_it_starts(user: User) -> None:
@@ -80,7 +80,7 @@ def test_a_new_address_is_one_line_and_the_exact_one_is_forgotten(user: User) ->
     outcomes = actions.change_address([row.pk for row in rows], "  Moscow,  Arbat, 5 ", user)
     assert texts(outcomes) == {
         "N-1": "address changed: Moscow, Arbat, 5",
-        "N-2": "NOT is closed",
+        "N-2": "NOT already closed",
         "N-3": "NOT has this address already",
     }
     rows[0].refresh_from_db()

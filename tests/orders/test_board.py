@@ -165,7 +165,7 @@ class TestMoving:
         back = dispatcher.post(said["undo"]).json()
         order.refresh_from_db()
         assert order.courier == first
-        assert back["text"] == "N-1: is as it was"
+        assert back["text"] == "N-1: back as before"
         assert dispatcher.post(said["undo"]).json()["text"] == "This was taken back already."
 
     def test_several_at_once_with_the_reasons_of_what_stays(self, dispatcher: Browser) -> None:
@@ -173,7 +173,7 @@ class TestMoving:
         orders = [*builders.orders(3), builders.order(4, **builders.CLOSED), builders.order(5, hold=Hold.PICKUP)]
         said = dispatcher.post(MOVE, {"orders": [order.pk for order in orders], "courier": courier.pk}).json()
         assert said["text"] == (
-            "3 orders: assigned to Ivanov. not moved: N-4 (is closed). not moved: N-5 (is picked up by the client)"
+            "3 orders: assigned to Ivanov. not moved: N-4 (already closed). not moved: N-5 (is picked up by the client)"
         )
         assert set(Order.objects.filter(courier=courier)) == set(orders[:3])
 

@@ -56,7 +56,7 @@ def test_a_card_is_dragged_and_taken_back(page: Page, live_server: LiveServer, c
     expect(zone(page, couriers[1])).to_contain_text("N-1")
     assert courier_of(order) == couriers[1]
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#board-status")).to_have_text("N-1: is as it was")
+    expect(page.locator("#board-status")).to_have_text("N-1: back as before")
     expect(zone(page, None)).to_contain_text("N-1")
     assert courier_of(order) is None
 

@@ -31,7 +31,7 @@ def test_assign_courier(dispatcher: Browser) -> None:
     told = "\n".join(confirm(dispatcher, page, query="?day=today", courier=courier.pk))
     assert "2 orders: assigned to Ivanov." in told
     assert "N-1" in told
-    assert "1 order: is closed." in told
+    assert "1 order, not done: already closed." in told
     assert "N-3" in told
     assert Order.objects.filter(courier=courier).count() == 2
     assert Push.objects.count() == 2
@@ -107,7 +107,7 @@ def test_an_order_that_left_the_filter_meanwhile_gets_its_answer(dispatcher: Bro
     page = choose(dispatcher, "assign_courier", [row.pk], query="?delivery_status=6")
     Order._base_manager.filter(pk=row.pk).update(delivery_status=DeliveryStatus.CLOSED)
     told = confirm(dispatcher, page, query="?delivery_status=6", courier=courier.pk)
-    assert "1 order: is closed." in told[0]
+    assert "1 order, not done: already closed." in told[0]
 
 
 def test_everything_that_a_filter_leaves_is_5000_orders(dispatcher: Browser) -> None:

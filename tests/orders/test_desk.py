@@ -114,7 +114,7 @@ def test_the_courier_is_changed_in_the_row(dispatcher: Browser) -> None:
     assert Push.objects.get().object_id == row.pk
     assert row.history.latest().history_user.username == "dispatcher"
     answer = dispatcher.post(f"{LIST}{closed.pk}/courier/", {"courier": courier.pk})
-    assert answer.json() == {"done": False, "text": "N-2: is closed"}
+    assert answer.json() == {"done": False, "text": "N-2: already closed"}
     assert dispatcher.post(f"{LIST}{row.pk}/courier/", {"courier": "x"}).status_code == 400
     assert dispatcher.post(f"{LIST}999999/courier/", {"courier": courier.pk}).status_code == 404
     assert dispatcher.get(f"{LIST}{row.pk}/courier/").status_code == 405

@@ -62,7 +62,7 @@ def test_handing_over_sends_it() -> None:
         "N-1": "handed over to the couriers",
         "N-2": "NOT is picked up by the client",
         "N-3": "NOT goes to the couriers already",
-        "N-4": "NOT is cancelled",
+        "N-4": "NOT already cancelled",
     }
     rows[0].refresh_from_db()
     assert (rows[0].hold, rows[0].sync_state) == ("", "pending")

@@ -142,7 +142,7 @@ def test_chosen_orders_are_assigned_and_each_says_what_happened(dispatcher: Brow
     assert [one["level"] for one in told] == ["success", "warning"]
     assert "assigned to Ivanov" in told[0]["html"]
     assert "/undo/" in told[0]["html"]
-    assert "is closed" in told[1]["html"]
+    assert "already closed" in told[1]["html"]
     first.refresh_from_db()
     assert first.courier == courier
     for body in ({"ids": "", "courier": courier.pk}, {"ids": first.pk, "courier": "0"}, {"ids": first.pk}):

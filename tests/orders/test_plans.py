@@ -181,7 +181,7 @@ def test_an_order_that_changed_meanwhile_stays_as_it_is(user: User) -> None:
     assert texts == {
         orders[0].pk: "was given to East meanwhile",
         orders[1].pk: "its window or place was changed meanwhile",
-        orders[2].pk: "is cancelled",
+        orders[2].pk: "already cancelled",
     }
     assert Order.objects.get(pk=orders[0].pk).courier == east
     assert not BulkChange.objects.exists()

@@ -53,6 +53,9 @@ def test_the_form_of_a_paid_order_leads_to_a_return_of_all_that_is_left(dispatch
     assert made.history.get().history_user.username == "dispatcher"
     assert "This order returns" in response.content.decode()
     assert change_url(made) in dispatcher.get(change_url(row)).content.decode()
+    over = dispatcher.get(change_url(row)).content.decode()
+    assert f'href="{page(row)}"' not in over
+    assert "Everything was returned already." in over
     again = dispatcher.get(page(row), follow=True)
     assert messages(again) == ["Everything was returned already."]
 

@@ -87,7 +87,7 @@ def test_what_somebody_changed_since_stays(user: User) -> None:
     change = BulkChange.objects.get()
     assert {outcome.change for outcome in outcomes} == {change.pk, None}
     told = {order.number: (went, text) for order, went, text in undo.undo(change.pk, user)}
-    assert told == {"N-1": (True, "is as it was"), "N-2": (False, "was changed since")}
+    assert told == {"N-1": (True, "back as before"), "N-2": (False, "was changed since")}
     assert [Order.objects.get(pk=row.pk).courier for row in rows[:2]] == [None, petrov]
 
 
@@ -108,7 +108,7 @@ def test_what_is_over_at_its_register_service_is_not_opened_here_alone(user: Use
     actions.cancel([row.pk, other.pk], builders.reason(), user)
     Origin.objects.create(order=row, remote="bifit", key="1", status="REFUSED", is_open=False)
     told = {order.number: text for order, _went, text in undo.undo(BulkChange.objects.get().pk, user)}
-    assert told == {"N-1": "is over at its register service", "N-2": "is as it was"}
+    assert told == {"N-1": "is over at its register service", "N-2": "back as before"}
     row.refresh_from_db()
     assert row.delivery_status == DeliveryStatus.CANCELLED
 
@@ -135,7 +135,7 @@ def test_the_way_of_a_dispatcher(dispatcher: Browser) -> None:
     asked = dispatcher.get(url).content.decode()
     assert "1 order goes back to what it was." in asked
     after = dispatcher.post(url, follow=True).content.decode()
-    assert "1 order: is as it was." in after
+    assert "1 order: back as before." in after
     row.refresh_from_db()
     assert row.courier is None
     assert "taken back already" in dispatcher.get(url).content.decode()
@@ -159,7 +159,7 @@ def test_state_and_payment_tell_what_they_leave(user: User) -> None:
     assert texts(actions.set_state(ids, DeliveryStatus.TAKEN, user)) == {
         "N-1": "NOT has no courier",
         "N-2": "state: Taken by the courier",
-        "N-3": "NOT is cancelled",
+        "N-3": "NOT already cancelled",
     }
     with pytest.raises(ValueError, match="reason"):
         actions.set_state(ids, DeliveryStatus.CANCELLED, user)
