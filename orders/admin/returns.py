@@ -205,8 +205,8 @@ class ReturnsMixin(Base):
         return HttpResponseRedirect(reverse(self.page_name("change"), args=[refund.pk]))
 
     def returns_of(self, request: HttpRequest, order: Order) -> dict[str, Any]:
-        """For `returns.html`: the button or why there is none, the returns made of this order, and the order that this one
-        returns.
+        """For `returns.html`: the button or why there is none, the returns made of this order, and the order
+        that this one returns.
         """
         may = order.status == PaymentStatus.PAID and not order.is_refund and self.has_return_permission(request, order)
         why_not = refunds.returnable(order).why_not() if may else ""
