@@ -4,6 +4,7 @@ that names the variable and what is expected (`manage.py` prints it). Nothing he
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable, Collection
@@ -131,8 +132,12 @@ class Environment:
         return self.read(name, default, parse, f"{', '.join(others)} or {last}")
 
     def level(self, name: _str, default: _str) -> _str:
-        """Of a log."""
-        return self.choice(name, default, ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+        """Of a log. Every name that Python has will do."""
+
+        def parse(text: _str) -> _str:
+            return logging.getLevelName(logging.getLevelNamesMapping()[text.strip().upper()])
+
+        return self.read(name, default, parse, "DEBUG, INFO, WARNING, ERROR or CRITICAL")
 
     def zone(self, name: _str, default: _str) -> _str:
         return self.read(name, default, lambda text: ZoneInfo(text).key, "a time zone such as Europe/Moscow")

@@ -34,6 +34,10 @@ class Phone(Field):
         super().write(row, value, keys)
         row.phone_e164 = e164(row.phone)
 
+    def adds(self, said: Any, known: Any) -> bool:
+        """Another spelling of the same number changes nothing."""
+        return super().adds(said, known) and not (said and known and e164(said) and e164(said) == e164(known))
+
 
 @registry.register
 class ReturnReasonMirror(Mirror):
@@ -67,6 +71,7 @@ class OrderMirror(Mirror):
     model, struct = Order, contract.Order
     cadence = 3600
     has_journal = True
+    listed = 4  # couriers change them every second, and iRECA keeps years of them
     # The attributes that multipleUpdate can set (seed 002:940). The address is one line there, which replaces the exact
     # one by what iRECA makes of it; so it is said only of orders that have nothing but a line (see `build`).
     multiple = frozenset(

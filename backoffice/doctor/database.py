@@ -29,7 +29,8 @@ UNPRUNED = timedelta(days=2)
 @check(is_gate=True)
 def answers(now: datetime) -> Iterator[Finding]:
     name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "sqlite" and "memory" not in name and not Path(name).exists():
+    ours: Any = connection
+    if ours.vendor == "sqlite" and not ours.is_in_memory_db() and not Path(name).exists():
         # to ask it would make an empty one
         yield error(
             _("There is no such database: %(name)s") % {"name": name},

@@ -20,7 +20,7 @@ from msgspec import UNSET
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
 from backoffice.secrets import fingerprint
-from backoffice.sync.merge import Merge
+from backoffice.sync.merge import Merge, adds
 from backoffice.sync.mirrored import Mirrored, keys_by_ireca_id
 from backoffice.sync.personal import real
 
@@ -97,6 +97,10 @@ class Field:
 
     def want(self, owner: type[models.Model], value: Any, keys: Keys) -> None:
         """Announce the remote ids that `write` will look up for a row of `owner`."""
+
+    def adds(self, said: Any, known: Any) -> bool:
+        """Whether what one side says is a change of what was known."""
+        return adds(said, known)
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,9 @@ class Mirror:
     created_in_cabinet_only = False  # seed 002:22
     can_delete = True
     is_shared = True  # there somebody may have changed something else of it: read again before it is sent whole
+    # Before it is sent whole, its list is read where it holds at most so many objects for each that is wanted: of what
+    # changes seldom there a list that is some seconds old does no harm, and new prices of all goods are few requests.
+    listed = 100
     has_journal = False  # the remote keeps one, which tells what a whole write of ours has overwritten (`sent.py`)
     can_create = True  # it has the endpoints that create and edit one object, besides `replace`
     cadence = 24 * 3600  # seconds between scheduled pulls

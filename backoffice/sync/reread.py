@@ -21,19 +21,19 @@ from backoffice.sync.outbox import Outage, stop_at_outage
 
 SINGLY = 5  # so few objects are always read by their id
 SLICE = 25  # objects read by id before they are sent: a second's worth of requests
-LISTED = 4  # the list is read where it holds at most so many objects for each that is wanted
 
 
 def by_list(mirror: Mirror, count: int) -> bool:
     """Whether one pass through the remote's list is the better way to read `count` objects.
 
     A pass costs in proportion to all that the remote has, which is about what we know it to have, and all of it is as
-    old as the pass is long. The statement looks at no more than LISTED * count rows.
+    old as the pass is long. The statement looks at no more rows than would be worth it.
     """
     if count <= SINGLY:
         return False
     known = mirror.model._base_manager.filter(remote_data__isnull=False).order_by("pk")
-    return not known[LISTED * count : LISTED * count + 1].exists()
+    most = mirror.listed * count
+    return not known[most : most + 1].exists()
 
 
 def slices(
@@ -68,7 +68,10 @@ def reread(
     :param renew: keeps the leases while a list goes by.
     """
     if by_list(mirror, len(items)):
-        return _unmerged(items, _read_list(mirror, client, items, renew))
+        try:
+            return _unmerged(items, _read_list(mirror, client, items, renew))
+        except (Refused, contract.ContractError):
+            pass  # the list is not to be had: what is wanted of it may be
     errors: dict[int, str] = {}
     found = []
     for item in items:
@@ -98,6 +101,8 @@ def _read_list(
         for batch in chunks(theirs for theirs in mirror.list(client) if mirror.ireca_id(theirs) in ours):
             renew(items)
             bad |= apply_each(mirror, batch).unstored
+    except Refused:
+        raise
     except RemoteError as error:
         raise Outage(error) from error
     return bad

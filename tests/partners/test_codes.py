@@ -40,6 +40,13 @@ def test_what_ireca_told_and_what_we_know_is_taken(partner: Partner, told: None,
     assert partner.call("POST", "orders", [order("1", deliveryStatusId=code)]).status_code == 201
 
 
+def test_what_ireca_has_told_of_an_order_is_taken(partner: Partner, told: None) -> None:
+    """Its dictionary is read daily, and a partner sends back what he was told."""
+    partner.call("POST", "orders", [order("1"), order("2")])
+    Order.objects.filter(external_id="1").update(delivery_status=23)
+    assert partner.call("PUT", "orders?orderId=1", {"deliveryStatusId": 23}).status_code == 201
+
+
 def test_what_nobody_has_told_yet_is_taken(partner: Partner) -> None:
     caches["process"].clear()
     assert partner.call("POST", "orders", [order("1", deliveryStatusId=99)]).status_code == 201

@@ -70,14 +70,25 @@ def test_a_secret_is_renewed_twice_and_those_before_dropped(place: Path, name: s
 def test_it_is_renewed_where_the_settings_were_read(place: Path, settings: Any) -> None:
     settings.ENV_FILE = None if place.is_dir() else place
     settings.SECRETS_DIR = str(place) if place.is_dir() else ""
+    settings.SECRET_KEY = "old-secret-key"
     call_command("rotate_secrets", "SECRET_KEY", stdout=io.StringIO())
     assert said(place)["SECRET_KEY_FALLBACKS"] == "old-secret-key"
+
+
+def test_a_value_that_is_not_in_force_is_not_renewed(place: Path, settings: Any) -> None:
+    settings.ENV_FILE = None if place.is_dir() else place
+    settings.SECRETS_DIR = str(place) if place.is_dir() else ""
+    settings.SECRET_KEY = "of the environment"
+    before = said(place)
+    with pytest.raises(CommandError, match="in force stands in no file"):
+        call_command("rotate_secrets", "SECRET_KEY", stdout=io.StringIO())
+    assert said(place) == before
 
 
 def test_nothing_is_renewed_in_a_file_that_nobody_reads(settings: Any, tmp_path: Path) -> None:
     settings.ENV_FILE, settings.SECRETS_DIR, settings.BASE_DIR = None, "", tmp_path
     (tmp_path / ".env").write_text(ENV)
-    with pytest.raises(CommandError, match="read from no file"):
+    with pytest.raises(CommandError, match="in force stands in no file"):
         call_command("rotate_secrets", "SECRET_KEY", stdout=io.StringIO())
     assert (tmp_path / ".env").read_text() == ENV
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from backoffice.remotes.http import Refused
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, lease, worker
 from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import Mirrored
+from catalog.mirror import GoodMirror
 from catalog.models import Good, Supplier, Warehouse
 from couriers.models import Courier
 from orders.models import Client
@@ -34,6 +36,11 @@ def known(model: type[Mirrored]) -> Any:
     row = model._base_manager.filter(remote_data__isnull=False).order_by("pk").first()
     assert row is not None
     return row
+
+
+def new_goods(count: int) -> list[Good]:
+    tax = known(Good).tax
+    return Good.objects.bulk_create(Good(title=f"Good {number}", price=5, tax=tax) for number in range(count))
 
 
 def read_there(row: Any) -> Any:
@@ -62,6 +69,52 @@ def test_what_changed_there_stays(ireca: Sandbox, model: Any, ours: str, theirs:
     assert (getattr(row, ours), getattr(row, theirs), row.sync_state) == (HERE, THERE, "clean")
     agreed = read_there(row)
     assert (getattr(agreed, ours), getattr(agreed, theirs)) == (HERE, THERE)
+
+
+def test_another_spelling_of_a_phone_is_no_change(ireca: Sandbox) -> None:
+    client = known(Client)
+    Client.objects.filter(pk=client.pk).update(phone="8 (921) 555-12-12")
+    worker.drain(lease.owner())
+    theirs = read_there(client)
+    theirs.phone = "+79215551212"
+    clients.client().clients.replace([theirs])
+    client.refresh_from_db()
+    client.phone = "+79215551213"
+    client.save()
+    worker.drain(lease.owner())
+    client.refresh_from_db()
+    assert (client.sync_state, read_there(client).phone) == ("clean", "+79215551213")
+
+
+def test_a_catalogue_of_prices_leaves_in_few_requests(ireca: Sandbox) -> None:
+    sample = known(Good)
+    goods = Good.objects.bulk_create(
+        Good(title=f"Good {n}", price=5, tax=sample.tax, unit=sample.unit) for n in range(60)
+    )
+    worker.drain(lease.owner())
+    rows = list(Good.objects.filter(pk__in=[good.pk for good in goods]))
+    for row in rows:
+        row.price = 7
+    Good.objects.bulk_save(rows, ["price"])
+    ireca.requests.clear()
+    worker.drain(lease.owner())
+    assert [request["path"] for request in ireca.requests] == ["/goods", "/goods", "/goods/replace"]
+    assert not Good.objects.exclude(sync_state="clean").exists()
+
+
+def test_where_the_list_is_refused_each_is_read(ireca: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_args: Any, **_params: Any) -> Any:
+        raise Refused("no list today")
+
+    sample = known(Good)
+    goods = Good.objects.bulk_create(
+        Good(title=f"Good {n}", price=5, tax=sample.tax, unit=sample.unit) for n in range(12)
+    )
+    worker.drain(lease.owner())
+    monkeypatch.setattr(GoodMirror, "list", refused)
+    Good.objects.filter(pk__in=[good.pk for good in goods]).update(price=7)
+    worker.drain(lease.owner())
+    assert not Good.objects.exclude(sync_state="clean").exists()
 
 
 @every_entity

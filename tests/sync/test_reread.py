@@ -14,6 +14,7 @@ from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.models import Push, RemoteState
 from couriers.mirror import release
 from couriers.models import License
+from orders.mirror import OrderMirror
 from orders.models import Order
 from tests.sync.test_push import drain, many_orders, writes
 
@@ -25,7 +26,7 @@ COUNT = 2 * reread.SLICE + 10
 @pytest.fixture
 def years_of_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     """iRECA has so many orders that no batch is large against them."""
-    monkeypatch.setattr(reread, "LISTED", 0)
+    monkeypatch.setattr(OrderMirror, "listed", 0)
 
 
 def runs(sandbox: Sandbox) -> list[tuple[str, int]]:

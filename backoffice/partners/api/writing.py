@@ -299,12 +299,17 @@ def fit(
             problems.append(Problem(index, here, str(error)))
 
 
+def _is_met(what: Writable, attr: str, code: int) -> bool:
+    """Whether iRECA told this code of some row: then it knows it, though its dictionary was read before."""
+    return what.model._base_manager.filter(**{what.mirror.by_attr[attr].name: code}).exists()
+
+
 def unknown_codes(what: Writable, obj: Any, path: str, index: int | None) -> list[Problem]:
     """Codes that their dictionary does not have: iRECA would refuse them later, when nobody is told any more."""
     problems = []
     for attr, dictionary in what.dictionaries.items():
         code, known = getattr(obj, attr), dictionary.codes()
-        if isinstance(code, int) and known and code not in known:
+        if isinstance(code, int) and known and code not in known and not _is_met(what, attr, code):
             text = _("is in no dictionary; there are: %(codes)s") % {"codes": ", ".join(map(str, sorted(known)))}
             problems.append(Problem(index, f"{path}.{what.mirror.wire(attr)}".lstrip("."), text))
     return problems

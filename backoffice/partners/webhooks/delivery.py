@@ -213,8 +213,9 @@ class _Turn:
         self._record(delivery)
         self.hook.failures += 1
         failing = self._failing()
-        if failing == 1:
-            self.hook.failures = 1  # however often: a pause would hold up all others for the sake of one
+        if failing == 1 and delivery.status is not None:
+            # However often: a pause would hold up all others for the sake of one. Who answers nobody holds up all.
+            self.hook.failures = 1
         self._wait(failing)
         if self.hook.failures >= settings.WEBHOOK_PAUSE_AFTER:
             self.hook.paused_at, self.hook.pause_reason = now, delivery.error

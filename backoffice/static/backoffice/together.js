@@ -8,11 +8,14 @@
     if (!bar || !form) {
         return;
     }
+    const FRESH = 5000; // milliseconds after an answer, in which a session hardly ends
     const name = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     let stamp = bar.dataset.stamp;
     let told = [];
     let shown = "";
     let isOut = false;
+    let heard = 0; // when the server answered last
+    let isAsking = false; // before a save
 
     class SignedOut extends Error {}
 
@@ -117,6 +120,7 @@
                 stamp = said.stamp;
                 told = said.told;
             }
+            heard = Date.now();
             show(said.others, told);
         } catch (error) {
             if (error instanceof SignedOut) {
@@ -129,15 +133,22 @@
 
     /* Sent now, the form would be answered with a page for signing in, and be lost. */
     form.addEventListener("submit", async (event) => {
-        if (!isOut) {
+        // A window that lay in the background, or on a machine that slept, may have heard nothing for long.
+        if (!isOut && Date.now() - heard < FRESH) {
             return;
         }
         event.preventDefault();
         event.stopImmediatePropagation();
+        if (isAsking) {
+            return;
+        }
+        isAsking = true;
         await beat();
+        isAsking = false;
         if (isOut) {
             bar.scrollIntoView({ block: "center" });
         } else {
+            heard = Date.now(); // who cannot be reached says so himself when it is sent
             form.requestSubmit(event.submitter);
         }
     }, true);

@@ -173,6 +173,19 @@ def test_a_dead_receiver_is_asked_ever_more_seldom(
     assert deliver() == 0
 
 
+def test_a_receiver_that_does_not_answer_is_paused_for_one_object_too(
+    hook: Webhook, receiver: Receiver, source: Source, settings: Any
+) -> None:
+    settings.WEBHOOK_PAUSE_AFTER = 5
+    receiver.stop()
+    order(source, 1)
+    for _round in range(5):
+        sending.work(lease.owner())
+    hook.refresh_from_db()
+    assert hook.paused_at is not None
+    assert states() == ["queued"], "it waits for somebody to resume"
+
+
 def test_a_dead_receiver_does_not_hold_up_another(
     hook: Webhook, receiver: Receiver, source: Source, settings: Any
 ) -> None:

@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 for label, count in reencrypt_all():
                     self.stdout.write(f"{label}: {count} rows")
                 return
-            place = options["place"] or _read_from()
+            place = options["place"] or _read_from(name)
             if options["drop"]:
                 self._check_nothing_needs_it(name, place)
                 rotation.drop(place, name)
@@ -65,10 +65,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{label}: {count} rows")
 
 
-def _read_from() -> Path:
-    """Where the settings in force stand: in a file that nobody reads nothing must be renewed."""
-    if settings.ENV_FILE is not None:
-        return settings.ENV_FILE
-    if settings.SECRETS_DIR:
-        return Path(settings.SECRETS_DIR)
-    raise CommandError("The settings were read from no file. Name the one to write to with --in.")
+def _read_from(name: str) -> Path:
+    """Where the value in force stands: where it does not, renewing it would change nothing."""
+    value = settings.FIELD_KEYS[0] if name == rotation.LISTED else getattr(settings, name)
+    places = [Path(place) for place in (settings.ENV_FILE, settings.SECRETS_DIR) if place]
+    for place in places:
+        if rotation.in_use(place, name) == value:
+            return place
+    raise CommandError(
+        f"The value of {name} in force stands in no file of settings. Restart, if it was renewed before;"
+        " or name the place with --in."
+    )
