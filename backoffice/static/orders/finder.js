@@ -58,6 +58,7 @@ const OrderForm = (() => {
         let answer = { results: [] };
         let chosen = -1;
         let asked = 0;
+        let isOver = false; // what was typed was used otherwise, and is looked for no more
         let queue = Promise.resolve();
 
         function say(text) {
@@ -114,7 +115,7 @@ const OrderForm = (() => {
         async function look() {
             const term = field.value.trim();
             const mine = ++asked;
-            if (!term) {
+            if (!term || isOver) {
                 close();
                 return;
             }
@@ -149,6 +150,7 @@ const OrderForm = (() => {
         const later = delayed(look, PATIENCE);
         field.addEventListener("input", (event) => {
             event.stopPropagation(); // it is no field of the order
+            isOver = false;
             later();
         });
         field.addEventListener("blur", () => window.setTimeout(close, PATIENCE));
@@ -175,7 +177,13 @@ const OrderForm = (() => {
                 close();
             }
         });
-        return { say };
+        function dismiss() {
+            isOver = true;
+            asked++;
+            close();
+        }
+
+        return { say, dismiss };
     }
 
     function text(tag, value, className = "") {

@@ -55,7 +55,7 @@
     });
 
     if (field) {
-        const { say } = finder(field, { find, show, pick: async (client) => takeOver(await read(client.id)) });
+        const { say, dismiss } = finder(field, { find, show, pick: async (client) => takeOver(await read(client.id)) });
 
         /* What was typed into the search is the phone or the name of the new one, where the order has none. */
         function useTyped() {
@@ -123,6 +123,7 @@
         }
 
         document.getElementById("form-new-client")?.addEventListener("click", () => {
+            dismiss();
             useTyped();
             make(false);
         });
