@@ -34,9 +34,8 @@ class Phone(Field):
         super().write(row, value, keys)
         row.phone_e164 = e164(row.phone)
 
-    def adds(self, said: Any, known: Any) -> bool:
-        """Another spelling of the same number changes nothing."""
-        return super().adds(said, known) and not (said and known and e164(said) and e164(said) == e164(known))
+    def is_respelled(self, said: Any, known: Any) -> bool:
+        return bool(said and known and e164(said)) and e164(said) == e164(known)
 
 
 @registry.register

@@ -93,19 +93,19 @@ def three_way(mirror: Mirror, base: Any | None, ours: Any, theirs: Any) -> Merge
             continue
         o = mirror.said(ours, spec.attr)
         b = getattr(base, spec.attr) if base is not None else UNSET
-        if spec.owner is Owner.THEIRS or not spec.adds(o, t):
+        if spec.owner is Owner.THEIRS or not adds(o, t):
             # What agrees is taken too: the remote adds what it alone knows (titles, cancelled items).
             merge.take.add(spec.attr)
-        elif spec.owner is Owner.OURS or (b is not UNSET and not spec.adds(t, b)):
+        elif spec.owner is Owner.OURS or (b is not UNSET and not adds(t, b)):
             continue
         elif b is UNSET:
             if blank(o):
                 merge.take.add(spec.attr)
             elif not blank(t):
                 merge.conflicts.add(spec.attr)
-        elif not spec.adds(o, b):
+        elif not adds(o, b):
             merge.take.add(spec.attr)
-        else:
+        elif not spec.is_respelled(t, b):
             merge.conflicts.add(spec.attr)
     mirror.after_merge(merge, ours)
     return merge

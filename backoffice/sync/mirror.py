@@ -20,7 +20,7 @@ from msgspec import UNSET
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
 from backoffice.secrets import fingerprint
-from backoffice.sync.merge import Merge, adds
+from backoffice.sync.merge import Merge
 from backoffice.sync.mirrored import Mirrored, keys_by_ireca_id
 from backoffice.sync.personal import real
 
@@ -98,9 +98,9 @@ class Field:
     def want(self, owner: type[models.Model], value: Any, keys: Keys) -> None:
         """Announce the remote ids that `write` will look up for a row of `owner`."""
 
-    def adds(self, said: Any, known: Any) -> bool:
-        """Whether what one side says is a change of what was known."""
-        return adds(said, known)
+    def is_respelled(self, said: Any, known: Any) -> bool:
+        """Whether the remote only spells otherwise what was agreed: then what changed here is no conflict."""
+        return False
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,15 @@ def test_another_spelling_of_a_phone_is_no_change(ireca: Sandbox) -> None:
     assert (client.sync_state, read_there(client).phone) == ("clean", "+79215551213")
 
 
+def test_our_own_spelling_of_a_phone_is_sent(ireca: Sandbox) -> None:
+    client = known(Client)
+    for spelled in ("+79215551212", "8 (921) 555-12-12"):
+        Client.objects.filter(pk=client.pk).update(phone=spelled)
+        worker.drain(lease.owner())
+        client.refresh_from_db()
+        assert (client.phone, client.sync_state, read_there(client).phone) == (spelled, "clean", spelled)
+
+
 def test_a_catalogue_of_prices_leaves_in_few_requests(ireca: Sandbox) -> None:
     sample = known(Good)
     goods = Good.objects.bulk_create(

@@ -24,7 +24,7 @@ WEBHOOK: Mapping[str, StrPromise] = {
     "isDocumented": _("`1`: it was set by `orders/callback` or `licenses/callback`. `0`: it is one of your own."),
     "isPaused": _("`1`: it failed so often that it waits for somebody to resume it. `0`: it does not."),
     "pauseReason": _("Why it is paused. Empty: it is not."),
-    "failures": _("How often it has failed in a row. One object that fails alone, however often, counts once."),
+    "failures": _("How often it has failed in a row. One object that alone is refused, however often, counts once."),
     "lastSuccessAt": joined(_("When you last answered 201. Null: never yet."), UTC),
     "createdAt": joined(_("When it was set up."), UTC),
     "secret": _("The secret that signatures are made with. It is told in this answer only."),
