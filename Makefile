@@ -11,7 +11,8 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 CODE := manage.py backoffice catalog couriers fiscal orders tests benchmarks
 TEMPLATES = $(shell find templates -name '*.html')
-WORKERS ?= 2
+# As many as there are processors, of which more than four gain little
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
 MINUTES ?= 60
 # What touches no database, or only asks it whether it is there: once is enough.
 NO_DATABASE := remotes test_deploy.py test_supervise.py test_spreadsheets.py test_translations.py test_house.py \
@@ -23,7 +24,7 @@ PAGES := $(addprefix partners/,test_openapi.py test_sources_admin.py webhooks/te
 	$(addprefix orders/,test_bulk_pages.py test_fiscal_pages.py test_form.py test_form_assist.py) \
 	$(addprefix orders/,test_returns_page.py test_routing.py bifit/test_pages.py) \
 	orders/virtpos/test_admin.py couriers/test_permissions.py $(addprefix reports/test_,mails.py rights.py) \
-	accounts/test_personal.py sync/test_admin_tables.py test_endpoints.py bad_days/test_remote.py \
+	$(addprefix accounts/test_,blind.py personal.py) sync/test_admin_tables.py test_endpoints.py bad_days/test_remote.py \
 	$(addprefix security/test_,every_address.py headers.py)
 # Minutes of requests, workers that only a company has, and what others wrote about orders: once is enough, where the
 # database is stricter.

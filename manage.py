@@ -15,7 +15,16 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018  # loads the settings, so that a missing one is one line and no traceback
     except ImproperlyConfigured as error:
         sys.exit(f"Settings: {error}")
-    execute_from_command_line(sys.argv)
+    from django.db import Error
+
+    from backoffice.database import explained
+
+    try:
+        execute_from_command_line(sys.argv)
+    except Error as error:
+        if "--traceback" in sys.argv or (told := explained(error)) is None:
+            raise
+        sys.exit(f"{told} (--traceback tells where.)")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from django.db import InternalError, OperationalError, ProgrammingError
 from django.db.backends.signals import connection_created
 
 READ_ONLY = "25006"  # the server has become a standby, or is one that is not yet the main database
+MISSING = {"42P01", "42703"}  # a table, a column
 ENDED = {"57P01", "57P02", "57P03", "53300"}  # told to end, by a crash, not ready yet, no place for one more
 
 
@@ -34,6 +35,17 @@ def is_gone(error: BaseException) -> bool:
 def is_recovery_conflict(error: BaseException) -> bool:
     """Whether a standby ended a query because of what the main database had removed meanwhile."""
     return getattr(error.__cause__ or error, "sqlstate", None) == "40001"
+
+
+def explained(error: BaseException) -> str | None:
+    """What an operator is told in place of a traceback; None where it is no matter of the database's but of ours."""
+    cause = error.__cause__ or error
+    first = str(error).strip().partition("\n")[0]
+    if getattr(cause, "sqlstate", None) in MISSING or first.startswith(("no such table", "no such column")):
+        return f"The database is not as this release needs it: {first}. Run: manage.py migrate"
+    if not isinstance(error, OperationalError):
+        return None
+    return f"The database does not answer as it should: {first}. See to it, or correct DATABASE_URL; nothing is lost."
 
 
 @contextmanager

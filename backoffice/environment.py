@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Collection
 from ipaddress import ip_network
 from pathlib import Path
@@ -138,6 +139,16 @@ class Environment:
             return logging.getLevelName(logging.getLevelNamesMapping()[text.strip().upper()])
 
         return self.read(name, default, parse, "DEBUG, INFO, WARNING, ERROR or CRITICAL")
+
+    def duration(self, name: _str, default: _str) -> _str:
+        """As PostgreSQL takes one."""
+
+        def parse(text: _str) -> _str:
+            if not re.fullmatch(r"\d{1,9} ?(ms|s|min|h|d)?", text.strip()):
+                raise ValueError(text)
+            return text.strip()
+
+        return self.read(name, default, parse, "a time such as 500ms, 5s or 2min")
 
     def zone(self, name: _str, default: _str) -> _str:
         return self.read(name, default, lambda text: ZoneInfo(text).key, "a time zone such as Europe/Moscow")

@@ -1,37 +1,25 @@
 """gunicorn's log through ours: `gunicorn --logger-class backoffice.gunicorn_log.Log`.
 
-Its own would print the callback secret with the address, in a format of its own. The settings are loaded by the first
-process of gunicorn, so a changed setting takes a restart: a reload (HUP) keeps the old ones.
+Its own would print the callback secret with the address, in a format of its own. This is made by gunicorn's first
+process, which lives on when settings and code are read anew (HUP): so nothing else of ours is imported before a worker
+does it.
 """
 
 from __future__ import annotations
 
 import logging
-import logging.config
-import os
 from datetime import timedelta
 from typing import Any
 
 from gunicorn.glogging import Logger
 
-from backoffice import trace
-
-requests = logging.getLogger("backoffice.access")
-
 
 class Log(Logger):
-    """gunicorn's errors as any other records, and one record for each request."""
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backoffice.settings")
-        from django.conf import settings
-
-        logging.config.dictConfig(settings.LOGGING)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
+    """One record for each request. What goes wrong in a worker is a record like any other (`adopt`)."""
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+        from backoffice import trace
+
         given = {name.lower(): value for name, value in resp.headers}
         told = {
             "method": environ.get("REQUEST_METHOD"),
@@ -45,4 +33,12 @@ class Log(Logger):
             "client": environ.get("REMOTE_ADDR"),
             "agent": environ.get("HTTP_USER_AGENT"),
         }
+        requests = logging.getLogger("backoffice.access")
         requests.info("%(method)s %(path)s %(status)s %(duration_ms)s ms", told, extra={**told, **more})
+
+
+def adopt() -> None:
+    """From here on the errors of this process are logged as the settings say; gunicorn's own handler masks nothing."""
+    errors = logging.getLogger("gunicorn.error")
+    errors.handlers.clear()
+    errors.propagate = True

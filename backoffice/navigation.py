@@ -19,6 +19,9 @@ class Page(NamedTuple):
     permissions: tuple[str, ...]
 
 
+# As `couriers/views.py` has them, which settings cannot import: where couriers stop is where clients live.
+PLACES = ("couriers.view_location", "reports.view_personal")
+
 # group: (title, model as "app.model" or a page, icon)
 GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
     (
@@ -46,12 +49,12 @@ GROUPS: list[tuple[Any, list[tuple[Any, str | Page, str]]]] = [
             (_("Couriers"), "couriers.courier", "directions_run"),
             (
                 _("Couriers on the map"),
-                Page("admin:couriers_courier_map", ("couriers.view_courier", "couriers.view_location")),
+                Page("admin:couriers_courier_map", ("couriers.view_courier", *PLACES)),
                 "map",
             ),
             (_("Licences"), "couriers.license", "smartphone"),
             (_("Licence usage"), "couriers.licenseusage", "monitoring"),
-            (_("Locations"), "couriers.location", "location_on"),
+            (_("Locations"), Page("admin:couriers_location_changelist", PLACES), "location_on"),
             (_("Roles"), "couriers.role", "badge"),
             (
                 _("Permissions"),

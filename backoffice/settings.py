@@ -103,9 +103,9 @@ VIRTPOS_CARDS_PATH = env.str("VIRTPOS_CARDS_PATH", default="customer")  # before
 CALLBACK_SECRET = env.str("CALLBACK_SECRET", default="")
 CALLBACK_SECRET_FALLBACKS = _before("CALLBACK_SECRET")
 
-PUSH_BATCH = env.int("PUSH_BATCH", default=500)  # objects in one request, at most
+PUSH_BATCH = env.int("PUSH_BATCH", default=500, least=1)  # objects in one request, at most
 PUSH_SENDERS = env.int("PUSH_SENDERS", default=2, least=1)  # requests that one worker has before a remote at a time
-HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)  # seconds to wait for a remote's next byte
+HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0, above=0)  # seconds to wait for a remote's next byte
 # For how many days what is over is kept (backoffice/sync/retention.py); 0: for ever. `manage.py archive` writes files.
 EXCHANGE_DAYS = env.int("EXCHANGE_DAYS", default=30, least=0)  # the log of exchanges and webhooks, closed notices
 PUSH_DAYS = env.int("PUSH_DAYS", default=EXCHANGE_DAYS, least=0)  # changes that were sent
@@ -117,10 +117,12 @@ HISTORY_DAYS = env.int("HISTORY_DAYS", default=0, least=0)  # who changed what h
 
 # Webhooks of partners
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")  # though not public, as CIDR
-WEBHOOK_TIMEOUT = env.float("WEBHOOK_TIMEOUT", default=10.0)  # seconds for a request with its answer
-WEBHOOK_FIRST_WAIT = env.float("WEBHOOK_FIRST_WAIT", default=2.0)  # seconds after a failure; doubles up to 15 minutes
-WEBHOOK_RETRY_FOR = env.float("WEBHOOK_RETRY_FOR", default=24 * 3600.0)  # seconds until an event is given up
-WEBHOOK_PAUSE_AFTER = env.int("WEBHOOK_PAUSE_AFTER", default=40)  # failures in a row
+WEBHOOK_TIMEOUT = env.float("WEBHOOK_TIMEOUT", default=10.0, above=0)  # seconds for a request with its answer
+WEBHOOK_FIRST_WAIT = env.float(
+    "WEBHOOK_FIRST_WAIT", default=2.0, least=0
+)  # seconds after a failure; doubles up to 15 minutes
+WEBHOOK_RETRY_FOR = env.float("WEBHOOK_RETRY_FOR", default=24 * 3600.0, least=0)  # seconds until an event is given up
+WEBHOOK_PAUSE_AFTER = env.int("WEBHOOK_PAUSE_AFTER", default=40, least=1)  # failures in a row
 
 # Mail of notices (backoffice/sync/notices/mail.py): a server such as smtp+tls://user:password@mail.example.com:587, and
 # whom it is from. Without both it is off.
@@ -134,7 +136,7 @@ EMAIL_TIMEOUT = 20  # seconds for each step; a reader's lease is longer
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="")
 MAIL_IS_ON = bool(EMAIL_URL and DEFAULT_FROM_EMAIL)
 
-CASH_LIMIT = env.int("CASH_LIMIT", default=50_000)  # roubles a courier may have in hand; his own limit wins
+CASH_LIMIT = env.int("CASH_LIMIT", default=50_000, least=0)  # roubles a courier may have in hand; his own limit wins
 
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
@@ -142,7 +144,7 @@ MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 # Routes that are proposed (orders/routing.py, docs/decisions/007-routes.md)
 ROUTES_SPEED = env.float("ROUTES_SPEED", default=22.0, above=0)  # km/h of a courier in traffic
 ROUTES_DETOUR = env.float("ROUTES_DETOUR", default=1.4, above=0)  # how much longer streets are than the crow's flight
-ROUTES_SERVICE = env.int("ROUTES_SERVICE", default=5)  # minutes at a door, unless a plan says otherwise
+ROUTES_SERVICE = env.int("ROUTES_SERVICE", default=5, least=0)  # minutes at a door, unless a plan says otherwise
 ROUTES_SECONDS = env.float("ROUTES_SECONDS", default=4.0, above=0)  # for which VROOM may think
 
 
@@ -296,7 +298,7 @@ if REPLICA_URL := env.str("REPLICA_URL", default=""):
 REPLICA_MAX_LAG = env.float("REPLICA_MAX_LAG", default=60.0, least=0)
 
 # For how long `migrate` waits for a lock, in PostgreSQL's words, before it gives up (management/commands/migrate.py).
-MIGRATE_LOCK_TIMEOUT = env.str("MIGRATE_LOCK_TIMEOUT", default="5s")
+MIGRATE_LOCK_TIMEOUT = env.duration("MIGRATE_LOCK_TIMEOUT", default="5s")
 
 
 # Languages and time
@@ -405,7 +407,11 @@ CONTENT_SECURITY_POLICY = {
 # Where requests of partners are counted. Several web processes need one cache: rediscache://… or dbcache://…
 CACHES = {
     "default": env.cache("CACHE_URL", default="locmemcache://"),
-    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},  # known by heart
+    "process": {  # known by heart
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "process",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},  # of Django's 300, the couriers of one board would put each other out
+    },
 }
 if CACHES["default"]["BACKEND"].endswith(".RedisCache"):
     CACHES["default"]["BACKEND"] = "backoffice.forgetful.Forgetful"

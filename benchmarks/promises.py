@@ -7,6 +7,7 @@ record. Nothing may be lost, nothing doubled that must not be, and each failure 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync.merge import same
 from backoffice.sync.mirror import Owner, registry
 from backoffice.sync.mirrored import SyncState
-from backoffice.sync.models import Callback, Push
+from backoffice.sync.models import Callback, Exchange, Push
 from orders.models import Line, Order
 
 RARELY = 0.05  # of the changes made there
@@ -63,7 +64,7 @@ class Record:
 
 
 def broken(record: Record) -> list[str]:
-    """Every promise that was not kept, told in a line; nothing when all is well."""
+    """Every promise that was not kept, told in a line, with the order's story below it; nothing when all is well."""
     return [
         line for check in (agreement, existence, changes, money, inbox, leftovers, failures) for line in check(record)
     ]
@@ -136,9 +137,11 @@ def changes(record: Record) -> Iterator[str]:
                 is_lost = not (touched.ours and row.history.filter(**{column: touched.theirs[-1]}).exists())
                 is_taken = is_lost and we_put_back(record, row.ireca_id or "", wire[column], touched.theirs[-1])
             if value not in allowed and not is_taken:
-                yield f"order {row}: {column} is {value}, though {allowed} was set last"
+                told_so = f"order {row}: {column} is {value}, though {allowed} was set last"
+                yield "\n".join([told_so, *story(record, row, wire[column])])
             if is_shown and not (touched.theirs and (touched.ours or is_taken)):
-                yield f"order {row}: a conflict of {column}, which only one side has changed"
+                told_so = f"order {row}: a conflict of {column}, which only one side has changed: {touched}"
+                yield "\n".join([told_so, *story(record, row, wire[column])])
             put_back[column] += is_taken and not touched.ours
             told += is_taken and was_shown
             untold += is_taken and not was_shown
@@ -153,6 +156,23 @@ def changes(record: Record) -> Iterator[str]:
         yield f"{untold} changes that were made there were overwritten by us, and nobody was told"
     if put_back.total() > RARELY * record.figures["changed there"]:
         yield f"{put_back.total()} changes that were made there were put back by our whole writes"
+
+
+def story(record: Record, row: Order, name: str) -> Iterator[str]:
+    """What was kept of an order, here and there, for who has to find out how a promise was broken."""
+    agreed = (row.remote_data or {}).get(name)
+    yield f"    here: {row.sync_state} {row.sync_conflict} {row.sync_error}, agreed on {agreed}"
+    for was in row.history.order_by("history_date"):
+        yield f"    {was.history_date} history: {was.courier_id} {was.description!r} {was.history_change_reason}"
+    for said in Exchange.objects.filter(subjects__subject=f"orders:{row.ireca_id}").order_by("started_at"):
+        told = re.findall(rf'"{name}":[^,}}]*', f"{said.request_body} {said.response_body}")
+        yield f"    {said.started_at} {said.method} {said.path} {said.status} {said.error} {told[:6]}"
+    with record.sandbox.state.lock:
+        journal = list(record.sandbox.state.store.get("journal", row.ireca_id or "") or ())
+    for entry in journal:
+        before, after = ((entry[side] or {}).get(name) for side in ("beforeItem", "afterItem"))
+        if before != after:
+            yield f"    {entry['createdAt']} journal: {before} -> {after} by {entry['source']}"
 
 
 def we_put_back(record: Record, ireca_id: str, name: str, value: Any) -> bool:

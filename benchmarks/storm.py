@@ -21,7 +21,7 @@ from typing import Any
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.supervise import GUNICORN
-from benchmarks.database import database
+from benchmarks.database import database, keep
 
 PRODUCT = "backoffice.wsgi"
 TOKEN = SECRET = "storm"  # noqa: S105  # on loopback, for a few minutes
@@ -117,7 +117,7 @@ def run(sandbox: Sandbox, directory: Path, options: argparse.Namespace) -> int:
     for line in failures[:50]:
         print(f"  {line}")
     if failures:
-        print(f"The log of the workers: {directory / 'worker.log'}")
+        print(f"The database and the logs: {keep(directory)}")
     return 1 if failures else 0
 
 

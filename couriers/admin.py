@@ -22,7 +22,7 @@ from backoffice.sync.models import Push
 from couriers.mirror import release
 from couriers.models import Courier, License, LicenseUsage, Location, Permission, Role
 from couriers.permissions import EVOTOR, MatrixLinkMixin, PermissionMatrixMixin
-from couriers.views import CourierMapMixin
+from couriers.views import PLACES, CourierMapMixin
 
 
 class PermissionInline(MirroredTabularInline):
@@ -177,6 +177,9 @@ class LocationAdmin(ViewOnlyAdmin):
     list_select_related = ("courier",)
     list_filter = (("courier", AutocompleteSelectFilter),)
     ordering = ("-id",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perms(PLACES)
 
     @admin.display(description=gettext_lazy("order"))
     def order_text(self, location: Location) -> str:

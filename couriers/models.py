@@ -2,6 +2,7 @@
 
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.secrets import EncryptedTextField
@@ -148,4 +149,5 @@ class Location(models.Model):
         indexes = [models.Index(fields=["courier", "-created_at"], name="location_latest")]
 
     def __str__(self) -> str:
-        return f"{self.latitude}, {self.longitude}"
+        """When, not where: who deletes a courier is told of what goes with him."""
+        return f"{timezone.localtime(self.created_at):%Y-%m-%d %H:%M}"

@@ -18,13 +18,13 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from backoffice.sync.dictionaries import label
+from backoffice.values import YEARS
 from couriers import distance
 from couriers.models import Courier, Location
 
 GAP = timedelta(minutes=10)
 # A phone that lies on a table wanders by this much, metres. Counted, it would add up to kilometres a day.
 LEAST_MOVE = 20.0
-YEARS = range(2000, 2200)
 
 
 class BadDate(ValueError):

@@ -22,10 +22,13 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
+from backoffice.sync import personal
 from couriers import map as courier_map
 from couriers import track as courier_track
 
-PERMISSIONS = ("couriers.view_courier", "couriers.view_location")
+# Where couriers stop is where clients live.
+PLACES = ("couriers.view_location", personal.RIGHT)
+PERMISSIONS = ("couriers.view_courier", *PLACES)
 REFRESH_SECONDS = 30
 
 

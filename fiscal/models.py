@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync import columns, history
 from backoffice.sync.mirrored import Mirrored
+from backoffice.values import whole_numbers
 
 
 class Tax(Mirrored):
@@ -223,7 +224,7 @@ class AtolSettings(models.Model):
     @classmethod
     def next_setting_id(cls) -> str:
         """A number that no settings have yet; iRECA knows them by it."""
-        taken = {int(id_) for id_ in cls.objects.values_list("setting_id", flat=True) if id_.isdecimal()}
+        taken = whole_numbers(cls.objects.values_list("setting_id", flat=True))
         return str(max(taken, default=0) + 1)
 
 

@@ -16,6 +16,7 @@ from django.db.models import BigIntegerField, Case, CharField, F, Func, Q, Value
 from django.db.models.functions import Cast, Lag, Length
 from django.db.models.lookups import Exact, GreaterThan, LessThanOrEqual
 
+from backoffice.values import whole_number
 from fiscal.models import Receipt
 
 # A remote's text may be anything; 18 digits fit into a bigint.
@@ -43,10 +44,10 @@ class Gap:
     @property
     def reports(self) -> int:
         """How many of them the reports of shifts account for."""
-        if self.shift_before.isdecimal() and self.shift_after.isdecimal():
-            between = max(int(self.shift_after) - int(self.shift_before), 0)
-            return min(REPORTS * between, self.count)
-        return 0
+        before, after = whole_number(self.shift_before), whole_number(self.shift_after)
+        if before is None or after is None:
+            return 0
+        return min(REPORTS * max(after - before, 0), self.count)
 
     @property
     def unseen(self) -> int:

@@ -18,7 +18,6 @@ from fiscal.models import Receipt
 WARNS, ENDS, STOPS = timedelta(hours=20), timedelta(hours=23), timedelta(hours=24)
 SEEN = timedelta(hours=30)  # a shift without a receipt for so long is over
 MARGIN = timedelta(hours=48)  # around a period, so that shifts at its edges are counted whole
-LIMIT = 500  # shifts on a page: 25 registers for 20 days
 
 SALES, RETURNS = Q(kind=Receipt.Kind.SALE), Q(kind=Receipt.Kind.RETURN)
 
@@ -78,7 +77,7 @@ class Shift:
 
 
 def find(since: datetime, until: datetime, now: datetime, *, register: str = "", among: Q | None = None) -> list[Shift]:
-    """Shifts that were at work between two moments, the latest first, at most LIMIT and one more. One query.
+    """Shifts that were at work between two moments, the latest first. One query.
 
     `register` is a whole FN or serial number; `among` leaves shifts with at least one receipt that it meets.
     """
@@ -112,7 +111,7 @@ def find(since: datetime, until: datetime, now: datetime, *, register: str = "",
         )
         for row in found
         if row["last"] >= since and row["first"] < until and row["chosen"]
-    ][: LIMIT + 1]
+    ]
 
 
 def at_work(now: datetime) -> list[Shift]:

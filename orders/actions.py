@@ -1,7 +1,7 @@
 """What a dispatcher does to many orders at once. No view lives here; no HTTP but the short reads of `pull_receipts`.
 
-Each change decides for every order, under a lock, whether it applies, writes those it applies to with one UPDATE (which
-the outbox sees), keeps who did it in the history, and says for each order what happened. One closed meanwhile is
+Each change decides for every order, under a lock, whether it applies, writes those it applies to in bulk (which the
+outbox sees), keeps who did it in the history, and says for each order what happened. One closed meanwhile is
 told so and stays as it is; an id that is there no more is left out of the answer.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import RemoteError
@@ -42,6 +43,8 @@ class Outcome:
 
 
 Skip = Callable[[Order], str]
+# What orders get: all of them the same, or each its own, in the same columns.
+Changes = Mapping[str, Any] | Callable[[Order], Mapping[str, Any]]
 
 
 def assign(ids: Collection[int], courier: Courier, user: Any = None) -> list[Outcome]:
@@ -120,7 +123,7 @@ def cancel(ids: Collection[int], reason: ReturnReason, user: Any = None) -> list
 
 
 def move_window(ids: Collection[int], start: datetime, end: datetime, user: Any = None) -> list[Outcome]:
-    """Move the delivery window of open orders. Both times are aware; ValueError when it ends before it starts."""
+    """Give open orders this delivery window. Both times are aware; ValueError when it ends before it starts."""
     if end < start:
         raise ValueError("the window ends before it starts")
 
@@ -130,6 +133,29 @@ def move_window(ids: Collection[int], start: datetime, end: datetime, user: Any 
         return _finished(order)
 
     return _change(ids, {"delivery_time_from": start, "delivery_time_to": end}, skip, _("window moved"), user)
+
+
+def shift_window(ids: Collection[int], days: int, hours: int, user: Any = None) -> list[Outcome]:
+    """Move the delivery windows of open orders by so much, earlier where it is negative; each keeps its own.
+
+    ValueError when it moves nothing.
+    """
+    if not (days or hours):
+        raise ValueError("nothing to move by")
+    by = timedelta(days=days, hours=hours)
+
+    def skip(order: Order) -> str:
+        if order.delivery_time_from is None and order.delivery_time_to is None:
+            return _("has no window")
+        return _finished(order)
+
+    def shifted(order: Order) -> dict[str, Any]:
+        ends = {name: getattr(order, name) for name in ("delivery_time_from", "delivery_time_to")}
+        # By the clock on the wall: the same hours, also where summer time begins in between.
+        return {name: at and (timezone.localtime(at) + by).astimezone(UTC) for name, at in ends.items()}
+
+    told = [_("%(count)+d d") % {"count": days} if days else "", _("%(count)+d h") % {"count": hours} if hours else ""]
+    return _change(ids, shifted, skip, _("window moved: %(by)s") % {"by": " ".join(filter(None, told))}, user)
 
 
 def change_address(ids: Collection[int], line: str, user: Any = None) -> list[Outcome]:
@@ -272,12 +298,12 @@ def _finished(order: Order) -> str:
     return _("already closed") if order.is_closed else ""
 
 
-def _change(ids: Collection[int], changes: dict[str, Any], skip: Skip, done: str, user: Any) -> list[Outcome]:
+def _change(ids: Collection[int], changes: Changes, skip: Skip, done: str, user: Any) -> list[Outcome]:
     """Change the orders that `skip` gives no reason to leave as they are. All of them or, on an error, none."""
     outcomes = []
     with transaction.atomic():
         eligible = []
-        for order in _load(ids, lock=True):
+        for order in _load(ids, lock=True, whole=callable(changes)):
             if reason := skip(order):
                 outcomes.append(Outcome(order, False, reason))
                 continue
@@ -285,20 +311,24 @@ def _change(ids: Collection[int], changes: dict[str, Any], skip: Skip, done: str
             in_conflict = order.sync_state == SyncState.CONFLICT
             text = _("%(done)s; sent once its conflict is settled") % {"done": done} if in_conflict else done
             outcomes.append(Outcome(order, True, text))
+        same, each = ({}, {order.pk: changes(order) for order in eligible}) if callable(changes) else (changes, {})
         if user is not None and eligible:
-            change = undo.remember(user, done, eligible, changes)
+            change = undo.remember(user, done, eligible, same, each)
             outcomes = [replace(outcome, change=change.pk if outcome.done else None) for outcome in outcomes]
         with history.by(user):
-            Order.objects.filter(pk__in=[order.pk for order in eligible]).update(**changes)
+            if each:
+                Order.objects.bulk_save_each(eligible, each)
+            else:
+                Order.objects.filter(pk__in=[order.pk for order in eligible]).update(**same)
     return outcomes
 
 
-def _load(ids: Collection[int], *, lock: bool = False) -> Iterator[Order]:
+def _load(ids: Collection[int], *, lock: bool = False, whole: bool = False) -> Iterator[Order]:
     """Orders by their keys, in one order everywhere, so that two dispatchers cannot lock each other out."""
     for batch in chunks(sorted(set(ids)), LOCK_AT_ONCE):
         orders = Order.objects.filter(pk__in=batch).order_by("pk")
         if lock:
-            orders = orders.defer(*NOT_LOADED)
+            orders = orders if whole else orders.defer(*NOT_LOADED)
             if connection.features.has_select_for_update:
                 orders = orders.select_for_update()
         yield from orders

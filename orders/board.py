@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -21,9 +21,8 @@ from backoffice.sync import dictionaries
 from backoffice.sync.mirrored import SyncState
 from couriers.map import Whereabouts, whereabouts
 from couriers.models import Courier
-from orders import conditions
+from orders import cash, conditions
 from orders.models import DeliveryStatus, Order, PaymentStatus
-from orders.models.order import GIVES_BACK
 
 MANY = 3000  # orders of one day on one page
 HOUR = timedelta(hours=1)
@@ -123,7 +122,7 @@ class Column:
     courier: Courier | None
     whereabouts: Whereabouts | None = None
     cards: list[Card] = field(default_factory=list)
-    cash: Decimal = NOTHING
+    cash: Decimal = NOTHING  # that he should have in hand now, whatever the day
 
     @property
     def key(self) -> str:
@@ -219,9 +218,8 @@ def of_day(day: date, now: datetime) -> Board:
         if key is not None and key not in columns:
             columns[key] = Column(everybody[key].courier, everybody[key])
         columns[key].cards.append(Card(order, now, states))
-    for key, cash in _cash(of_that_day).items():
-        if key in columns:
-            columns[key].cash = cash
+    for key, sum_ in cash.in_hands_lately([key for key in columns if key is not None]).items():
+        columns[key].cash = sum_
     found = Board(day, sorted(columns.values(), key=_rank), is_cut=len(rows) > MANY)
     found.set_lanes()
     return found
@@ -229,13 +227,3 @@ def of_day(day: date, now: datetime) -> Board:
 
 def _rank(column: Column) -> tuple[bool, bool, str]:
     return column.courier is not None, not column.is_on_shift, str(column.courier or "")
-
-
-def _cash(orders: QuerySet[Order]) -> dict[int | None, Decimal]:
-    """By courier: cash that registers took for these orders, less what returns among them gave back.
-
-    What a courier handed in is another day's too, so it is not subtracted.
-    """
-    sums = orders.order_by().values_list("courier_id")
-    taken = sums.annotate(came=Sum("paid_cash", filter=Q(is_refund=False)), went=Sum("paid_cash", filter=GIVES_BACK))
-    return {courier: (came or NOTHING) - (went or NOTHING) for courier, came, went in taken if came or went}

@@ -8,20 +8,27 @@ and once for a form (its key). Acts are numbered within a year without gaps. Mon
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection, transaction
 from django.db.models import F, Sum
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from couriers.models import Courier
 from fiscal.models import CashActNumber, CashHandover
 from orders.models import CashEntry
+
+CACHE_SECONDS = 30
+cache = caches["process"]  # adding up years of entries is too much for each refresh of each open board
 
 
 class NotRecorded(Exception):
@@ -50,9 +57,34 @@ def limit(courier: Courier) -> Decimal:
 
 def in_hand(courier_id: int) -> Decimal:
     """The cash that a courier should have now. Two queries."""
-    gathered = CashEntry.objects.filter(courier=courier_id).aggregate(sum=Sum(F("collected") - F("returned")))["sum"]
-    handed = CashHandover.objects.filter(courier=courier_id).aggregate(sum=Sum("amount"))["sum"]
-    return kopecks(gathered) - kopecks(handed)
+    return in_hands([courier_id])[courier_id]
+
+
+def in_hands(courier_ids: Collection[int]) -> dict[int, Decimal]:
+    """The cash that each of these couriers should have now. Two queries."""
+    found = dict.fromkeys(courier_ids, Decimal("0.00"))
+    entries = CashEntry.objects.filter(courier__in=courier_ids).order_by().values_list("courier")
+    for key, gathered in entries.annotate(sum=Sum(F("collected") - F("returned"))):
+        found[key] += kopecks(gathered)
+    acts = CashHandover.objects.filter(courier__in=courier_ids).order_by().values_list("courier")
+    for key, handed in acts.annotate(sum=Sum("amount")):
+        found[key] -= kopecks(handed)
+    return found
+
+
+def in_hands_lately(courier_ids: Collection[int]) -> dict[int, Decimal]:
+    """What each of these couriers should have, as of half a minute ago at most; to look at, not to decide by."""
+    keys = {_key(courier_id): courier_id for courier_id in courier_ids}
+    known = {keys[key]: sum_ for key, sum_ in cache.get_many(keys).items()}
+    if unknown := [courier_id for courier_id in courier_ids if courier_id not in known]:
+        fresh = in_hands(unknown)
+        cache.set_many({_key(courier_id): sum_ for courier_id, sum_ in fresh.items()}, CACHE_SECONDS)
+        known |= fresh
+    return known
+
+
+def _key(courier_id: int) -> str:
+    return f"cash-in-hand:{courier_id}"
 
 
 def record(courier_id: int, said: HandIn, user: Any) -> CashHandover:
@@ -69,7 +101,8 @@ def record(courier_id: int, said: HandIn, user: Any) -> CashHandover:
             raise NotRecorded(_("It cannot have been handed in later than now."))
         left = in_hand(courier.pk)
         if said.amount > left and not said.is_confirmed:
-            raise MoreThanInHand(_("He should have %(left)s in hand, which is less.") % {"left": left})
+            more = {"amount": written(said.amount), "left": written(left), "more": written(said.amount - left)}
+            raise MoreThanInHand(_("%(amount)s is %(more)s more than the %(left)s that he should have in hand.") % more)
         return _numbered(courier=courier, amount=said.amount, at=said.at, note=said.note, key=said.key, user=user)
 
 
@@ -107,12 +140,19 @@ def _locked(courier_id: int) -> Courier:
     return courier
 
 
-def _numbered(*, user: Any, **fields: Any) -> CashHandover:
+def _numbered(*, courier: Courier, user: Any, **fields: Any) -> CashHandover:
     year = timezone.localdate().year
     CashActNumber.objects.bulk_create([CashActNumber(year=year)], ignore_conflicts=True)
     CashActNumber.objects.filter(year=year).update(last=F("last") + 1)  # its lock is held until the act is stored
     number = CashActNumber.objects.values_list("last", flat=True).get(year=year)
-    return CashHandover.objects.create(year=year, number=number, recorded_by=user, **fields)
+    # Once others can read the act, or a board opened in between would keep the sum without it.
+    transaction.on_commit(partial(cache.delete, _key(courier.pk)))
+    return CashHandover.objects.create(year=year, number=number, courier=courier, recorded_by=user, **fields)
+
+
+def written(value: Decimal) -> str:
+    """A sum as people read it, in the active language."""
+    return number_format(value, 2, use_l10n=True, force_grouping=True)
 
 
 def kopecks(value: Decimal | None) -> Decimal:

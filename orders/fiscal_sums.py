@@ -14,13 +14,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Abs
 
 from fiscal.models import Receipt
 from fiscal.shifts import Shift
 from fiscal.vat import Rate, rate_of
 from orders.fiscal_figures import FORMS, VatSum, vat_sums
-from orders.models import Line, RefundGood
+from orders.models import Line, Payment, RefundGood, RefundPayment
 
 
 @dataclass
@@ -71,6 +72,27 @@ class Money:
 # Receipts of which it cannot be told what they were for: their order has others of their kind.
 UNDIVIDED = Q(kind=Receipt.Kind.SALE, order__sale_receipts__gt=1) | Q(
     kind=Receipt.Kind.RETURN, order__return_receipts__gt=1
+)
+
+
+def _of_order(rows: QuerySet, sum_: Any, by: str) -> Subquery:
+    """Of the order of a receipt."""
+    return Subquery(rows.filter(**{by: OuterRef("order")}).order_by().values(by).annotate(sum=sum_).values("sum"))
+
+
+# The money of one receipt; None where it is of the other kind, or cannot be told.
+SOLD = Case(
+    When(~UNDIVIDED & Q(kind=Receipt.Kind.SALE), then=_of_order(Payment.objects.all(), Sum("price"), "order")),
+)
+RETURNED = Case(
+    When(
+        ~UNDIVIDED & Q(kind=Receipt.Kind.RETURN, order__is_refund=True),
+        then=Abs(_of_order(Payment.objects.all(), Sum("price"), "order")),
+    ),
+    When(
+        ~UNDIVIDED & Q(kind=Receipt.Kind.RETURN, order__is_refund=False),
+        then=_of_order(RefundPayment.objects.all(), Sum(Abs("sum")), "refund__order"),
+    ),
 )
 
 
@@ -144,22 +166,46 @@ def by_type(receipts: QuerySet[Receipt]) -> list[TypeSum]:
 
 @dataclass(frozen=True)
 class VatRow:
-    """A rate with what was sold and returned at it; tax rounded receipt by receipt, as registers do."""
+    """A rate with what was sold and returned at it; tax rounded receipt by receipt, as registers do. Where the rate is
+    not known, neither is the tax.
+    """
 
     title: Any
     rate: Rate | None
     sold: Decimal
-    sold_vat: Decimal
+    sold_vat: Decimal | None
     returned: Decimal
-    returned_vat: Decimal
+    returned_vat: Decimal | None
     is_doubtful: bool
 
+    @property
+    def sums(self) -> tuple[Decimal | None, ...]:
+        return self.sold, self.sold_vat, self.returned, self.returned_vat
 
-def by_rate(receipts: QuerySet[Receipt], day: date) -> list[VatRow]:
-    """VAT of receipts from the lines of their orders, in three queries; `day` tells which rates are doubtful."""
+
+@dataclass(frozen=True)
+class VatTable:
+    """Rates, and their sums together. `is_incomplete`: a tax that is not known is in no sum."""
+
+    rows: Sequence[VatRow]
+
+    @property
+    def is_incomplete(self) -> bool:
+        return any(row.rate is None for row in self.rows)
+
+    @property
+    def total(self) -> list[Decimal]:
+        """As `VatRow.sums`."""
+        columns = zip(*(row.sums for row in self.rows), strict=True)
+        return [sum((sum_ or Decimal(0) for sum_ in column), Decimal(0)) for column in columns]
+
+
+def by_rate(receipts: QuerySet[Receipt], day: date) -> VatTable:
+    """VAT of receipts from the lines of their orders, in four queries; `day` tells which rates are doubtful."""
     alone = receipts.filter(~UNDIVIDED)
     sales = alone.filter(kind=Receipt.Kind.SALE).values("order")
     returns = alone.filter(kind=Receipt.Kind.RETURN)
+    in_app = returns.filter(order__is_refund=False).values("order")
     gross = F("total") + F("discount_total")
 
     def of_lines(orders: Any) -> list[tuple[int, str, Decimal]]:
@@ -167,13 +213,19 @@ def by_rate(receipts: QuerySet[Receipt], day: date) -> list[VatRow]:
         sums = rows.values_list("order", "tax__title", "good__tax__title").annotate(sum=Sum(gross))
         return [(order, own or of_good or "", sum_) for order, own, of_good, sum_ in sums]
 
-    parts = RefundGood.objects.filter(refund__order__in=returns.filter(order__is_refund=False).values("order"))
-    taken_back = parts.order_by().values_list("refund__order", "good__tax__title").annotate(sum=Sum("sum"))
+    parts = RefundGood.objects.filter(refund__order__in=in_app).order_by()
+    taken_back = parts.values_list("refund__order", "good", "good__tax__title").annotate(sum=Sum("sum"))
+    # A good that is taken back in the app has the rate at which its line was sold, as on the card of the receipt.
+    lines = Line.objects.filter(order__in=in_app, tax__isnull=False)
+    sold_at = {(order, good): title for order, good, title in lines.values_list("order", "good", "tax__title")}
     sold = _rounded(of_lines(sales))
     returned = _rounded(
         [
             *of_lines(returns.filter(order__is_refund=True).values("order")),
-            *((order, title or "", sum_ or Decimal(0)) for order, title, sum_ in taken_back),
+            *(
+                (order, sold_at.get((order, good)) or of_good or "", sum_ or Decimal(0))
+                for order, good, of_good, sum_ in taken_back
+            ),
         ]
     )
     found = []
@@ -183,8 +235,9 @@ def by_rate(receipts: QuerySet[Receipt], day: date) -> list[VatRow]:
         if named is None:
             continue
         doubtful = one is not None and one.rate is not None and one.rate.is_doubtful(day)
-        found.append(VatRow(named.title, named.rate, sum_in, vat_in, sum_out, vat_out, doubtful))
-    return found
+        taxes = (vat_in, vat_out) if named.rate is not None else (None, None)
+        found.append(VatRow(named.title, named.rate, sum_in, taxes[0], sum_out, taxes[1], doubtful))
+    return VatTable(found)
 
 
 _Rounded = tuple[Decimal, Decimal, VatSum | None]

@@ -161,11 +161,25 @@ class OrderMirror(Mirror):
             ours.address_to_entity = UNSET  # what was agreed belongs to the line before
         return ours
 
-    def after_learning(self, base: Any, theirs: Any) -> None:
+    def after_learning(self, base: Any, theirs: Any, told: Any) -> None:
         """iRECA makes a line of an exact address: while it has the one that is agreed, the line is agreed too."""
+        if (
+            told is not base
+            and told.address_to is not UNSET
+            and theirs.address_to is not UNSET
+            and told.address_to
+            and not adds(theirs.address_to, told.address_to)
+        ):
+            base.address_to_entity = theirs.address_to_entity  # what it made of our line
         exact, there = base.address_to_entity, theirs.address_to_entity
         if base.address_to is UNSET and exact is not UNSET and there is not UNSET and not adds(there, exact):
             base.address_to = theirs.address_to
+
+    def also_taken_back(self, ours: Any, told: Any, changed: Set[str]) -> dict[str, Any]:
+        """A line that was told takes the place of an exact address."""
+        if told.address_to is UNSET or ours.address_to is not UNSET or "address_to_entity" in changed:
+            return {}
+        return {"address_to_entity": {}}
 
     def after_merge(self, merge: Merge, ours: Any) -> None:
         """The exact address belongs to its line: while ours is on its way, the parts of another one are not taken."""

@@ -60,11 +60,16 @@ def _order(plan: RoutePlan, read: Reading, key: int) -> dict[str, Any]:
         "id": key,
         "number": said["number"],
         "address": mask_all(said["address"]) if is_hidden() else said["address"],
-        "place": list(stop.place) if stop is not None else None,
+        "place": _place(stop.place) if stop is not None else None,
         "window": window,
         "opens": opens,
         "closes": closes,
     }
+
+
+def _place(degrees: Sequence[float]) -> list[float]:
+    """To a hundredth of a degree for who may not know where clients live, as their columns are."""
+    return [round(each, 2) if is_hidden() else each for each in degrees]
 
 
 def _route(read: Reading, route: Route, name: str) -> dict[str, Any]:
@@ -72,7 +77,7 @@ def _route(read: Reading, route: Route, name: str) -> dict[str, Any]:
     return {
         "id": route.vehicle.key,
         "name": name,
-        "place": driver["place"],
+        "place": _place(driver["place"]),
         "start": driver["start"],
         "hours": f"{_clock(read, route.vehicle.starts)}–{_clock(read, route.vehicle.ends)}",
         "capacity": driver["capacity"],

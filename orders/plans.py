@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backoffice.sync.personal import seen_by
 from couriers.models import Courier
 from orders import actions, conditions, routing
 from orders.models import DeliveryStatus, Hold, Line, Order, RoutePlan, RouteStop
@@ -82,6 +83,7 @@ def terms() -> Terms:
     return Terms(speed=settings.ROUTES_SPEED, detour=settings.ROUTES_DETOUR)
 
 
+@seen_by(None)  # what is kept is for all; the page masks it (plan_view.py)
 def propose(plan: RoutePlan, setup: Setup) -> None:
     """Compute routes and keep them. Takes up to ROUTES_SECONDS and a little; call it outside of any transaction.
     Raises Stale where the plan was accepted or discarded meanwhile.
@@ -264,6 +266,7 @@ def discard(plan_id: int) -> None:
         plan.save(update_fields=["state"])
 
 
+@seen_by(None)  # compares orders with what they were
 def accept(plan_id: int, version: int, user: Any) -> list[actions.Outcome]:
     """Give the orders to the couriers of the plan, as one change with undo, and keep their order for route sheets.
 

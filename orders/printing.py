@@ -23,6 +23,7 @@ from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
 from couriers.models import Courier
+from fiscal.models import PaymentType
 from orders.models import Line, Order, PaymentStatus, RouteStop
 
 SKETCH = (640, 320)  # units of the sketch's own coordinates
@@ -45,6 +46,17 @@ class Stop:
     def due(self) -> Decimal:
         """What the courier is to take."""
         return Decimal(0) if self.is_paid else self.order.payable
+
+    @property
+    def is_cash(self) -> bool:
+        """Whether its register takes cash for it (seed 002:2785), as the sums of payments have it."""
+        kind = self.order.payment_type
+        return kind is not None and kind.close_type == PaymentType.CASH
+
+    @property
+    def items(self) -> int:
+        """How many things he carries; what is weighed or measured is one."""
+        return sum(int(line.count) if line.count == int(line.count) else 1 for line in self.lines)
 
     @property
     def change(self) -> Decimal:
@@ -80,6 +92,18 @@ class Sheet:
     @property
     def due(self) -> Decimal:
         return sum((stop.due for stop in self.stops), Decimal(0))
+
+    @property
+    def due_in_cash(self) -> Decimal:
+        return sum((stop.due for stop in self.stops if stop.is_cash), Decimal(0))
+
+    @property
+    def due_otherwise(self) -> Decimal:
+        return self.due - self.due_in_cash
+
+    @property
+    def items(self) -> int:
+        return sum(stop.items for stop in self.stops)
 
     @property
     def change(self) -> Decimal:

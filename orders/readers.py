@@ -20,7 +20,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import connection, pull, reconcile, sent
+from backoffice.sync import clock, connection, pull, reconcile, sent
 from backoffice.sync.apply import Applied
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Keys, registry
@@ -71,9 +71,10 @@ def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) ->
     mirror = registry.for_model(Order)
     assert mirror is not None
     since = pull.parse_since(params["since"]) if "since" in params else None
+    asked = clock.now()
     for batch in chunks(mirror.list(client), pull.BATCH):
         wanted = batch if since is None else concerning(batch, since)
-        progress.merge(mirror, wanted, len(batch))
+        progress.merge(mirror, client, wanted, asked, read=len(batch))
 
 
 def _known() -> QuerySet[Order]:
@@ -95,15 +96,18 @@ def read_journals(client: Any, progress: pull.Progress, params: dict[str, Any]) 
         orders = _known().filter(~Q(delivery_status__in=CLOSED) | Q(synced_at__gte=now - RECENT))
     cursor = progress.pull.cursor or (None if since else _last_round())
     after = cursor["after"] if cursor else 0
-    left = None if since else ROUND
-    while group := list(orders.filter(pk__gt=after).order_by("pk")[: min(GROUP, left) if left is not None else GROUP]):
+    # One that was interrupted is finished, and not begun anew: others wait behind it.
+    left = None if since else ROUND - progress.pull.read
+    while left is None or left > 0:
+        group = list(orders.filter(pk__gt=after).order_by("pk")[: GROUP if left is None else min(GROUP, left)])
+        if not group:
+            # The round is over; the next one begins at the oldest order.
+            progress.add(Applied(), 0, {"after": 0})
+            return
         applied = read_journal_of(client, group, since, on_error=progress.bad)
         after = group[-1].pk
         progress.add(applied, len(group), {"after": after})
-        if left is not None and (left := left - len(group)) == 0:
-            return
-    # The round is over; the next one begins at the oldest order.
-    progress.add(Applied(), 0, {"after": 0})
+        left = None if left is None else left - len(group)
 
 
 def _last_round() -> dict[str, Any] | None:
@@ -118,7 +122,7 @@ def read_journal_of(
     since: datetime | None = None,
     on_error: Callable[[list[str]], None] | None = None,
 ) -> Applied:
-    """Read and store the journals of these orders, from `since` on or from the last entry of each.
+    """Read and store the journals of these orders, from `since` on or from a little before the last entry of each.
 
     An order that iRECA refuses to tell of (it was deleted there) has nothing new to tell. One at which iRECA fails is
     told to `on_error`, so that it holds up no other; without that it raises, as it does when iRECA is out.
@@ -135,7 +139,9 @@ def read_journal_of(
     told = []
     for order in orders:
         try:
-            entries += [(order, entry) for entry in client.journal(order.ireca_id, since or latest.get(order.pk))]
+            # iRECA's clock may have been set back since the last one.
+            known = last - sent.AROUND if (last := latest.get(order.pk)) else None
+            entries += [(order, entry) for entry in client.journal(order.ireca_id, since or known)]
         except Refused:
             continue
         except RemoteError as error:

@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.http import Refused
 from backoffice.remotes.ireca import contract
+from backoffice.sync import clock
 from backoffice.sync.commands import Command
 from backoffice.sync.locks import unlocked
 from backoffice.sync.mirror import Keys, registry
@@ -104,7 +105,7 @@ def _done(push: Push) -> None:
     row = (rows.select_for_update() if connection.features.has_select_for_update else rows).first()
     if row is not None:
         if row.remote_data is None:
-            rows.update(remote_data=mirror.state(_said(push)), synced_at=timezone.now())
+            rows.update(remote_data=mirror.state(_said(push)), synced_at=clock.now())
         is_edited = Push.objects.filter(open_key=Push.key(mirror.remote, mirror.entity, row.pk)).exists()
         rows.exclude(sync_state=SyncState.CONFLICT).update(
             sync_state=SyncState.PENDING if is_edited else SyncState.CLEAN, sync_error=""

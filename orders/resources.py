@@ -29,10 +29,13 @@ from orders.admin import checks
 from orders.models import Client, DeliveryStatus, Hold, Line, Order, PaymentStatus
 from orders.phones import e164
 from orders.sums import total_of
+from orders.whole_cells import address, full_name, spread_address, spread_name, spread_window, window
 from orders.writing import NO_UNIT, describe
 
 PHONE = ("тел", "телефон клиента", "мобильный", "номер телефона", "mobile")
 EXTERNAL = ("внешний id", "внешний код", "external id", "id источника", "код клиента", "id заказа")
+PAID_BY = ("оплата", "способ оплаты", "вид оплаты", "payment", "payment method")
+SUM = ("сумма", "сумма заказа", "итого", "к оплате", "итого к оплате", "сумма к оплате", "total", "total to pay")
 PARTS = ("city", "street", "home", "apartment", "postindex")
 WORDS = {
     "city": ("город", "населенный пункт"),
@@ -73,6 +76,7 @@ class Clients(ImportTable):
         _id(),
         Column("lastname", names=("фамилия клиента", "last name", "surname")),
         Column("firstname", names=("имя клиента", "first name")),
+        full_name("lastname"),
         Column("title", names=("организация", "название", "компания", "name")),
         Column("phone", widget=Phone(), names=PHONE),
         Column("email", names=("почта", "эл. почта", "mail")),
@@ -91,6 +95,11 @@ class Clients(ImportTable):
         if key == ("phone",):  # who was merged into another is the other by now
             there = {values: [row for row in rows if row.merged_into_id is None] for values, rows in there.items()}
         return there
+
+    def clean(self, items: Sequence[Item], options: Options) -> None:
+        super().clean(items, options)
+        for item in items:
+            spread_name(item, "lastname", "firstname")
 
     def refusal(self, row: Client) -> str:
         return _("This client was merged into another.") if row.merged_into_id else ""
@@ -183,24 +192,28 @@ class Orders(ImportTable):
     optional = frozenset({"source"})
     columns = (
         _id(),
-        Column("number", widget=Code(), names=("номер заказа", "заказ", "order", "order number", "№")),
+        Column("number", widget=Code(), names=("номер заказа", "заказ", "order", "order number")),
         _source(),
         _external(),
         Column("delivery_time_from", widget=Moment(), required=True, names=("доставить с", "интервал с", "дата с")),
         Column("delivery_time_to", widget=Moment(), required=True, names=("доставить до", "интервал до", "дата по")),
+        *window(),
         Column("courier", widget=Reference(Courier)),
         Column("client", gettext_lazy("client's iRECA id"), Reference(Client, ("ireca_id",)), names=("client id",)),
         Column("client_lastname", names=("фамилия клиента", "last name")),
-        Column("client_firstname", names=("имя клиента", "first name", "клиент")),
+        Column("client_firstname", names=("имя клиента", "first name")),
+        full_name("client_lastname"),
         Column("client_inn", widget=Code()),
         Column("client_email", names=("почта", "email")),
         Column("phone", widget=Phone(), names=PHONE),
+        address(),
         *_address("to", gettext_lazy("Where to"), named=True),
         *_address("from", gettext_lazy("Where from"), named=False),
-        Column("payment_type", widget=Reference(PaymentType), required=True, names=("оплата", "способ оплаты")),
-        Column("status", widget=Choice(dict(PaymentStatus.choices)), names=("статус оплаты", "оплачен")),
+        Column("payment_type", widget=Reference(PaymentType), required=True, names=PAID_BY),
+        # "Payment" alone, its title elsewhere, mostly says how one pays.
+        Column("status", gettext_lazy("payment status"), Choice(dict(PaymentStatus.choices)), names=("оплачен",)),
         Column("delivery_status", widget=Choice(dict(DeliveryStatus.choices)), readonly=True),
-        Column("amount_to_pay", widget=Number(2, smallest=0), names=("сумма", "сумма заказа", "итого", "total")),
+        Column("amount_to_pay", widget=Number(2, smallest=0), names=SUM),
         Column("prepayment_sum", widget=Number(2, smallest=0)),
         Column("cash", widget=Number(2, smallest=0), names=("сдача с",)),
         Column("supplier", widget=Reference(Supplier)),
@@ -274,16 +287,33 @@ class Orders(ImportTable):
         if item.found["waits"]:
             order.hold = Hold.WAITS
 
+    def clean(self, items: Sequence[Item], options: Options) -> None:
+        super().clean(items, options)
+        for item in items:
+            spread_name(item, "client_lastname", "client_firstname")
+            spread_window(item)
+
+    def compare(self, item: Item, options: Options) -> None:
+        spread_address(item)
+        super().compare(item, options)
+
     def refusal(self, row: Order) -> str:
         if row.is_refund:
             return _("This is a return, which is not changed by a file.")
         return _("The order is closed or cancelled.") if row.is_closed else ""
 
     def problems(self, item: Item) -> Iterator[tuple[str, str]]:
-        yield from _caused(checks.of_order(item.row), item)
+        problems = checks.of_order(item.row)
+        if "to_line" in item.changes:  # on purpose
+            problems = (problem for problem in problems if problem.field != "to_street")
+        yield from _caused(problems, item)
 
     def derived(self, row: Any, fields: Collection[str]) -> Collection[str]:
-        return _with_phone(row, fields)
+        found = {*_with_phone(row, fields)}
+        if "to_line" in fields and row.has_only_line:
+            row.to_is_use_google_geo = None  # as `by_line` has it: there is no place any more
+            found.add("to_is_use_google_geo")
+        return found
 
     def write_parts(self, items: Sequence[Item]) -> None:
         plans = [(item.row, item.plan) for item in items]

@@ -25,11 +25,12 @@ from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.values import read_ref
-from backoffice.sync.admin.conflicts import DICTIONARIES, NESTED, readable
+from backoffice.sync.admin.conflicts import DICTIONARIES, readable
 from backoffice.sync.admin.labels import link
 from backoffice.sync.dictionaries import label
 from backoffice.sync.mirror import Embedded, Mirror, Reference, registry
 from backoffice.sync.models import Push
+from backoffice.sync.titles import NESTED
 from orders import edits
 from orders.models import DeliveryStatus, JournalEntry, Line, Order, PaymentStatus, StatusChange
 

@@ -7,7 +7,6 @@ its money, keeps it. What goes back leaves for iRECA like any other edit.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -62,12 +61,9 @@ def undo(change_id: int, user: Any) -> list[tuple[Order, bool, str]]:
         change = (found.select_for_update() if connection.features.has_select_for_update else found).get()
         if why := too_late(change):
             raise TooLate(why)
-        outcomes, groups = _sorted(change)
+        outcomes, each = _sorted(change)
         with history.by(user, _("taken back")):
-            for values, ids in groups.items():
-                restored = {name: _column(name).to_python(text) for name, text in values}
-                for batch in chunks(ids):
-                    Order.objects.filter(pk__in=batch).update(**restored)
+            Order.objects.bulk_save_each([order for order, goes_back, _text in outcomes if goes_back], each)
         BulkChange.objects.filter(pk=change.pk).update(undone_at=timezone.now())
     return outcomes
 
@@ -81,12 +77,10 @@ def too_late(change: BulkChange) -> str:
     return ""
 
 
-def _sorted(
-    change: BulkChange,
-) -> tuple[list[tuple[Order, bool, str]], dict[tuple[tuple[str, Any], ...], list[int]]]:
-    """What happens to each order, and the keys of those that go back by the values that they get."""
+def _sorted(change: BulkChange) -> tuple[list[tuple[Order, bool, str]], dict[int, dict[str, Any]]]:
+    """What happens to each order, and the values that those that go back get, by their keys."""
     outcomes: list[tuple[Order, bool, str]] = []
-    groups: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    each: dict[int, dict[str, Any]] = {}
     # What a register service was told is over there for good (seed 000:76-77): it cannot be opened here alone.
     is_outcome = "delivery_status" in change.after
     over = set(
@@ -108,8 +102,8 @@ def _sorted(
             values = dict(change.before[str(order.pk)])
             if order.remote_data is not None:
                 values.pop("hold", None)  # iRECA knows it by now: it is there, whoever has it
-            groups[tuple(sorted(values.items()))].append(order.pk)
-    return outcomes, groups
+            each[order.pk] = {name: _column(name).to_python(text) for name, text in values.items()}
+    return outcomes, each
 
 
 def _right_after(change: BulkChange) -> dict[int, tuple[Any, ...]]:
@@ -123,8 +117,10 @@ def _right_after(change: BulkChange) -> dict[int, tuple[Any, ...]]:
 
 
 def _locked(ids: Collection[int]) -> list[Order]:
-    """In the order in which every bulk change locks, so that two cannot lock each other out."""
-    orders = Order.objects.order_by("pk").defer("sync_conflict", "sync_error")
+    """Whole, as `bulk_save_each` writes them; in the order in which every bulk change locks, so that two cannot lock
+    each other out.
+    """
+    orders = Order.objects.order_by("pk")
     if connection.features.has_select_for_update:
         orders = orders.select_for_update()
     return [order for batch in chunks(sorted(ids)) for order in orders.filter(pk__in=batch)]

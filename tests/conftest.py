@@ -19,7 +19,7 @@ from django.conf import settings as django_settings
 from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, lease, pull, worker
@@ -71,8 +71,9 @@ def django_db_setup(django_db_setup: None, django_db_keepdb: bool, django_db_blo
 
 
 @pytest.fixture(autouse=True)
-def _clean_cache() -> Iterator[None]:
+def _clean_slate() -> Iterator[None]:
     yield
+    translation.deactivate()  # a request in another language leaves it to the thread
     for name in ("default", "process"):
         caches[name].clear()
 

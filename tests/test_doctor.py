@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -514,3 +517,23 @@ def test_a_check_that_fails_keeps_none_of_the_others_away(healthy: Any, monkeypa
     Worker.objects.all().delete()
     assert {finding.check for finding in examine()} == {"people.broken", "exchange.workers"}
     assert all(finding.level is Level.ERROR for finding in examine())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_who_reads_only_the_beginning_is_told_of_no_broken_pipe(
+    form: list[str], child_environment: Callable[[], dict[str, str]]
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "doctor", "--offline", "--language", "en", *form],
+            cwd=Path(__file__).resolve().parents[1],
+            env=child_environment(),
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (1, "CommandError: Something is wrong.\n")

@@ -83,6 +83,11 @@ def test_a_wrong_setting_is_one_clear_line(changed: dict[str, str], message: str
         ("TRUSTED_PROXIES", "x"),
         ("TRUSTED_PROXIES", "-1"),
         ("HISTORY_DAYS", "-1"),
+        ("PUSH_BATCH", "0"),
+        ("HTTP_TIMEOUT", "0"),
+        ("WEBHOOK_TIMEOUT", "-1"),
+        ("MIGRATE_LOCK_TIMEOUT", "abc"),
+        ("MIGRATE_LOCK_TIMEOUT", "5 parsecs"),
         ("SESSION_HOURS", "0"),
         ("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.0/8,300.0.0.0/8"),
         ("TIME_ZONE", "Europe/Moskow"),
@@ -97,6 +102,55 @@ def test_a_value_that_will_not_do_is_told_with_its_name(monkeypatch: Any, name: 
     with pytest.raises(ImproperlyConfigured, match=rf"^{name} .*must be .*\.$") as told:
         runpy.run_path(str(BASE_DIR / "backoffice" / "settings.py"))
     assert "password@host/name" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgres://office:open-sesame@127.0.0.1:1/office", "does not answer as it should: connection failed"),
+        ("sqlite:///{}/nothing/db.sqlite3", "does not answer as it should: "),
+        ("sqlite:///{}/empty.sqlite3", "no such table: orders_order. Run: manage.py migrate"),
+    ],
+)
+def test_a_database_that_is_away_or_empty_is_one_clear_line(tmp_path: Path, url: str, message: str) -> None:
+    (tmp_path / "empty.sqlite3").touch()
+    environment = {**PRODUCTION, "DATABASE_URL": url.format(tmp_path)}
+    result = manage("recount", **environment)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "open-sesame" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "Traceback" in manage("recount", "--traceback", **environment).stderr
+
+
+@pytest.mark.parametrize(("variable", "code"), [("SECRET_KEY", 4), ("WEB_THREADS", 1)])
+def test_a_web_process_tells_a_wrong_setting_in_a_line(variable: str, code: int) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": "",
+        **PRODUCTION,
+        "WEB_CONCURRENCY": "1",
+        "BIND": "127.0.0.1:0",
+    }
+    command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"]
+    environment[variable] = "" if variable == "SECRET_KEY" else "abc"
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == code
+    assert f"Settings: {variable} is " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_first_web_process_loads_nothing_that_a_release_changes() -> None:
+    """What it has loaded its workers have, also after a reload."""
+    look = (
+        "import sys; from gunicorn.app.wsgiapp import WSGIApplication\n"
+        "cfg = WSGIApplication().cfg; cfg.logger_class(cfg)\n"
+        "ours = [name for name in sys.modules if name.partition('.')[0] in ('django', 'backoffice')]\n"
+        "print(cfg.secure_scheme_headers, *sorted(ours))"
+    )
+    command = [sys.executable, "-c", look, "-c", "deploy/gunicorn.conf.py"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout.split() == ["{}", "backoffice", "backoffice.gunicorn_log"]
 
 
 def told_in_readme(title: str) -> set[str]:

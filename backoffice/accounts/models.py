@@ -19,6 +19,7 @@ from django_otp.oath import TOTP
 
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync.models import Leased
+from backoffice.values import whole_number
 
 
 class AppendOnly(Exception):
@@ -204,7 +205,8 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):
             return False
         totp = TOTP(self.secret, self.STEP, digits=self.DIGITS)
         totp.time = time.time()
-        is_right = token.isascii() and token.isdigit() and totp.verify(int(token), self.TOLERANCE, self.last_t + 1)
+        code = whole_number(token)
+        is_right = code is not None and totp.verify(code, self.TOLERANCE, self.last_t + 1)
         if is_right:
             self.last_t = totp.t()
             self.throttle_reset(commit=False)

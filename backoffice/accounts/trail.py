@@ -29,6 +29,7 @@ from backoffice.accounts.models import Event, Visit
 from backoffice.partners.models import Token
 from backoffice.sync.connection import TITLES
 from backoffice.sync.models import ExportLog
+from backoffice.values import row_key
 
 PAGE = 50
 
@@ -134,7 +135,7 @@ def _streams(asked: Asked, size: int) -> Iterator[list[Entry]]:
         if asked.person is not None:
             rows = rows.filter(history_user=asked.person)
         if asked.key:
-            rows = rows.filter(**{model._meta.pk.attname: asked.key}) if asked.key.isdecimal() else rows.none()
+            rows = rows.filter(**{model._meta.pk.attname: row_key(asked.key)})
         names = ("history_id", "history_date", "history_type", "history_user", "history_change_reason")
         rows = rows.only(*names, model._meta.pk.attname)
         yield [_changed(row, model) for row in _between(rows, "history_date", asked)[:size]]

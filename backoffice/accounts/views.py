@@ -24,6 +24,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from backoffice.accounts import agents, audit, gate, passwords, second, visits
 from backoffice.accounts.models import Event, Visit
+from backoffice.values import row_key
 
 
 class CodeForm(forms.Form):
@@ -190,7 +191,7 @@ def end_visits(request: HttpRequest) -> HttpResponse:
     """One's own: one of them, or all but this."""
     user: Any = request.user  # a person: the admin asks for one
     if wanted := request.POST.get("visit", ""):
-        own = Visit.objects.filter(user=user.pk, pk=wanted) if wanted.isdecimal() else Visit.objects.none()
+        own = Visit.objects.filter(user=user.pk, pk=row_key(wanted))
         count = visits.end(own.exclude(pk=request.session.get(visits.VISIT, 0)), Visit.End.PERSON)
     else:
         count = visits.end_others(request, user, Visit.End.PERSON)

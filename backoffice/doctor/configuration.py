@@ -26,7 +26,9 @@ ENDINGS = {"IRECA_URL": "/api/v1", "BIFIT_URL": "/cashdesk-api/v1", "VIRTPOS_URL
 URLS = {IRECA: "IRECA_URL", BIFIT: "BIFIT_URL", VIRTPOS: "VIRTPOS_URL"}
 MOST_SENDERS = 8  # of one worker to one remote: more wait for each other and for the processor
 # Variables that the settings do not ask for, but what runs beside them does.
-OTHERS = frozenset({"BIND", "DEMO_TOKEN", "DJANGO_SETTINGS_MODULE", "ENV_FILE", "WEB_CONCURRENCY", "WEB_THREADS"})
+OTHERS = frozenset(
+    {"BIND", "DEMO_TOKEN", "DJANGO_SETTINGS_MODULE", "ENV_FILE", "KEEP_DAYS", "WEB_CONCURRENCY", "WEB_THREADS"}
+)
 LARGEST_BATCH = 500  # objects that iRECA takes in one request (seed 002:31)
 
 

@@ -16,7 +16,12 @@ _TEXT_LIMIT = 2000
 
 
 class RemoteError(Exception):
-    """A call to a remote failed; `message` is safe to show (secrets are masked), `status` the HTTP status, if any."""
+    """A call to a remote failed; `message` is safe to show (secrets are masked), `status` the HTTP status, if any.
+
+    `not_carried_out`: True when the remote surely did nothing of what was asked, for it never heard of it or said so.
+    """
+
+    not_carried_out = False
 
     def __init__(self, message: str, *, status: int | None = None):
         super().__init__(message)
@@ -68,6 +73,13 @@ class BadRow:
     path: str
     message: str
     excerpt: str
+
+    def __str__(self) -> str:
+        """`Client 17, goods[1].price: not a number {"clientId":…`: the row last, for it may tell of somebody."""
+        where = f"{self.entity} {self.id}" if self.id else self.entity
+        said = f"{where}, {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+        excerpt = " ".join(self.excerpt.split()).removeprefix("{")
+        return f"{said} {{{excerpt}" if excerpt else said
 
 
 def documented_error(value: Any) -> str | None:

@@ -44,8 +44,9 @@ MAX_BYTES = 200 * 2**20
 _MAX_ERROR = 2**20  # bytes of an answer that says no; what stands behind them tells nobody anything
 PATIENCE = 900.0  # seconds that are spent waiting for the body of one answer, however steadily it drips
 _CHUNK = 64 * 1024
-_DOWN = frozenset({408, 425, 429, 502, 503, 504})
-_LOST_BEHIND_GATEWAY = frozenset({502, 504})
+_TIMED_OUT = frozenset({408, 499})  # 499 is nginx's: it did not wait for who is behind it
+_DOWN = frozenset({425, 429, 502, 503, 504}) | _TIMED_OUT
+_LOST_BEHIND_GATEWAY = frozenset({499, 502, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,7 @@ class Session:
         # ValueError: http.client's own complaint about a header
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             failure = self._transport_failure(call, error)
+            failure.not_carried_out = never_sent(error)
         else:
             call.status = response.status_code
             if 200 <= response.status_code < 300:
@@ -277,6 +279,7 @@ class Session:
             # Should the text of the error be cut off, the status stands.
             self._read(call, response, _MAX_ERROR)
             failure = self._status_failure(call, response)
+            failure.not_carried_out = 400 <= response.status_code < 500 and response.status_code not in _TIMED_OUT
         # Raised outside the handler, so that no chained exception carries an unmasked address along.
         self._observe(call, failure)
         raise failure

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from backoffice.reports import tables
+from django.utils.translation import gettext as _
+
+from backoffice.reports import formats, tables
 from backoffice.reports.access import Reader
 from backoffice.reports.cube import (
     Counted,
@@ -57,12 +59,20 @@ class Asked:
         return tables.Here(self.query, self.filters.days)
 
     @property
+    def dimensions(self) -> list[Dimension]:
+        """What figures may be told apart by."""
+        return [each for each in self.report.dimensions if self.reader.sees_personal or not each.is_personal]
+
+    def _dimension(self, name: str) -> Dimension | None:
+        return next((each for each in self.dimensions if each.name == name), None)
+
+    @property
     def by(self) -> Dimension | None:
-        return self.report.dimension(self.query.get("by", self.report.usual_by))
+        return self._dimension(self.query.get("by", self.report.usual_by))
 
     @property
     def across(self) -> Dimension | None:
-        across = self.report.dimension(self.query.get("across", ""))
+        across = self._dimension(self.query.get("across", ""))
         return across if self.by is not None and across is not self.by else None
 
     @property
@@ -151,14 +161,25 @@ class Asked:
         """Everything that is filtered: the list, or the figures by a dimension."""
         report, reader = self.report, self.reader
         if self.by is not None:
-            header = [str(self.by.title), *(str(each.title) for each in report.figures)]
-            return header, tables.group_rows(self.all_groups(), self.by, report.figures, reader)
-        header = [str(column.title) for column in self.columns]
-        return header, tables.list_rows(self.ordered, self.columns, report.order_key, reader)
+            header = [str(self.by.file_title or self.by.title), *map(formats.heading, report.figures)]
+            return Table(header, tables.group_rows(self.all_groups(), self.by, report.figures, reader), self._foot())
+        rows = tables.list_rows(self.ordered, self.columns, report.order_key, reader)
+        return Table([*map(formats.heading, self.columns)], rows, self._foot())
+
+    def _foot(self) -> Iterator[list[Any]]:
+        """The figures of all rows, computed when they are asked for. Without a first cell to say so, there are none."""
+        if self.by is not None:
+            figures: list[Measure | Derived | None] = [None, *self.report.figures]
+        else:
+            figures = [self.report.figure(column.total) for column in self.columns]
+        if figures[0] is None and any(figures):
+            sums = (each and formats.plain(self.totals[each.name], each.kind) for each in figures[1:])
+            yield [_("Together"), *sums]
 
     def noted(self) -> Noted:
         shown: Sequence[Column | Dimension] = [self.by] if self.by is not None else self.columns
-        is_personal = self.reader.sees_personal and any(each.mask is not None for each in shown)
+        is_telling = any(each.mask is not None for each in shown) or (self.by is not None and self.by.is_personal)
+        is_personal = self.reader.sees_personal and is_telling
         return Noted([each.name for each in shown], is_personal)
 
     @property

@@ -26,7 +26,7 @@ from backoffice import spreadsheets
 from backoffice.reports import exports, formats, subscriptions
 from backoffice.reports.access import Reader, for_readers
 from backoffice.reports.cube import MONEY
-from backoffice.reports.pages.cash import COLUMNS, COURIER, FIGURES, PAGE, Asked, name_of
+from backoffice.reports.pages.cash import COLUMNS, COURIER, FIGURES, PAGE, Asked, name_of, together
 from backoffice.reports.report import page_of
 from backoffice.reports.tables import Cell, Head, Line, share_of, sortable
 from backoffice.sync.admin.export import counted
@@ -66,7 +66,7 @@ def couriers(request: HttpRequest, reader: Reader) -> HttpResponse:
     if not asked.is_valid:
         return TemplateResponse(request, "reports/cash.html", context, status=400)
     found = asked.balances()
-    sums = {figure.name: sum((figure.of(each) for each in found), Decimal(0)) for figure in FIGURES}
+    sums = together(found)
     context |= {
         "days": asked.days,
         "asked": {"by": {"title": COURIER}, "chart": None},

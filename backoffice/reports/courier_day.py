@@ -21,7 +21,7 @@ from backoffice.reports.cube import COUNT, MINUTES, NUMBER, totals
 from backoffice.reports.pages.couriers import REPORT
 from couriers.models import Courier
 from couriers.track import BadDate, Track, day_bounds, parse_day, track
-from couriers.views import replay_config, with_tiles
+from couriers.views import PLACES, replay_config, with_tiles
 from orders.conditions import of_day
 
 DAY = timedelta(days=1)
@@ -72,15 +72,10 @@ def page(request: HttpRequest, reader: Reader, pk: int, day: str) -> HttpRespons
         "track": found,
         "may_see_orders": request.user.has_perm("orders.view_order"),
     }
-    if may_see_places(reader):
+    if request.user.has_perms(PLACES):
         context |= {"config": replay_config(), "data": found.as_json()}
     response = TemplateResponse(request, "reports/courier_day.html", context)
     return with_tiles(response)
-
-
-def may_see_places(reader: Reader) -> bool:
-    """Where orders were delivered tells the addresses of clients."""
-    return reader.sees_personal and reader.user.has_perm("couriers.view_location")
 
 
 def _day(text: str) -> date:

@@ -96,8 +96,10 @@ def percentage(part: Any, whole: Any) -> Decimal | None:
 @dataclass(frozen=True)
 class Dimension:
     """What figures are told apart by. `key` makes the expression; `label` names keys, all in one query; `narrow` is the
-    part of an address that leaves the rows of one key; `mask` what is left of a personal name. One that `is_long`
-    may have thousands of keys, of which a page shows the first.
+    part of an address that leaves the rows of one key; `mask` what is left of a personal name. One whose keys are
+    `is_personal` themselves is only for who may see them: masked, all groups would look alike. One that `is_long`
+    may have thousands of keys, of which a page shows the first. Keys of time go into files as they are, days as dates,
+    so that a spreadsheet sorts them; `file_title` is what they are called there.
     """
 
     name: str
@@ -108,6 +110,8 @@ class Dimension:
     is_time: bool = False
     mask: Callable[[str], str] | None = None
     is_long: bool = False
+    is_personal: bool = False
+    file_title: Any = ""
 
     def shown(self, label: Any, sees_personal: bool) -> str:
         text = str(label)

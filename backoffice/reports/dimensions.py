@@ -42,6 +42,7 @@ def week(time: str) -> Dimension:
         },
         lambda key: _between(key, key + 6 * DAY if key else key),
         is_time=True,
+        file_title=gettext_lazy("Week from"),
     )
 
 
@@ -53,6 +54,7 @@ def month(time: str) -> Dimension:
         lambda keys: {key: formats.date_format(key, "YEAR_MONTH_FORMAT") for key in keys if key},
         lambda key: _between(key, (key.replace(day=28) + 4 * DAY).replace(day=1) - DAY if key else key),
         is_time=True,
+        file_title=gettext_lazy("Month from"),
     )
 
 
@@ -102,13 +104,15 @@ def code(name: str, title: Any, column: str, kind: str, known: Any) -> Dimension
     return Dimension(name, title, field_key(column), labels, lambda key: {name: str(key)})
 
 
-def text(name: str, title: Any, column: str, show: Callable[[str], str] = str) -> Dimension:
+def text(
+    name: str, title: Any, column: str, show: Callable[[str], str] = str, *, is_personal: bool = False
+) -> Dimension:
     """A word, by a filter of the same name; an empty one is found by NONE."""
 
     def labels(keys: Collection[Any]) -> Mapping[Any, Any]:
         return {key: show(key) if key else _("none") for key in keys}
 
-    return Dimension(name, title, field_key(column), labels, lambda key: {name: key or NONE})
+    return Dimension(name, title, field_key(column), labels, lambda key: {name: key or NONE}, is_personal=is_personal)
 
 
 def _between(first: date | None, last: date | None) -> dict[str, str]:

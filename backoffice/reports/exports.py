@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.http import QueryDict
 
@@ -13,7 +13,13 @@ from backoffice.reports.filters import ReportFilters
 from backoffice.reports.report import Page, Report
 from backoffice.sync.models import ExportLog
 
-Table = tuple[list[str], Iterable[list[Any]]]  # the header, and rows that are read as they are asked for
+
+class Table(NamedTuple):
+    """Of a file. Rows are read as they are asked for; `foot` is their sums, one row after all of them, or none."""
+
+    header: list[str]
+    rows: Iterable[list[Any]]
+    foot: Iterable[list[Any]] = ()
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_filters.fields import ModelMultipleChoiceField
 from unfold.widgets import BASE_INPUT_CLASSES, CHECKBOX_CLASSES, SELECT_CLASSES
 
 from backoffice.partners.models import Source
 from backoffice.reports.access import Reader
+from backoffice.values import check_day, whole_number, whole_numbers
 from orders.conditions import day_start
 
 NONE = "none"  # the value that leaves rows without one
-YEARS = range(2000, 2200)
 MOST_TEXT = 300  # characters of a word that rows are found by
 
 
@@ -64,10 +65,16 @@ class ReportFilters(django_filters.FilterSet):
         method="unused",
     )
     since = django_filters.DateFilter(
-        label=gettext_lazy("From"), method="unused", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        label=gettext_lazy("From"),
+        method="unused",
+        validators=[check_day],
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     )
     until = django_filters.DateFilter(
-        label=gettext_lazy("to"), method="unused", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        label=gettext_lazy("to"),
+        method="unused",
+        validators=[check_day],
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     )
 
     def __init__(self, data: Any, queryset: QuerySet, reader: Reader) -> None:
@@ -131,9 +138,6 @@ class _PeriodForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         since, until = cleaned.get("since"), cleaned.get("until")
-        for name in ("since", "until"):
-            if (day := cleaned.get(name)) is not None and day.year not in YEARS:
-                self.add_error(name, _("There is nothing so far from today."))
         if since and until and until < since:
             self.add_error("until", _("This day is before the first one."))
         return cleaned
@@ -155,7 +159,7 @@ def dress(field: forms.Field) -> None:
 
 class _CodeField(forms.MultipleChoiceField):
     def valid_value(self, value: str) -> bool:
-        return super().valid_value(value) or value.isdecimal()
+        return super().valid_value(value) or whole_number(value) is not None
 
 
 class CodeFilter(django_filters.MultipleChoiceFilter):
@@ -172,12 +176,23 @@ class CodeFilter(django_filters.MultipleChoiceFilter):
     def keep(self, values: Iterable[str]) -> None:
         """Offer what is chosen already, too."""
         known = self.offer()
-        others = [(int(value), value) for value in values if value.isdecimal() and int(value) not in dict(known)]
+        others = [(code, str(code)) for code in whole_numbers(values) if code not in dict(known)]
         self.extra["choices"] = [*known, *others]
+
+
+class _RowsField(ModelMultipleChoiceField):
+    def _check_values(self, value: Any) -> Any:
+        """Django looks for all keys at once, where one that no column holds is an error of the database."""
+        for key in value:
+            if key != self.null_value and whole_number(key) is None:
+                raise forms.ValidationError(self.error_messages["invalid_pk_value"], params={"pk": key})
+        return super()._check_values(value)
 
 
 class RowFilter(django_filters.ModelMultipleChoiceFilter):
     """Rows of a directory; also rows that have none."""
+
+    field_class = _RowsField
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("null_value", NONE)
@@ -196,7 +211,8 @@ class KeyFilter(django_filters.CharFilter):
             return queryset
         if value == NONE:
             return queryset.filter(**{f"{self.field_name}__isnull": True})
-        return queryset.filter(**{self.field_name: value}) if value.isdecimal() else queryset.none()
+        key = whole_number(value)
+        return queryset.filter(**{self.field_name: key}) if key is not None else queryset.none()
 
 
 class _NameField(forms.MultipleChoiceField):

@@ -45,6 +45,11 @@ def written(value: Any, kind: str) -> str:
     return str(value)
 
 
+def heading(of: Any) -> str:
+    """Of a column of a file, made of what has a title and a kind: minutes are plain numbers there."""
+    return f"{of.title}, {_('min')}" if of.kind == MINUTES else str(of.title)
+
+
 def plain(value: Any, kind: str) -> Any:
     """A value as a file takes it (`backoffice/spreadsheets.py`): numbers as numbers, minutes as minutes."""
     if value is None:

@@ -24,14 +24,13 @@ def may_see_days(reader: Reader) -> bool:
 
 def day_column(courier: str, day: Any) -> Column:
     """A day that leads to the page of that courier's day. `day` is an expression of YYYY-MM-DD."""
-    return Column(
-        NAME, _("Day of the courier"), Concat(Cast(courier, CharField()), Value("/"), day), show=_day, url=_url
-    )
+    key = Concat(Cast(courier, CharField()), Value("/"), day)
+    return Column(NAME, _("Day of the courier"), key, formats.DAY, show=_day, url=_url)
 
 
-def _day(key: str) -> str:
+def _day(key: str) -> date | None:
     text = key.partition("/")[2]
-    return formats.written(date.fromisoformat(text) if text else None, formats.DAY)
+    return date.fromisoformat(text) if text else None
 
 
 def _url(row: Row, reader: Reader) -> str:

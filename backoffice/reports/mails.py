@@ -167,9 +167,9 @@ def _send(subscription: ReportSubscription, asked: Asked, day: date) -> dict[str
 
 def make_file(asked: Asked, kind: str) -> File:
     """The first MOST_ROWS rows, fewer where they come to MOST_BYTES."""
-    header, rows = asked.table()
+    header, rows, foot = asked.table()
     content = bytearray()
-    bounded = _Bounded(rows, content)
+    bounded = _Bounded(rows, foot, content)
     if kind == spreadsheets.CSV:
         parts = spreadsheets.stream_csv(header, bounded)
     else:
@@ -180,10 +180,10 @@ def make_file(asked: Asked, kind: str) -> File:
 
 
 class _Bounded:
-    """Rows until there are too many, or what was written of them is too long."""
+    """Rows until there are too many, or what was written of them is too long. After all of them, their foot."""
 
-    def __init__(self, rows: Iterable[spreadsheets.Row], written: bytearray) -> None:
-        self._rows, self._written = rows, written
+    def __init__(self, rows: Iterable[spreadsheets.Row], foot: Iterable[spreadsheets.Row], written: bytearray) -> None:
+        self._rows, self._foot, self._written = rows, foot, written
         self.count, self.is_cut = 0, False
 
     def __iter__(self) -> Iterator[spreadsheets.Row]:
@@ -193,6 +193,7 @@ class _Bounded:
                 return
             self.count += 1
             yield row
+        yield from self._foot
 
 
 def _message(subscription: ReportSubscription, asked: Asked, file: File, day: date) -> EmailMessage:

@@ -111,9 +111,6 @@ class Report:
         """Who sees some sources only has nothing to look for where rows belong to none."""
         return reader.may(self.right) and (bool(self.source) or reader.sources is None)
 
-    def dimension(self, name: str) -> Dimension | None:
-        return next((each for each in self.dimensions if each.name == name), None)
-
     def figure(self, name: str) -> Measure | Derived | None:
         return next((each for each in self.figures if each.name == name), None)
 

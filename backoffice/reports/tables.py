@@ -163,7 +163,7 @@ def group_rows(
 ) -> Iterator[list[Any]]:
     for group in groups:
         yield [
-            by.shown(group.labels[0], reader.sees_personal),
+            group.keys[0] if by.is_time else by.shown(group.labels[0], reader.sees_personal),
             *(formats.plain(group.values[each.name], each.kind) for each in figures),
         ]
 

@@ -4,6 +4,7 @@ shared and sent; nothing is changed here but saved views.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin, messages
@@ -172,11 +173,12 @@ def export(request: HttpRequest, reader: Reader, name: str, kind: str) -> HttpRe
         raise PermissionDenied
     if kind not in spreadsheets.TYPES or not asked.is_valid:
         raise Http404
-    header, rows = asked.table()
+    table = asked.table()
     log = exports.log(asked, kind)
     first, last = asked.filters.days
     file = f"{name}-{first:%Y-%m-%d}-{last:%Y-%m-%d}"
-    return spreadsheets.response(file, header, counted(log, iter(rows)), kind, sheet_title=str(asked.report.title))
+    rows = chain(counted(log, iter(table.rows)), table.foot)
+    return spreadsheets.response(file, table.header, rows, kind, sheet_title=str(asked.report.title))
 
 
 # saved views

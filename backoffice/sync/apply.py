@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.utils import timezone
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
-from backoffice.sync import bulk, enqueue, history, sent
+from backoffice.sync import bulk, clock, enqueue, history, sent, unanswered
 from backoffice.sync.changes import rows_changed
 from backoffice.sync.merge import Merge, adds, filled_in, three_way
 from backoffice.sync.mirror import Keys, Mirror, Parts
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Applied:
-    """What came of a batch; counts of objects. `unstored`: what could not be stored, and why, by id."""
+    """What came of a batch; counts of objects. `unstored`: what could not be stored, and why, by id. `outdated`: ids of
+    what was agreed on anew after this was asked for; it is left as it is.
+    """
 
     created: int = 0
     updated: int = 0
@@ -38,6 +40,7 @@ class Applied:
     conflicts: int = 0
     rows: list[Any] = field(default_factory=list)
     unstored: dict[str, str] = field(default_factory=dict)
+    outdated: list[str] = field(default_factory=list)
 
     def __iadd__(self, other: Applied) -> Self:
         self.created += other.created
@@ -46,6 +49,7 @@ class Applied:
         self.conflicts += other.conflicts
         self.rows += other.rows
         self.unstored |= other.unstored
+        self.outdated += other.outdated
         return self
 
 
@@ -53,27 +57,29 @@ SYNC_COLUMNS = ["remote_data", "synced_at", "sync_state", "sync_error", "sync_co
 
 
 @seen_by(None)
-def apply(mirror: Mirror, objects: Sequence[Any]) -> Applied:
+def apply(mirror: Mirror, objects: Sequence[Any], asked: datetime | None = None) -> Applied:
     """Merge the remote's objects into our rows. Idempotent: what is agreed already costs one SELECT.
 
     1. lock the rows that exist; 2. merge each with what we have; 3. look up what they refer to; 4. write owners, then
     parts, in bulk; 5. let the mirror do what follows.
+
+    :param asked: when the objects were asked for, by the database's clock (`arrive.py`); None: they are as of now.
     """
     # Of two states in one batch the later one counts. An object without an id is nobody's.
     latest = {key: obj for obj in objects if (key := mirror.ireca_id(obj))}
     try:
-        return _apply(mirror, dict(latest))
+        return _apply(mirror, dict(latest), asked)
     except IntegrityError:
         # Another worker made one of these rows in the same moment; now it is there, and is merged with.
-        return _apply(mirror, latest)
+        return _apply(mirror, latest, asked)
 
 
-def apply_each(mirror: Mirror, objects: Sequence[Any]) -> Applied:
+def apply_each(mirror: Mirror, objects: Sequence[Any], asked: datetime | None = None) -> Applied:
     """As `apply`, but an object that cannot be stored (a number that no column holds, a bug of ours) holds up no other:
     what fails is halved until it stands alone.
     """
     try:
-        return apply(mirror, objects)
+        return apply(mirror, objects, asked)
     except (OperationalError, InterfaceError):
         raise  # it is the database that stumbles, not an object
     except Exception as error:
@@ -82,12 +88,12 @@ def apply_each(mirror: Mirror, objects: Sequence[Any]) -> Applied:
             log.exception("%s %s cannot be stored", mirror.entity, ireca_id)
             return Applied(unstored={ireca_id: f"{mirror.entity} {ireca_id}: {type(error).__name__}: {error}"})
         middle = len(objects) // 2
-        applied = apply_each(mirror, objects[:middle])
-        applied += apply_each(mirror, objects[middle:])
+        applied = apply_each(mirror, objects[:middle], asked)
+        applied += apply_each(mirror, objects[middle:], asked)
         return applied
 
 
-def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
+def _apply(mirror: Mirror, latest: dict[str, Any], asked: datetime | None) -> Applied:
     result = Applied()
     with transaction.atomic(), enqueue.untracked():
         for gone in _being_deleted(mirror, latest):
@@ -99,13 +105,18 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
             for key, obj in latest.items()
             if (said := _news(mirror, existing.get(key), obj, states[key])) is not None
         }
+        result.outdated = _outdated([existing[key] for key in news if key in existing], asked)
+        for key in result.outdated:
+            del news[key]
         result.unchanged = len(latest) - len(news)
         result.rows = [existing[key] for key in latest if key not in news]
         if not news:
             return result
         # Rows that wait to be pushed are built whole to be merged; the others just take what is new.
         pending = _pending_rows(mirror, [row for key, row in existing.items() if key in news])
-        unanswered = _unanswered(mirror, list(pending))
+        told = unanswered.of(mirror, pending)
+        doubtful = _doubtful(mirror, existing, latest, news)
+        pending |= _built(mirror, doubtful.keys() - pending.keys())
         overwritten = _overwritten(mirror, pending.values())
 
         keys = Keys()
@@ -125,13 +136,20 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         out_of_date: dict[int, set[str]] = {}
         changed: list[Any] = []
         made_here: set[int] = set()
-        now = timezone.now()
+        now = clock.now()
         for ireca_id, said in news.items():
             theirs, row = latest[ireca_id], existing.get(ireca_id)
             is_new = row is None
             row = bulk.new(mirror.model, ireca_id=ireca_id) if row is None else pending.get(row.pk, row)
             merge = (
-                _merge(mirror, row, theirs, unanswered.get(row.pk), overwritten.get(row.pk, set()))
+                _merge(
+                    mirror,
+                    row,
+                    theirs,
+                    told.get(row.pk, ()),
+                    overwritten.get(row.pk, set()),
+                    doubtful.get(row.pk, set()),
+                )
                 if row.pk in pending
                 else Merge(take=said)
             )
@@ -140,7 +158,8 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
                 made_here.add(row.pk)
             for attr in merge.take:
                 mirror.by_attr[attr].write(row, getattr(theirs, attr), keys)
-            _remember(mirror, row, states[ireca_id], merge, now, is_dirty=row.pk in pending)
+            _remember(mirror, row, states[ireca_id], merge, is_dirty=row.pk in pending)
+            row.synced_at, row.updated_at = now if is_new or asked is None else asked, now
             if attrs := overwritten.get(row.pk, set()) - merge.overwritten:
                 out_of_date[row.pk] = {mirror.wire(attr) for attr in attrs}
             (created if is_new else updated).append(row)
@@ -151,16 +170,30 @@ def _apply(mirror: Mirror, latest: dict[str, Any]) -> Applied:
         columns = sorted({c for row in changed for a in taken_of[id(row)] for c in mirror.by_attr[a].columns()})
         bulk.insert(mirror.model, created)
         bulk.update(mirror.model, updated, [*columns, *SYNC_COLUMNS])
+        if asked_about := [row.pk for row in updated if row.pk in doubtful and row.sync_conflict]:
+            enqueue.changed(mirror.model, asked_about)  # as with any conflict, a push waits for the decision
         sent.settle(mirror, out_of_date)
         if hasattr(mirror.model, "history"):
             history.keep(mirror.model, [row.pk for row in changed], reason=mirror.remote)
         _write_parts(mirror, [(row, latest[row.ireca_id], taken_of[id(row)]) for row in created + updated], keys)
         taken = {row.pk: taken_of[id(row)] for row in created + updated}
+        unanswered.heard(mirror, {row.pk: taken_of[id(row)] & news[row.ireca_id] for row in updated if row.pk in told})
         mirror.after_apply(created + updated, taken, made_here)
         rows_changed.send(mirror.model, ids=list(taken), taken=taken)
     result.created, result.updated = len(created), len(updated)
     result.rows += created + updated
     return result
+
+
+def _outdated(rows: Sequence[Any], asked: datetime | None) -> list[str]:
+    """Those of the rows that were agreed on after this was asked for. What is in sync since a moment that is still to
+    come was written under another clock, and says nothing.
+    """
+    later = [row for row in rows if asked is not None and row.synced_at is not None and row.synced_at > asked]
+    if not later:
+        return []
+    now = clock.now()
+    return [row.ireca_id for row in later if row.synced_at <= now]
 
 
 def _being_deleted(mirror: Mirror, latest: dict[str, Any]) -> list[str]:
@@ -198,28 +231,63 @@ def _news(mirror: Mirror, row: Any | None, theirs: Any, state: Mapping[str, Any]
     }
     if not respelled:
         return None
-    base = mirror.base_of(row, respelled)
-    return {attr for attr in respelled.values() if _is_news(mirror.said(theirs, attr), getattr(base, attr))} or None
+    lists = {name for name in respelled if _are_lists(state[name], agreed.get(name))}
+    base = mirror.base_of(row, respelled.keys() - lists)
+    return {
+        attr
+        for name, attr in respelled.items()
+        if (
+            _is_item_news(getattr(theirs, attr), agreed[name], state[name])
+            if name in lists
+            else _is_news(mirror.said(theirs, attr), getattr(base, attr))
+        )
+    } or None
 
 
 def _is_news(said: Any, agreed: Any) -> bool:
     return agreed is UNSET or (agreed != said and adds(said, agreed))
 
 
+def _are_lists(one: Any, other: Any) -> bool:
+    return isinstance(one, list) and isinstance(other, list) and len(one) == len(other)
+
+
+def _is_item_news(said: list[Any], agreed: list[Any], spelled: list[Any]) -> bool:
+    """Whether one of as many items says something new. They are read back one by one until one does, which of the lines
+    of an order is mostly the first.
+    """
+    return any(
+        before != now and _is_news(item, contract.decode(type(item), before))
+        for item, before, now in zip(said, agreed, spelled, strict=True)
+    )
+
+
 def _pending_rows(mirror: Mirror, rows: list[Any]) -> dict[int, Any]:
-    ids = [row.pk for row in rows if row.sync_state != SyncState.CLEAN]
+    return _built(mirror, {row.pk for row in rows if row.sync_state != SyncState.CLEAN})
+
+
+def _built(mirror: Mirror, ids: Set[int]) -> dict[int, Any]:
     return {row.pk: row for row in mirror.queryset().filter(pk__in=ids)} if ids else {}
 
 
-def _unanswered(mirror: Mirror, ids: list[int]) -> dict[int, Any]:
-    """What was sent of these rows without an answer that we know of, by our key. It is looked at once."""
-    pushes = Push.objects.filter(
-        remote=mirror.remote, entity=mirror.entity, action=Push.Action.SAVE, object_id__in=ids, payload__isnull=False
-    ).filter(state__in=Push.OPEN)
-    sent = {push.object_id: push.payload for push in pushes}
-    # What is in the air at this moment may still arrive after this look.
-    pushes.filter(lease_owner="").update(payload=None)
-    return {pk: contract.decode(mirror.struct, payload) for pk, payload in sent.items() if pk is not None}
+def _doubtful(
+    mirror: Mirror, existing: Mapping[str, Any], latest: Mapping[str, Any], news: Mapping[str, set[str]]
+) -> dict[int, set[str]]:
+    """News that an older request of ours may have made, which nobody answered: a person is asked, by our key."""
+    by_key = {existing[key].pk: key for key in news if key in existing}
+    in_conflict = [row.pk for row in existing.values() if row.sync_state == SyncState.CONFLICT]
+    late = unanswered.late(mirror, list(by_key), in_conflict)
+    found = {
+        pk: {attr for attr in news[by_key[pk]] if any(said_so(mirror, attr, told, latest[by_key[pk]]) for told in some)}
+        for pk, some in late.items()
+    }
+    return {pk: attrs for pk, attrs in found.items() if attrs}
+
+
+def said_so(mirror: Mirror, attr: str, told: Any, theirs: Any) -> bool:
+    """Whether the remote has just what a request told it."""
+    said, there = getattr(told, attr), mirror.said(theirs, attr)
+    return said is not UNSET and there is not UNSET and not adds(there, said) and not adds(said, there)
 
 
 def _overwritten(mirror: Mirror, rows: Iterable[Any]) -> dict[int, set[str]]:
@@ -231,16 +299,24 @@ def _overwritten(mirror: Mirror, rows: Iterable[Any]) -> dict[int, set[str]]:
     return {pk: {mirror.contested[name] for name in names} for pk, names in found.items()}
 
 
-def _merge(mirror: Mirror, row: Any, theirs: Any, unanswered: Any | None, overwritten: Set[str]) -> Merge:
+def _merge(
+    mirror: Mirror, row: Any, theirs: Any, told: Sequence[Any], overwritten: Set[str], doubtful: Set[str]
+) -> Merge:
+    """`told`: what was sent without an answer that we know of, the oldest first."""
     base, ours = mirror.base(row), mirror.build(row)
     if base is not None and not mirror.was_read(row):
         _learn(mirror, base, ours, base, theirs, is_creation=True)
-    if unanswered is not None:
+    is_creation = base is None
+    for request in told:
         # Where the remote has what we sent, it agreed to it, though its answer was lost.
-        is_creation = base is None
         base = mirror.struct() if base is None else base
-        _learn(mirror, base, ours, unanswered, theirs, is_creation=is_creation)
+        _learn(mirror, base, ours, request, theirs, is_creation=is_creation)
     merge = three_way(mirror, base, ours, theirs)
+    for attr in doubtful:  # whatever either side has, and be it nothing
+        o, t = mirror.said(ours, attr), mirror.said(theirs, attr)
+        if adds(o, t) or adds(t, o):
+            merge.take.discard(attr)
+            merge.conflicts.add(attr)
     if overwritten:
         lost = contract.decode(mirror.struct, {**row.sync_conflict, **mirror.identify(row.ireca_id)})
         merge.overwritten = {
@@ -261,11 +337,11 @@ def _learn(mirror: Mirror, base: Any, ours: Any, told: Any, theirs: Any, *, is_c
         said, there = getattr(told, attr), mirror.said(theirs, attr)
         if said is UNSET or there is UNSET:
             continue
-        if not adds(there, said) and not adds(said, there):
+        if said_so(mirror, attr, told, theirs):
             setattr(base, attr, there)
         elif is_creation and filled_in(said, there):
             setattr(base, attr, there if adds(mirror.said(ours, attr), said) else said)
-    mirror.after_learning(base, theirs)
+    mirror.after_learning(base, theirs, told)
 
 
 def _is_ours(attr: str, base: Any, ours: Any, theirs: Any) -> bool:
@@ -274,7 +350,7 @@ def _is_ours(attr: str, base: Any, ours: Any, theirs: Any) -> bool:
     return said is UNSET or not adds(said, getattr(base, attr)) or not adds(said, getattr(ours, attr))
 
 
-def _remember(mirror: Mirror, row: Any, said: Mapping[str, Any], merge: Merge, now: Any, *, is_dirty: bool) -> None:
+def _remember(mirror: Mirror, row: Any, said: Mapping[str, Any], merge: Merge, *, is_dirty: bool) -> None:
     """Keep what is agreed now. For a conflict the old base stays, so that it is still a conflict at the next look.
 
     :param said: the remote's object as `remote_data` keeps it.
@@ -290,7 +366,7 @@ def _remember(mirror: Mirror, row: Any, said: Mapping[str, Any], merge: Merge, n
         agreed.pop(name, None)
         if name in old:
             agreed[name] = old[name]
-    row.remote_data, row.synced_at, row.updated_at = agreed, now, now
+    row.remote_data = agreed
     conflict = {mirror.wire(attr): said[mirror.wire(attr)] for attr in sorted(merge.conflicts)}
     overwritten = {mirror.wire(attr) for attr in merge.overwritten}
     row.sync_conflict = conflict | {name: row.sync_conflict[name] for name in sorted(overwritten)}
@@ -352,6 +428,7 @@ def resolve(mirror: Mirror, row: Any, choices: dict[str, str]) -> None:
         agreed = {name: value for name, value in row.remote_data.items() if name not in open_}
         row.remote_data = agreed | {name: row.sync_conflict[name] for name in open_ if choices[name] == "ours"}
         sent.decided(mirror, row.pk, {name: row.sync_conflict[name] for name in settled})
+        unanswered.decided(mirror, row.pk, list(settled))
         row.sync_conflict = {name: value for name, value in row.sync_conflict.items() if name not in settled}
         if not row.sync_conflict:
             row.sync_state = SyncState.PENDING

@@ -18,11 +18,11 @@ from django.db import InterfaceError, OperationalError, close_old_connections, m
 from django.utils import timezone
 
 from backoffice import trace
-from backoffice.remotes.http import Config, Refused, RemoteError
+from backoffice.remotes.http import Config, Refused, RemoteError, Retry
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.wirejson import loads
-from backoffice.sync import connection, lease, wakeups
-from backoffice.sync.apply import apply_each, knows
+from backoffice.sync import arrive, clock, connection, lease, wakeups
+from backoffice.sync.apply import knows
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.models import Callback
 
@@ -85,9 +85,13 @@ def _process_one(callback: Callback, client: Any | None) -> str:
         return HANDLERS[callback.kind](loads(callback.body.encode()))
     objects, bad = contract.decode_callback(mirror.struct, callback.body.encode())
     bad_texts = [str(row) for row in bad] + ["an object without its id" for obj in objects if not mirror.ireca_id(obj)]
+    asked = clock.now()
     fresh, failure = _read(mirror, objects, callback, client)
-    applied = apply_each(mirror, fresh)
+    applied = arrive.merge(mirror, client, fresh, asked)
     bad_texts += applied.unstored.values()
+    if applied.outdated:
+        callback.read_ids = [read for read in callback.read_ids if read not in applied.outdated]
+        failure = failure or Retry(f"{', '.join(applied.outdated[:10])}: changed here while it was read", down=False)
     if failure is not None:
         # Kept, so that many objects and a remote that stumbles now and then do not start over for ever.
         Callback.objects.filter(pk=callback.pk).update(read_ids=callback.read_ids)

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from import_export.widgets import Widget
 
 from backoffice.spreadsheets import clean
+from backoffice.values import EVER
 
 YES = frozenset({"1", "true", "yes", "y", "да", "д", "истина", "+", "✓", "вкл"})
 NO = frozenset({"0", "false", "no", "n", "нет", "н", "ложь", "-", "–", "—", "выкл"})
@@ -168,7 +169,7 @@ class Moment(Cell):
         moment = value if isinstance(value, datetime) else self._read(value)
         if moment.microsecond:
             moment = (moment + timedelta(seconds=0.5)).replace(microsecond=0)
-        if not 1900 <= moment.year <= 2200:
+        if moment.year not in EVER:
             raise ValueError(_("“%(text)s” is no date of ours.") % {"text": as_text(value)})
         return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
@@ -208,6 +209,31 @@ class Day(Moment):
 
     def shown(self, value: Any) -> str:
         return as_text(value)
+
+
+class Clock(Cell):
+    """A time of day, to the minute. A spreadsheet holds one as a part of the day: 0.25 is 06:00."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> time:
+        if isinstance(value, time):
+            return value.replace(second=0, microsecond=0)
+        text = as_text(value).strip()
+        hour, minute = self._read(value, text)
+        if hour < 24 and minute < 60:
+            return time(hour, minute)
+        raise self._wrong(text)
+
+    def _read(self, value: Any, text: str) -> tuple[int, int]:
+        if isinstance(value, float) and 0 <= value < 1:
+            return divmod(round(value * 24 * 60), 60)
+        # Text like 10.30 is half past ten; a number with decimals may as well be hours and their tenths.
+        is_unclear = isinstance(value, float) and not value.is_integer()
+        if is_unclear or not (found := re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?", text)):
+            raise self._wrong(text)
+        return int(found[1]), int(found[2] or 0)
+
+    def _wrong(self, text: str) -> ValueError:
+        return ValueError(_("“%(text)s” is no time of day. Write it as 18:30.") % {"text": text})
 
 
 class Choice(Cell):

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from backoffice.remotes.errors import ContractError, Refused, RemoteError
 from backoffice.sync import connection, lease, outbox
 from backoffice.sync.models import Push
+from backoffice.sync.outbox import Awaited
 
 AT_ONCE = 20
 
@@ -35,7 +36,7 @@ class Command:
     send: Callable[[Any, Push], None]
     exists: Callable[[Any, Push], bool | None]
     done: Callable[[Push], None] = lambda push: None
-    waits_for: Callable[[Push], models.Model | None] = lambda push: None
+    waits_for: Callable[[Push], Awaited | None] = lambda push: None
     waiting: Callable[[Push, str], None] = lambda push, whom: None
 
 

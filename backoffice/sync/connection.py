@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from backoffice import trace
 from backoffice.remotes.http import Config, RemoteError, Retry
 from backoffice.remotes.http import Exchange as HttpExchange
+from backoffice.secrets import fingerprint, has_fingerprint
 from backoffice.sync import bulk
 from backoffice.sync.models import Exchange, ExchangeSubject, RemoteState
 
@@ -163,6 +164,16 @@ def unblock(remote: str = IRECA, *, impatiently: bool = False) -> None:
     if not impatiently:
         states = states.exclude(block=RemoteState.Block.LIMIT, blocked_until__gt=timezone.now())
     states.update(block="", blocked_until=None, failures=0)
+
+
+def renew_fingerprint() -> None:
+    """Keep what iRECA was told for callbacks under the SECRET_KEY of now: by the one before it cannot be known for much
+    longer.
+    """
+    told = RemoteState.objects.filter(pk=IRECA).values_list("callbacks_secret", flat=True).first()
+    for secret in filter(None, (settings.CALLBACK_SECRET, *settings.CALLBACK_SECRET_FALLBACKS)):
+        if told and has_fingerprint(secret, told):
+            RemoteState.objects.filter(pk=IRECA).update(callbacks_secret=fingerprint(secret))
 
 
 def is_outage(error: RemoteError) -> bool:

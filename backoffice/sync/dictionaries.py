@@ -16,6 +16,7 @@ from backoffice.remotes.ireca import contract
 from backoffice.sync import pull
 from backoffice.sync.apply import Applied
 from backoffice.sync.models import DictionaryEntry
+from backoffice.values import whole_numbers
 
 CACHE_SECONDS = 60
 cache = caches["process"]  # a page asks once a row, which no other machine need hear
@@ -59,7 +60,7 @@ class Dictionary:
 
     def codes(self) -> frozenset[int]:
         """All that may be said; empty as long as the remote has told none, and then nobody knows."""
-        told = {int(code) for code in titles(self.kind) if code.isdecimal()}
+        told = set(whole_numbers(titles(self.kind)))
         return frozenset(told | set(self.ours.values)) if told else frozenset()
 
 

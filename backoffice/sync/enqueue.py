@@ -99,9 +99,10 @@ def deleted(model: type[models.Model], rows: Collection[tuple[int, str, bool]]) 
     with transaction.atomic():
         open_keys = [Push.key(mirror.remote, mirror.entity, pk) for pk, _id, is_known in rows if not is_known]
         lock(Push.objects.filter(open_key__in=open_keys))
-        unsent = Push.objects.filter(open_key__in=open_keys, attempts=0)
-        sent = set(Push.objects.filter(open_key__in=open_keys, attempts__gt=0).values_list("object_id", flat=True))
-        unsent.update(state=Push.State.DONE, open_key=None, done_at=timezone.now())
+        pushes = Push.objects.filter(open_key__in=open_keys)
+        # What of their creation may have been carried out (`unanswered.py`).
+        sent = set(pushes.filter(payload__isnull=False).values_list("object_id", flat=True))
+        pushes.filter(payload__isnull=True).update(state=Push.State.DONE, open_key=None, done_at=timezone.now())
         doomed = [(pk, ireca_id) for pk, ireca_id, is_known in rows if is_known or pk in sent]
         open_pushes(mirror.remote, mirror.entity, doomed, "delete")
 

@@ -7,6 +7,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.sync.personal import PersonalTextField
+
 
 class ExportLog(models.Model):
     """Who took what out of here as a file. Written before the first row leaves; the count when the last has left."""
@@ -19,7 +21,7 @@ class ExportLog(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("who")
     )
     what = models.CharField(_("what"), max_length=200)
-    query = models.TextField(_("filter"), blank=True, default="")
+    query = PersonalTextField(_("filter"), blank=True, default="")  # it may have looked for somebody
     columns = models.JSONField(_("columns"), default=list)
     kind = models.CharField(_("format"), max_length=10, choices=Kind)
     is_personal = models.BooleanField(_("with personal data"), default=False)

@@ -8,7 +8,7 @@ know rows through their mirror only; the wire format itself lives once, in `remo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache, cached_property
@@ -20,7 +20,7 @@ from msgspec import UNSET
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
 from backoffice.secrets import fingerprint
-from backoffice.sync.merge import Merge
+from backoffice.sync.merge import Merge, blank
 from backoffice.sync.mirrored import Mirrored, keys_by_ireca_id
 from backoffice.sync.personal import real
 
@@ -126,7 +126,11 @@ class Reference(Field):
 
 @dataclass(frozen=True)
 class Embedded(Field):
-    """A nested object of the contract whose attributes are columns with a prefix."""
+    """A nested object of the contract whose attributes are columns with a prefix.
+
+    Of a client's address iRECA takes four attributes and answers seven (T58): what it is never told is not ours to
+    agree on, and where it says nothing of it, what we have stays.
+    """
 
     struct: Callable[..., Any] = field(kw_only=True)
     parts: tuple[str, ...] = field(kw_only=True)
@@ -136,7 +140,14 @@ class Embedded(Field):
         return tuple(f"{self.prefix}{part}" for part in self.parts)
 
     def read(self, row: Any) -> Any:
-        return self.struct(**{part: real(getattr(row, f"{self.prefix}{part}")) for part in self.parts})
+        """What may be told of it."""
+        return self.struct(**{part: real(getattr(row, f"{self.prefix}{part}")) for part in self._told})
+
+    @cached_property
+    def _told(self) -> tuple[str, ...]:
+        forms = getattr(self.struct, "writes", {})
+        names = {word.rstrip("!*") for form in forms.values() for word in form.split()}
+        return tuple(part for part in self.parts if part in names)
 
     @cached_property
     def _fields(self) -> tuple[Field, ...]:
@@ -145,7 +156,7 @@ class Embedded(Field):
     def write(self, row: Any, value: Any, keys: Keys) -> None:
         for part in self._fields:
             new = getattr(value, part.attr, UNSET) if value is not None else None
-            if new is not UNSET:
+            if new is not UNSET and (part.attr in self._told or not blank(new)):
                 part.write(row, new, keys)
 
 
@@ -172,13 +183,19 @@ class Parts(Field):
 
 @dataclass
 class Outgoing:
-    """An object on its way: the push, the row, what we have, what both sides agreed on, and what differs."""
+    """An object on its way: the push, the row, what we have, what both sides agreed on, and what differs.
+
+    `taken_back`: by wire name, what a request that nobody answered said otherwise, of what does not differ.
+    `unanswered`: what the push kept of such requests before the one that left last.
+    """
 
     push: Any
     row: Any
     ours: Any
     base: Any
     changed: frozenset[str]
+    taken_back: Mapping[str, Any] = field(default_factory=dict)
+    unanswered: Any = None
 
     @property
     def is_new(self) -> bool:
@@ -384,8 +401,12 @@ class Mirror:
     def delete(self, client: Any, ireca_id: str) -> None:
         getattr(client, self.resource).delete(ireca_id)
 
-    def after_learning(self, base: Any, theirs: Any) -> None:
+    def after_learning(self, base: Any, theirs: Any, told: Any) -> None:
         """What follows, of what is agreed, from what the remote has of our words."""
+
+    def also_taken_back(self, ours: Any, told: Any, changed: Set[str]) -> dict[str, Any]:
+        """What was told in another way than we say it."""
+        return {}
 
     def after_merge(self, merge: Merge, ours: Any) -> None:
         """A last word on a merge, where attributes hang together: `merge` may be changed."""

@@ -7,7 +7,8 @@ changing its owner.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db import NotSupportedError, models, transaction
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import enqueue, history
 from backoffice.sync.locks import lock
+from backoffice.sync.personal import SaidTextField
 
 LOCAL_FIELDS = frozenset(
     {"ireca_id", "remote_data", "synced_at", "sync_state", "sync_error", "sync_conflict", "updated_at"}
@@ -75,6 +77,21 @@ class TrackedQuerySet(models.QuerySet):
                     enqueue.changed(self.model.root_model(), {obj.root_id() for obj in objs})
 
     bulk_save.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_save_each(self, objs: Collection[Any], each: Mapping[int, Mapping[str, Any]]) -> None:
+        """Give each of these whole rows its own values, by its key: one `bulk_save` for all with the same columns."""
+        by_columns: dict[frozenset[str], list[Any]] = defaultdict(list)
+        for obj in objs:
+            values = each[obj.pk]
+            for name, value in values.items():
+                setattr(obj, name, value)
+            # A row is not written where it says nothing: what is there may be newer than what we have read.
+            by_columns[frozenset(values)].append(obj)
+        with transaction.atomic(using=self.db):
+            for columns, rows in by_columns.items():
+                self.bulk_save(rows, columns)
+
+    bulk_save_each.alters_data = True  # type: ignore[attr-defined]
 
     def delete(self) -> tuple[int, dict[str, int]]:
         if not enqueue.tracking():
@@ -220,7 +237,7 @@ class Mirrored(Tracked):
     sync_state = models.CharField(
         _("sync"), max_length=20, choices=SyncState, default=SyncState.CLEAN, db_index=True, editable=False
     )
-    sync_error = models.TextField(_("what iRECA answered"), blank=True, editable=False)
+    sync_error = SaidTextField(_("what iRECA answered"), blank=True, editable=False)
     sync_conflict = models.JSONField(_("conflict"), default=dict, blank=True, editable=False)
     # Not auto_now: bulk paths and the remote's own changes count too. `changes.py` keeps it.
     updated_at = models.DateTimeField(_("changed"), default=timezone.now, editable=False)
@@ -233,6 +250,10 @@ class Mirrored(Tracked):
             super().save(*args, **kwargs)
             if not self.ireca_id:
                 self.after_bulk_create([self])
+
+    def impersonal_name(self) -> str:
+        """How a text names the row that who may not see personal data may read, too."""
+        return str(self)
 
     def make_ireca_id(self) -> str:
         """The id this row wants at iRECA: our key."""

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice import trace
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync import titles
+from backoffice.sync.personal import PersonalCharField, SaidCharField, SaidTextField
 
 
 def trace_field() -> models.CharField:
@@ -68,13 +69,14 @@ class Push(Leased):
     command = models.CharField(_("command"), max_length=40, blank=True)
     object_id = models.BigIntegerField(_("object"), null=True, blank=True)
     remote_id = models.CharField(_("remote id"), max_length=191, blank=True)
+    # Of a command what is to be told; else what was told without an answer (`unanswered.py`).
     payload = models.JSONField(_("payload"), null=True, blank=True)
     open_key = models.CharField(max_length=100, unique=True, null=True, editable=False)
     change = models.UUIDField(default=uuid.uuid4, editable=False)
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.QUEUED)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    error = models.TextField(_("error"), blank=True)
-    waits_for = models.CharField(_("waits for"), max_length=300, blank=True)
+    error = SaidTextField(_("error"), blank=True)
+    waits_for = SaidCharField(_("waits for"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     changed_at = models.DateTimeField(_("last change"), default=timezone.now)
     done_at = models.DateTimeField(_("done at"), null=True, blank=True)
@@ -119,7 +121,7 @@ class Callback(Leased):
     digest = models.CharField(max_length=64, editable=False)
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.NEW)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidTextField(_("error"), blank=True)
     result = models.CharField(_("result"), max_length=300, blank=True)
     # Objects of it that were read already, while others could not be.
     read_ids = models.JSONField(default=list, editable=False)
@@ -164,7 +166,7 @@ class Pull(Leased):
     updated_count = models.PositiveIntegerField(_("updated"), default=0)
     conflict_count = models.PositiveIntegerField(_("conflicts"), default=0)
     bad_count = models.PositiveIntegerField(_("unreadable"), default=0)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidTextField(_("error"), blank=True)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, verbose_name=_("requested by")
     )
@@ -195,7 +197,7 @@ class Schedule(Leased):
     last_started_at = models.DateTimeField(_("last started"), null=True, blank=True)
     last_finished_at = models.DateTimeField(_("last finished"), null=True, blank=True)
     last_result = models.CharField(_("last result"), max_length=300, blank=True)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidTextField(_("error"), blank=True)
 
     class Meta:
         verbose_name = _("schedule")
@@ -212,11 +214,11 @@ class Exchange(models.Model):
     remote = models.CharField(_("remote"), max_length=20)
     method = models.CharField(_("method"), max_length=10)
     path = models.CharField(_("path"), max_length=500)
-    query = models.CharField(_("query"), max_length=2000, blank=True)
+    query = PersonalCharField(_("query"), max_length=2000, blank=True)  # VirtPos takes what is written in it
     status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     request_body = models.TextField(_("request body"), blank=True)
     response_body = models.TextField(_("response body"), blank=True)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidTextField(_("error"), blank=True)
     duration_ms = models.PositiveIntegerField(_("duration, ms"), default=0)
     started_at = models.DateTimeField(_("started"), default=timezone.now)
     trace = trace_field()  # where it is of many requests at once, each of them is one of its objects
@@ -286,7 +288,7 @@ class RemoteState(models.Model):
     paused = models.BooleanField(_("paused by a person"), default=False)
     block = models.CharField(_("block"), max_length=20, choices=Block, blank=True, default="")
     blocked_until = models.DateTimeField(_("blocked until"), null=True, blank=True)
-    reason = models.TextField(_("reason"), blank=True)
+    reason = SaidTextField(_("reason"), blank=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     last_ok_at = models.DateTimeField(_("last success"), null=True, blank=True)
     last_error_at = models.DateTimeField(_("last failure"), null=True, blank=True)

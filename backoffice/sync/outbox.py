@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol, cast
 
 from django.db import models, transaction
 from django.db.models import F
@@ -25,6 +25,16 @@ log = logging.getLogger(__name__)
 WAIT = timedelta(seconds=30)  # a push that waits is looked at again; it is woken when what it waits for goes through
 LONGEST = timedelta(minutes=10)  # twice what anything waits for, but a schedule
 DUE_STATES = (Push.State.QUEUED, Push.State.WAITING)
+
+
+class Awaited(Protocol):
+    """A row for which a push waits."""
+
+    sync_error: Any
+
+    def impersonal_name(self) -> str:
+        """How a text names it that who may not see personal data may read, too."""
+        ...
 
 
 class Outage(Exception):
@@ -95,11 +105,11 @@ def bring_forward(now: datetime | None = None) -> int:
     return found + blocked.update(blocked_until=moment)
 
 
-def named(target: models.Model) -> str:
-    """What a push waits for, and where it is known, why that is not there yet."""
-    whom = f"{target._meta.verbose_name} {target}"
-    why = getattr(target, "sync_error", "")
-    return f"{whom}: {why}" if why else whom
+def named(target: Awaited) -> str:
+    """What a push waits for, and where it is known, why that is not there yet: a text that is stored, for all eyes."""
+    opts = cast(Any, target)._meta
+    whom = f"{opts.verbose_name} {target.impersonal_name()}"
+    return f"{whom}: {target.sync_error}" if target.sync_error else whom
 
 
 def wake(remote: str) -> None:

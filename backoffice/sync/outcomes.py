@@ -17,13 +17,21 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.http import RemoteError
-from backoffice.sync import enqueue, lease
+from backoffice.sync import enqueue, lease, unanswered
 from backoffice.sync.locks import lock, locked
 from backoffice.sync.mirror import Mirror
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.outbox import WAIT, let_go, patience, wake
 from backoffice.sync.states import write_states
+
+
+def _is_otherwise(known: dict[str, Any], seen: dict[str, Any] | None, said: dict[str, Any]) -> bool:
+    """Whether the remote was heard to have something else, while the request was in the air, of what it said: then that
+    may be newer than the request, or older, and is not agreed.
+    """
+    before = seen or {}
+    return any(known.get(name) not in (before.get(name), value) for name, value in said.items())
 
 
 class Outcomes:
@@ -51,8 +59,12 @@ class Outcomes:
             if agreed:
                 ours = {key for _pk, key, _change in current}
                 known = {key: state for key, state, _sync_state in rows if key in agreed}
+                otherwise = {key for key, state in known.items() if _is_otherwise(state or {}, *agreed[key])}
+                clean -= otherwise
+                closed = {pk: key for pk, key in closed.items() if key not in otherwise}
                 self._agree({key: state for key, state in known.items() if key in ours}, clean, agreed)
                 self._doubt({key: state for key, state in known.items() if key not in ours}, agreed)
+                unanswered.may_come_late(self.mirror, pushes, {key: said for key, (_seen, said) in agreed.items()})
             Push.objects.filter(pk__among=list(closed)).update(
                 state=Push.State.DONE,
                 open_key=None,
@@ -62,8 +74,10 @@ class Outcomes:
                 done_at=timezone.now(),
                 **lease.RELEASED,
             )
-            if len(closed) < len(current):
-                self.let_go([pk for pk, _key, _change in current])
+            if left := [pk for pk, _key, _change in current if pk not in closed]:
+                if agreed:  # it was answered
+                    Push.objects.filter(pk__among=left).update(payload=None)
+                self.let_go(left)
             if not agreed:
                 self._rows(list(clean)).update(sync_state=SyncState.CLEAN, sync_error="")
 

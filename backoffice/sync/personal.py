@@ -9,6 +9,7 @@ Outside of a person's request (workers, commands, partners with a token) nothing
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -74,6 +75,37 @@ def mask_phone(text: str) -> str:
     return f"•••{text[-2:]}" if text else ""
 
 
+# A phone: what begins with a plus, or the ten digits of a Russian one, alone in groups or in a row with a 9, or behind
+# a 7 or 8. Ids, barcodes and moments have other forms.
+_GAP = r"[\s().\-‐-―]{0,3}"
+_GROUPS = rf"\d{{3}}{_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}(?!\d)"
+_PHONE = re.compile(
+    rf"\+\d(?:{_GAP}\d){{6,14}}"
+    rf"|(?<!\d)[78]{_GAP}{_GROUPS}"
+    r"|(?<!\d)9\d{9}(?!\d)"
+    r"|(?<!\d)\(?\d{3}\)?[\s.\-‐-―]{1,3}\d{3}[\s.\-‐-―]\d{2}[\s.\-‐-―]\d{2}(?!\d)"
+)
+_MAIL = re.compile(r"[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+")
+_QUOTED = re.compile(r"\{[^\n]*")  # a row of the wire, in part or whole (`BadRow`)
+_CUT_OFF = re.compile(r"(?:\+?\d[\d\s().-]{4,}|[\w.+-]{1,64}@[\w.-]*)\Z")
+_MAY_BE_CUT = 200  # characters: the shortest text that is the beginning of another
+
+
+def mask_said(text: str) -> str:
+    """What a remote answered, without the phones and addresses of mail that it repeats, and without the rows that we
+    quote. A name in it is not known for one.
+    """
+    if len(text) >= _MAY_BE_CUT:
+        text = _CUT_OFF.sub("•••", text)
+    text = _PHONE.sub(lambda found: mask_phone(found[0]), _QUOTED.sub("{•••}", text))
+    return _MAIL.sub("•••", text)
+
+
+def said(text: str) -> str:
+    """What a remote answered just now, as whoever asks may see it."""
+    return mask_said(text) if is_hidden() else text
+
+
 def mask_all(text: str) -> str:
     return "•••" if text else ""
 
@@ -82,9 +114,9 @@ class Masked(str):
     """Reads as the mask, is written as what is behind it."""
 
     __slots__ = ("kept",)
-    kept: str
+    kept: Any
 
-    def __new__(cls, shown: str, value: str) -> Masked:
+    def __new__(cls, shown: str, value: Any) -> Masked:
         made = super().__new__(cls, shown)
         made.kept = value
         return made
@@ -117,7 +149,7 @@ def real(value: Any) -> Any:
 _MASKS = frozenset((Masked, MaskedNumber, MaskedDict, MaskedList))
 
 
-class _Personal(models.Field):
+class _Masking(models.Field):
     """What the columns have in common. Their migrations name Django's own types: a mask is no schema."""
 
     mask: Callable[[str], str] = staticmethod(mask_all)
@@ -136,7 +168,7 @@ class _Personal(models.Field):
         return [*converters, self._masked] if is_hidden() else converters  # nothing to pay where nothing is masked
 
     def _masked(self, value: Any, expression: Any, connection: Any) -> Any:
-        return Masked(self.mask(value), value) if value else value
+        return Masked(self.mask(str(value)), value) if value else value
 
     def value_to_string(self, obj: models.Model) -> str:
         # It is how changes are kept that can be taken back.
@@ -150,12 +182,37 @@ class _Personal(models.Field):
         return value if isinstance(value, Masked) else super().to_python(value)
 
 
+class _Personal(_Masking):
+    """It tells of people: pages that show or take whole rows of its model are closed to who may not see that."""
+
+
+class _Said(_Masking):
+    """What a remote answered, or what waits for whom: it may repeat something personal, and no row is closed for that.
+    Files leave it out, since they are read after the request.
+    """
+
+    def __init__(self, *args: Any, mask: Callable[[str], str] = mask_said, **kwargs: Any) -> None:
+        super().__init__(*args, mask=mask, **kwargs)
+
+
+class SaidCharField(_Said, models.CharField):
+    pass
+
+
+class SaidTextField(_Said, models.TextField):
+    pass
+
+
 class PersonalCharField(_Personal, models.CharField):
     pass
 
 
 class PersonalTextField(_Personal, models.TextField):
     pass
+
+
+class PersonalDateField(_Personal, models.DateField):
+    """Its mask is a text: no day stands for any."""
 
 
 class PersonalDecimalField(_Personal, models.DecimalField):
@@ -185,20 +242,48 @@ class PersonalJSONField(_Personal, models.JSONField):
 
 
 def names(model: type[models.Model]) -> set[str]:
-    """The personal columns of a model."""
+    """The columns of a model that tell of people."""
     return {field.name for field in model._meta.concrete_fields if isinstance(field, _Personal)}
 
 
+def is_masked(model: type[models.Model]) -> bool:
+    """Whether whoever asks now sees masks in rows of this model: what shows or takes their values is closed then."""
+    return bool(names(model)) and is_hidden()
+
+
+def is_told(model: type[models.Model], path: str) -> bool:
+    """Whether a path from a row, such as `order__phone`, reads a column that is masked."""
+    return any(isinstance(field, _Masking) for field in _along(model, path))
+
+
 def is_asked(model: type[models.Model], lookup: str) -> bool:
-    """Whether a lookup of an address asks about a personal column: whoever may not see it may not guess at it."""
+    """Whether a lookup of an address asks about people: whoever may not see it may not guess at it. Long texts and JSON
+    may tell of anybody: bodies, payloads, what a remote knows, what it answered.
+    """
+    kinds = (_Masking, models.TextField, models.JSONField)
+    return any(isinstance(field, kinds) for field in _along(model, lookup))
+
+
+def is_sorted(model: type[models.Model], by: Any) -> bool:
+    """Whether an order of rows tells who stands before whom; a reference sorts by what its own rows are sorted by."""
+    if not isinstance(by, str):
+        return True  # an expression: what it reads is not known
+    path = by.lstrip("-+")
+    fields = list(_along(model, path))
+    if not fields or fields[-1].name != path.rpartition("__")[2] or not fields[-1].is_relation:
+        return is_told(model, path)
+    target = fields[-1].related_model
+    return is_told(model, path) or any(is_sorted(target, each) for each in target._meta.ordering)
+
+
+def _along(model: type[models.Model], path: str) -> Iterator[Any]:
+    """The fields of a path, as far as it leads along fields."""
     found: Any = model
-    for part in lookup.split("__"):
+    for part in path.split("__"):
         field = next((each for each in found._meta.get_fields() if each.name == part), None)
         if field is None:
-            return False
-        if part in names(found):
-            return True
+            return
+        yield field
         if not field.is_relation or field.related_model is None:
-            return False
+            return
         found = field.related_model
-    return False

@@ -28,8 +28,8 @@ from django.utils.translation import gettext as _
 
 from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError, Retry
-from backoffice.sync import connection, lease, wakeups
-from backoffice.sync.apply import Applied, apply_each
+from backoffice.sync import arrive, clock, connection, lease, wakeups
+from backoffice.sync.apply import Applied
 from backoffice.sync.connection import IRECA
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Mirror, registry
@@ -107,13 +107,14 @@ def mirror_reader(mirror: Mirror) -> Callable[[Any, Progress, dict[str, Any]], N
     """Reads a mirror's list: by pages, resumable, or streamed from the start where the list has none (T05)."""
 
     def read(client: Any, progress: Progress, params: dict[str, Any]) -> None:
-        resource = getattr(client, mirror.resource)
+        resource, asked = getattr(client, mirror.resource), clock.now()
         if getattr(resource, "paged", False):
             for page, objects in resource.pages(progress.page(client)):
-                progress.merge(mirror, objects, cursor={"page": page + 1, "size": client.api.page_size})
+                progress.merge(mirror, client, objects, asked, cursor={"page": page + 1, "size": client.api.page_size})
+                asked = clock.now()
         else:
             for batch in chunks(mirror.list(client), BATCH):
-                progress.merge(mirror, batch)
+                progress.merge(mirror, client, batch, asked)
 
     return read
 
@@ -156,12 +157,19 @@ class Progress:
         self.save(force=cursor is not None)
 
     def merge(
-        self, mirror: Mirror, objects: Sequence[Any], read: int | None = None, cursor: dict[str, Any] | None = None
+        self,
+        mirror: Mirror,
+        client: Any,
+        objects: Sequence[Any],
+        asked: datetime,
+        *,
+        read: int | None = None,
+        cursor: dict[str, Any] | None = None,
     ) -> None:
-        """Merge objects of a mirror and count them; `read`: how many these were chosen from. What cannot be stored is
-        told as what cannot be read is.
+        """Merge objects of a mirror that were asked for at that moment (`arrive.py`), and count them; `read`: how many
+        these were chosen from. What cannot be stored is told as what cannot be read is.
         """
-        applied = apply_each(mirror, objects)
+        applied = arrive.merge(mirror, client, objects, asked)
         self.bad(applied.unstored.values())
         self.add(applied, len(objects) if read is None else read, cursor)
 
@@ -268,9 +276,14 @@ def _interrupted(pull: Pull, error: RemoteError, remote: str) -> None:
         return
     if is_outage:
         connection.failed(remote, error)
-    how = _("It will go on where it stopped.") if pull.cursor else _("It will start from the beginning.")
-    pull.state, pull.error = Pull.State.QUEUED, "\n".join(filter(None, [pull.error, str(error), how]))
+    pull.state = Pull.State.QUEUED
+    pull.error = "\n".join(filter(None, [pull.error, str(error), how_it_goes_on(pull)]))
     pull.due_at = timezone.now() + timedelta(seconds=connection.backoff(pull.attempts))
+
+
+def how_it_goes_on(pull: Pull) -> str:
+    """The last line of the error of a run that was interrupted."""
+    return _("It will go on where it stopped.") if pull.cursor else _("It will start from the beginning.")
 
 
 def due(remote: str, now: datetime) -> Iterator[models.QuerySet]:
@@ -309,10 +322,16 @@ def run_due(client: Any, holder: str) -> int:
 
 
 def summary(pull: Pull) -> str:
-    return (
-        f"{pull.state}: {pull.read} read, {pull.created_count} new, {pull.updated_count} changed, "
-        f"{pull.conflict_count} in conflict, {pull.bad_count} unreadable"
-    )
+    return _(
+        "%(state)s: %(read)s read, %(created)s new, %(updated)s changed, %(conflicts)s in conflict, %(bad)s unreadable"
+    ) % {
+        "state": pull.get_state_display(),
+        "read": pull.read,
+        "created": pull.created_count,
+        "updated": pull.updated_count,
+        "conflicts": pull.conflict_count,
+        "bad": pull.bad_count,
+    }
 
 
 def ensure_schedules() -> None:

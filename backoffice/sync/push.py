@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,7 @@ from django.utils.translation import gettext as _
 from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync import commands, lease, outlets, pull, sent
+from backoffice.sync import clock, commands, lease, outlets, pull, sent, unanswered
 from backoffice.sync import connection as remote_connection
 from backoffice.sync.apply import apply
 from backoffice.sync.locks import lock
@@ -40,6 +41,7 @@ from backoffice.sync.outbox import Outage, due, look_again, named, stop_at_outag
 from backoffice.sync.outcomes import Outcomes
 from backoffice.sync.reread import reread, slices
 from backoffice.sync.states import write_payloads
+from backoffice.sync.titles import conflict_titles
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +125,7 @@ class Batch:
         for request in self.mirror.requests(self._items(pushes), self.client):
             sure: list[Outgoing] = []
             for item in request.items:
-                (stale if request.overwrites or item.is_doubtful else sure).append(item)
+                (stale if request.overwrites or item.is_doubtful or item.taken_back else sure).append(item)
             if sure:
                 self.send(request.of(sure))
         self.stale = len(stale)
@@ -157,7 +159,11 @@ class Batch:
         for item in items:
             if item.push.pk in errors:
                 self.outcomes.later(item.push, errors[item.push.pk])
-        return self._items([item.push for item in items if item.push.pk not in errors])
+        pushes = [item.push for item in items if item.push.pk not in errors]
+        kept = dict(Push.objects.filter(pk__in=[push.pk for push in pushes]).values_list("pk", "payload"))
+        for push in pushes:
+            push.payload = kept.get(push.pk)
+        return self._items(pushes)
 
     def _guarded(self, push: Push, row: Any) -> Outgoing | None:
         """One row that cannot be built must not hold up the others of its batch."""
@@ -171,7 +177,7 @@ class Batch:
 
     def _outgoing(self, push: Push, row: Any) -> Outgoing | None:
         if row.sync_state == SyncState.CONFLICT:
-            whom = _("a person: both sides changed %(fields)s") % {"fields": ", ".join(row.sync_conflict)}
+            whom = _("a person: both sides changed %(fields)s") % {"fields": conflict_titles(self.mirror, row)}
             self.outcomes.wait(push, whom)
             return None
         if self.mirror.created_in_cabinet_only and settings.IRECA_MODE == "cabinet" and row.remote_data is None:
@@ -180,13 +186,16 @@ class Batch:
             return None
         ours, base = self.mirror.build(row), self.mirror.base(row)
         changed = differing(self.mirror, ours, base)
+        back = unanswered.taken_back(self.mirror, push, ours, changed) if base is not None else {}
+        changed |= back.keys()
         for target in self.mirror.dependencies(row, changed):
             if target.remote_data is None:
                 is_another = target.pk != row.pk or type(target) is not type(row)
                 self.outcomes.wait(push, named(target), is_row_told=is_another)
                 look_again(push, target)
                 return None
-        return Outgoing(push, row, self.mirror.as_agreed(ours, base, changed), base, changed)
+        told = {self.mirror.wire(attr): value for attr, value in back.items()}
+        return Outgoing(push, row, self.mirror.as_agreed(ours, base, changed), base, changed, told, push.payload)
 
     # send
 
@@ -200,8 +209,9 @@ class Batch:
             self._send(request, items)
 
     def _send(self, request: Request, items: Sequence[Outgoing]) -> None:
+        now = timezone.now()
         try:
-            said = self._about_to_send(request, items)
+            said = self._about_to_send(request, items, now)
             request.send(items)
         except contract.ContractError as error:
             # Our own data lack something the contract requires: nothing has left.
@@ -209,6 +219,9 @@ class Batch:
         except Refused as error:
             self._refused(request, items, error)
         except RemoteError as error:
+            if error.not_carried_out:
+                unanswered.withdraw(items, self.holder)
+                sent.withdraw(self.mirror, [item.row.pk for item in items], now)
             stop_at_outage(error)
             self._failed(request, items, error)
         except (OperationalError, InterfaceError):
@@ -246,6 +259,7 @@ class Batch:
 
     def _refused(self, request: Request, items: Sequence[Outgoing], error: Refused) -> None:
         self.refusals += 1
+        unanswered.withdraw(items, self.holder)
         if request.creates and (again := [item for item in items if item.push.attempts == 1]):
             # The one attempt before may have been on its way still while it was looked for, of a sender that has died:
             # they are looked for once more before anybody takes what is there for another's.
@@ -270,6 +284,7 @@ class Batch:
         """A creation was refused: has the remote another object under this id? Then both are merged like any two
         states.
         """
+        asked = clock.now()
         try:
             theirs = self.mirror.fetch(self.client, item.row.ireca_id)
         except (Refused, contract.ContractError):
@@ -279,7 +294,7 @@ class Batch:
             return False
         if theirs is None:
             return False
-        apply(self.mirror, [theirs])
+        apply(self.mirror, [theirs], asked)
         self.outcomes.let_go([item.push.pk])
         return True
 
@@ -328,16 +343,16 @@ class Batch:
         names = {self.mirror.wire(attr) for attr in attrs}
         return {name: value for name, value in self.mirror.state(item.ours).items() if name in names}
 
-    def _about_to_send(self, request: Request, items: Sequence[Outgoing]) -> dict[int, dict[str, Any]]:
+    def _about_to_send(self, request: Request, items: Sequence[Outgoing], now: datetime) -> dict[int, dict[str, Any]]:
         """Note, before anything leaves, that it may have left and what it says: an answer may be lost, and then what we
         find there is known for our own. Returns what is said, by push.
         """
         said = {item.push.pk: self._agreed(request, item) for item in items}
         with transaction.atomic():
             lock(Push.objects.filter(pk__among=list(said)))
-            write_payloads(said)
+            write_payloads({item.push.pk: unanswered.note(self.mirror, item, said[item.push.pk]) for item in items})
             told = [(item, said[item.push.pk]) for item in items]
-            sent.keep(self.mirror, told, timezone.now(), creates=request.creates)
+            sent.keep(self.mirror, told, now, creates=request.creates)
         return said
 
     def _renew(self, items: Sequence[Outgoing]) -> set[int]:

@@ -14,12 +14,11 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract import names
-from backoffice.sync import enqueue
+from backoffice.sync import clock, enqueue
 from backoffice.sync.apply import apply
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.merge import differing, same
@@ -98,7 +97,7 @@ class Reconciliation:
         self.mirror, self.client, self.fix = mirror, client, fix
         self.window = WINDOWS.get(mirror.entity) if since is not None else None
         self.since = since
-        self.started = timezone.now()
+        self.started = clock.now()
         self.counts = Counts()
         self._met = Met()
 
@@ -187,7 +186,7 @@ class Reconciliation:
             known = [rows[id_] for id_ in theirs if id_ in rows]
             self.counts.enqueued += self._enqueue(known)
             self._forget(known, theirs)
-            applied = apply(self.mirror, list(theirs.values()))
+            applied = apply(self.mirror, list(theirs.values()), self.started)
         self.counts.merged += applied.created + applied.updated
         self.counts.conflicts += sum(row.sync_state == SyncState.CONFLICT for row in applied.rows)
 

@@ -14,8 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.errors import ContractError, Refused, RemoteError
-from backoffice.sync import clients, connection
-from backoffice.sync.apply import apply
+from backoffice.sync import arrive, clients, clock, connection
 from backoffice.sync.mirror import Mirror
 
 LIMIT = 50  # objects; one request each
@@ -78,6 +77,7 @@ def unavailable(remote: str) -> str:
 
 
 def _refresh(mirror: Mirror, row: Any, client: Any) -> Refreshed:
+    asked = clock.now()
     try:
         theirs = mirror.fetch(client, row.ireca_id)
     except Refused as refusal:
@@ -88,6 +88,8 @@ def _refresh(mirror: Mirror, row: Any, client: Any) -> Refreshed:
     connection.worked(mirror.remote)
     if theirs is None:
         return Refreshed(row, Outcome.ABSENT)
-    applied = apply(mirror, [theirs])
-    outcome = Outcome.UNCHANGED if applied.unchanged else Outcome.CHANGED
-    return Refreshed(applied.rows[0], Outcome.CONFLICT if applied.conflicts else outcome)
+    applied = arrive.merge(mirror, client, [theirs], asked)
+    if failed := applied.unstored.get(row.ireca_id):
+        return Refreshed(row, Outcome.FAILED, failed)
+    outcome = Outcome.CHANGED if applied.created or applied.updated else Outcome.UNCHANGED
+    return Refreshed(applied.rows[-1], Outcome.CONFLICT if applied.conflicts else outcome)

@@ -8,12 +8,15 @@ slice, and each slice is sent before the next one is read (decision 005).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+
+from django.utils.translation import gettext as _
 
 from backoffice import trace
 from backoffice.remotes.http import Refused, RemoteError
 from backoffice.remotes.ireca import contract
-from backoffice.sync.apply import apply_each
+from backoffice.sync import arrive, clock
 from backoffice.sync.connection import has_stumbled
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirror import Mirror, Outgoing
@@ -74,6 +77,7 @@ def reread(
             pass  # the list is not to be had: what is wanted of it may be
     errors: dict[int, str] = {}
     found = []
+    asked = clock.now()
     for item in items:
         try:
             theirs = mirror.fetch(client, item.row.ireca_id)
@@ -85,7 +89,16 @@ def reread(
             continue
         if theirs is not None:
             found.append(theirs)
-    return errors | _unmerged(items, apply_each(mirror, found).unstored)
+    return errors | _unmerged(items, _merge(mirror, client, found, asked))
+
+
+def _merge(mirror: Mirror, client: Any, objects: Sequence[Any], asked: datetime) -> dict[str, str]:
+    """Returns, by id, why one could not be merged."""
+    try:
+        applied = arrive.merge(mirror, client, objects, asked)
+    except RemoteError as error:
+        raise Outage(error) from error
+    return dict.fromkeys(applied.outdated, _("It was agreed on anew while it was read.")) | applied.unstored
 
 
 def _unmerged(items: Sequence[Outgoing], bad: Mapping[str, str]) -> dict[int, str]:
@@ -97,10 +110,11 @@ def _read_list(
 ) -> dict[str, str]:
     ours = {item.row.ireca_id for item in items}
     bad: dict[str, str] = {}
+    asked = clock.now()
     try:
         for batch in chunks(theirs for theirs in mirror.list(client) if mirror.ireca_id(theirs) in ours):
             renew(items)
-            bad |= apply_each(mirror, batch).unstored
+            bad |= _merge(mirror, client, batch, asked)
     except Refused:
         raise
     except RemoteError as error:

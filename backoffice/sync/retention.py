@@ -108,7 +108,7 @@ def step(holder: str) -> int:
         Schedule.objects.filter(pk=schedule.pk).update(
             last_started_at=started,
             last_finished_at=finished,
-            last_result=", ".join(f"{name} {count}" for name, count in sorted(gone.items()))[:300],
+            last_result=", ".join(f"{name}: {count}" for name, count in sorted(gone.items()))[:300],
             due_at=finished + timedelta(seconds=schedule.every) if is_all else finished,
             **lease.RELEASED,
         )
@@ -116,12 +116,12 @@ def step(holder: str) -> int:
 
 
 def prune(seconds: float = float("inf")) -> tuple[Counter[str], bool]:
-    """Delete what is over, for so many seconds. Returns how many rows of a kind went, and whether that was all."""
+    """Delete what is over, for so many seconds. Returns how many rows of a name went, and whether that was all."""
     deadline = time.monotonic() + seconds
     gone: Counter[str] = Counter()
-    for name, rows in _over():
+    for rows in _over():
         while count := delete(rows):
-            gone[name] += count
+            gone[str(rows.model._meta.verbose_name_plural)] += count
             if time.monotonic() > deadline:
                 return gone, False
             if count < BATCH:
@@ -130,21 +130,19 @@ def prune(seconds: float = float("inf")) -> tuple[Counter[str], bool]:
     return gone, True
 
 
-def _over() -> Iterator[tuple[str, models.QuerySet]]:
+def _over() -> Iterator[models.QuerySet]:
     now = timezone.now()
     for kind in KINDS:
         if kind.days > 0:
-            for rows in kind.over(now - timedelta(days=kind.days)):
-                yield kind.name, rows
+            yield from kind.over(now - timedelta(days=kind.days))
     # Kept for ever is kept: nothing is older than that. What has a time of its own goes all the same.
     before = (
         now - timedelta(days=settings.EXCHANGE_DAYS) if settings.EXCHANGE_DAYS > 0 else datetime(1970, 1, 1, tzinfo=UTC)
     )
-    yield "workers", Worker.objects.filter(beat_at__lt=before)
-    yield "windows", presence.expired()
+    yield Worker.objects.filter(beat_at__lt=before)
+    yield presence.expired()
     for task in TASKS:
-        for rows in task.old(before):
-            yield task.name, rows
+        yield from task.old(before)
 
 
 def delete(rows: models.QuerySet) -> int:

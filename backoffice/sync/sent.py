@@ -46,7 +46,7 @@ def keep(mirror: Mirror, said: Iterable[tuple[Outgoing, dict[str, Any]]], now: d
     rows = []
     for item, told in said:
         names = mirror.contested.keys() & told.keys()
-        known = item.row.remote_data or {}
+        known = {**(item.row.remote_data or {}), **item.taken_back}
         rows.append(
             bulk.new(
                 Sent,
@@ -59,6 +59,12 @@ def keep(mirror: Mirror, said: Iterable[tuple[Outgoing, dict[str, Any]]], now: d
             )
         )
     bulk.insert(Sent, rows)
+
+
+def withdraw(mirror: Mirror, ids: Collection[int], at: datetime) -> None:
+    """What was sent of these then was surely not carried out."""
+    if mirror.has_journal:
+        _of(mirror, ids).filter(at=at).delete()
 
 
 def withdraw_creations(mirror: Mirror, ids: Collection[int]) -> None:

@@ -6,13 +6,13 @@ Django's bulk_update says the same with a CASE of hundreds of branches, which to
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from django.db import connection, models
-from django.utils import timezone
 
+from backoffice.sync import clock
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 
@@ -22,23 +22,28 @@ def write_states(model: type[models.Model], states: dict[int, dict[str, Any]], *
 
     :param is_clean: whether nothing of these rows is left to be told.
     """
-    sets = {"synced_at = %s": models.DateTimeField().get_db_prep_value(timezone.now(), connection)}
+    sets: dict[str, Any] = {"synced_at = %s": models.DateTimeField().get_db_prep_value(clock.now(), connection)}
     if is_clean:
         sets |= {"sync_state = %s": SyncState.CLEAN.value, "sync_error = %s": ""}
-    _write(model, "remote_data", states, ", ".join(sets), list(sets.values()))
+    _write(model, "remote_data", states, list(sets), list(sets.values()))
 
 
-def write_payloads(payloads: dict[int, dict[str, Any]]) -> None:
-    """Count an attempt and store what it says, by the push's key."""
-    _write(Push, "payload", payloads, "attempts = attempts + 1", ())
+def write_payloads(payloads: dict[int, Any]) -> None:
+    """Count an attempt and store what it and those before it say, by the push's key."""
+    _write(Push, "payload", payloads, ["attempts = attempts + 1"])
+
+
+def restore_payloads(payloads: dict[int, Any]) -> None:
+    """Store what requests say that may have been carried out, without the last: it was not. An attempt it was."""
+    _write(Push, "payload", payloads)
 
 
 def _write(
     model: type[models.Model],
     name: str,
-    values: dict[int, dict[str, Any]],
-    sets: str,
-    params: Sequence[Any],
+    values: Mapping[int, Any],
+    others: Sequence[str] = (),
+    params: Sequence[Any] = (),
 ) -> None:
     if not values:
         return
@@ -48,12 +53,12 @@ def _write(
             # As one text: psycopg quotes each text of an array by a regular expression.
             rows = msgspec.json.encode([{"id": key, "value": value} for key, value in values.items()]).decode()
             cursor.execute(
-                f"UPDATE {table} SET {name} = new.value, {sets} "  # noqa: S608  # names of our own tables and columns; values are parameters
+                f"UPDATE {table} SET {', '.join([f'{name} = new.value', *others])} "  # noqa: S608  # names of our own tables and columns; values are parameters
                 f"FROM jsonb_to_recordset(%s) AS new(id bigint, value jsonb) WHERE {table}.id = new.id",
                 [*params, rows],
             )
         else:
             cursor.executemany(
-                f"UPDATE {table} SET {name} = %s, {sets} WHERE id = %s",  # noqa: S608  # likewise
-                [(json.dumps(value), *params, key) for key, value in values.items()],
+                f"UPDATE {table} SET {', '.join([f'{name} = %s', *others])} WHERE id = %s",  # noqa: S608  # likewise
+                [(None if value is None else json.dumps(value), *params, key) for key, value in values.items()],
             )

@@ -19,15 +19,17 @@ from django.utils.text import capfirst
 from import_export.fields import Field
 
 from backoffice.secrets import EncryptedTextField
-from backoffice.sync import cells
+from backoffice.sync import cells, personal
 from backoffice.sync.enqueue import chunks
 
 # Never exported, whoever asks: what opens doors, bodies with everything in them, the bookkeeping of workers.
-HIDDEN = re.compile(r"secret|password|token|hash|digest|open_key|lease_|body|payload|cursor|remote_data|sync_conflict")
-# What tells of a living person.
+HIDDEN = re.compile(
+    r"secret|password|token|hash|digest|open_key|lease_|body|payload|cursor|remote_data|sync_conflict|^agreed$"
+)
+# What tells of a living person, besides the columns that `personal.py` knows: colleagues, partners' people, cards.
 PERSONAL = re.compile(
-    r"^(client|customer|requested_by|user|owner)$|phone|email|firstname|lastname|birthday|(^|_)inn$|latitude|longitude"
-    r"|^(to|address)_|card_mask|^rrn$|^uid|^barcode$|^before$|^after$|^data$|^description$"
+    r"^(client|customer|requested_by|user|owner)$|phone|email|firstname|lastname|(^|_)inn$|latitude|longitude"
+    r"|^(to|address)_|card_mask|^rrn$|^uid|^barcode$|^description$"
 )
 
 
@@ -36,7 +38,8 @@ class Column(Field):
 
     `attribute` is a path from the row; of a column that can be imported, a field of the model itself. `part`: it
     belongs to the rows below, as the lines of an order. `readonly`: it is exported, and passed over when it comes back.
-    `locator`: it tells which row is meant, and is not changed.
+    `writeonly`: it is read from files and stands in none of ours, as other columns hold what it says. `locator`: it
+    tells which row is meant, and is not changed.
     """
 
     def __init__(
@@ -50,13 +53,14 @@ class Column(Field):
         required: bool = False,
         personal: bool | None = None,
         readonly: bool = False,
+        writeonly: bool = False,
         part: bool = False,
         locator: bool = False,
     ) -> None:
         self.name = name or attribute
         super().__init__(attribute, self.name, widget or cells.Cell(), readonly=readonly)
         self.title, self.names, self.required, self.part = title, names, required, part
-        self.locator = locator
+        self.locator, self.writeonly = locator, writeonly
         self.personal = bool(PERSONAL.search(self.name)) if personal is None else personal
 
     @property
@@ -82,10 +86,15 @@ class Table:
         for column in self.columns:
             if column.title is None:
                 column.title = self.model._meta.get_field(column.attribute).verbose_name
+            column.personal = column.personal or personal.is_told(self.model, column.attribute)
 
     @property
     def title(self) -> str:
         return capfirst(str(self.model._meta.verbose_name_plural))
+
+    @property
+    def exported(self) -> list[Column]:
+        return [column for column in self.columns if not column.writeonly]
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -134,6 +143,7 @@ class PlainTable(Table):
             for field in model._meta.concrete_fields
             if not isinstance(field, EncryptedTextField) and not HIDDEN.search(field.name)
         ]
+        super().__init__()
 
 
 class _Shown(cells.Cell):

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 if TYPE_CHECKING:
-    from backoffice.sync.mirror import Mirror
+    from backoffice.sync.mirror import Field, Mirror
+    from backoffice.sync.mirrored import Mirrored
 
 OTHERS = {
     "cards": gettext_lazy("discount cards"),
@@ -34,6 +35,14 @@ OTHERS = {
     "pechka54Settings": gettext_lazy("settings of Pechka54"),
     "retention": gettext_lazy("deleting what is over"),
 }
+NESTED = {
+    "addressEntity": gettext_lazy("Address"),
+    "addressFromEntity": gettext_lazy("Where from"),
+    "addressToEntity": gettext_lazy("Where to"),
+    "client": gettext_lazy("Client"),
+    "goods": gettext_lazy("lines"),
+    "warehouses": gettext_lazy("stock"),
+}
 
 
 def entity_title(entity: str) -> str:
@@ -49,6 +58,22 @@ def object_title(entity: str, id_: str) -> str:
     mirror = _mirror(entity)
     name = mirror.model._meta.verbose_name if mirror is not None else OTHERS.get(entity, entity)
     return _("%(name)s %(id)s") % {"name": capfirst(str(name)), "id": id_}
+
+
+def attribute_title(mirror: Mirror, spec: Field) -> str:
+    """The name of an attribute: of its column, or of the nested object that it is."""
+    from backoffice.sync.mirror import Embedded, Parts  # likewise
+
+    if isinstance(spec, Embedded | Parts):
+        wire = mirror.wire(spec.attr)
+        return capfirst(str(NESTED.get(wire, wire)))
+    return capfirst(str(mirror.model._meta.get_field(spec.name).verbose_name))
+
+
+def conflict_titles(mirror: Mirror, row: Mirrored) -> str:
+    """What is in conflict on a row, by name."""
+    specs = {mirror.wire(spec.attr): spec for spec in mirror.fields}
+    return ", ".join(attribute_title(mirror, specs[name]) if name in specs else name for name in row.sync_conflict)
 
 
 def _mirror(entity: str) -> Mirror | None:

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, models, reset_queries
+from django.db import InterfaceError, OperationalError, close_old_connections, connections, models, reset_queries
 from django.utils import timezone
 
 from backoffice import trace
@@ -30,6 +30,7 @@ from backoffice.sync.tasks import BLIND, TASKS, Task
 log = logging.getLogger(__name__)
 
 LOOK = 0.5  # seconds between two looks at what is due
+STARTS = 10  # times that a worker tries to start; then whoever watches it starts another
 REST = 2.0  # seconds that a loop rests that was woken for nothing
 BEAT = 5.0  # seconds between heartbeats
 BEATS_A_MINUTE = 12
@@ -59,6 +60,15 @@ def drain(holder: str) -> int:
         while handled := sum(task.step(holder) for task in loops()):
             total += handled
     return total
+
+
+def once() -> int:
+    """A worker that ends when nothing is due any more. Returns how much was handled."""
+    name = start()
+    try:
+        return drain(name)
+    finally:
+        Worker.objects.filter(name=name).update(stopped_at=timezone.now())
 
 
 def loops() -> list[Task]:
@@ -143,7 +153,7 @@ def run_forever(stop: threading.Event) -> None:
 
     A pull that is cut off goes on where it stopped, with the next worker.
     """
-    name = start()
+    name = _start(stop)
     threads = [_Loop(task, number, stop) for task in loops() for number in range(task.threads)]
     heart = threading.Thread(target=stay_alive, args=(name, stop), name="heartbeat")
     for thread in (heart, *threads):
@@ -158,6 +168,19 @@ def run_forever(stop: threading.Event) -> None:
     for thread in threads:
         thread.join(max(deadline - time.monotonic(), 0.0))
     heart.join()
+
+
+def _start(stop: threading.Event) -> str:
+    """As `start`; a database that stumbles in that moment is tried again for some seconds."""
+    for _attempt in range(STARTS - 1):
+        try:
+            return start()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("the database was away when the worker started: %s", error)
+            connections.close_all()
+            if stop.wait(LOOK):
+                break
+    return start()
 
 
 class _Loop(threading.Thread):

@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from backoffice import spreadsheets
-from backoffice.sync import lease, tables
+from backoffice.sync import lease, personal, tables
 from backoffice.sync.cells import as_text
 from backoffice.sync.models import Worker
 from backoffice.transfer import matching, reading, running
@@ -88,7 +88,11 @@ class ImportMixin(Base):
         return table
 
     def may_import(self, request: HttpRequest) -> bool:
-        return self.has_add_permission(request) and self.has_change_permission(request)
+        """Who sees masks imports nothing into columns that have them, nor opens what others import: a worker, for whom
+        nothing is masked, checks a long file, and its preview tells what was there before.
+        """
+        may_change = self.has_add_permission(request) and self.has_change_permission(request)
+        return may_change and not personal.is_masked(self.model)
 
     def get_urls(self) -> list[Any]:
         wrap, prefix = self.admin_site.admin_view, f"{self.model._meta.app_label}_{self.model._meta.model_name}"
@@ -206,7 +210,7 @@ class ImportMixin(Base):
                 "title": title or _("column %(number)d") % {"number": index + 1},
                 "samples": [row[index] for row in run.samples if index < len(row) and row[index]][:3],
                 "chosen": run.mapping[index],
-                "options": [(column.name, str(column), column.required) for column in self.table.columns],
+                "options": [(column.name, str(column), column.required) for column in self.table.imported],
             }
             for index, title in enumerate(run.header)
         ]
@@ -238,29 +242,28 @@ class ImportMixin(Base):
 
     def _import_mapped(self, request: HttpRequest, run: Import) -> HttpResponse:
         """The columns are chosen: check the file."""
-        known = {column.name for column in self.table.columns}
+        known = {column.name for column in self.table.imported}
         mapping = [request.POST.get(f"column-{index}", "") for index in range(len(run.header))]
         mapping = [name if name in known else "" for name in mapping]
-        readonly = {column.name for column in self.table.columns if column.readonly}
-        if errors := self._import_wrong(mapping, readonly):
+        if errors := self._import_wrong(mapping):
             Import.objects.filter(pk=run.pk, state=Import.State.MAPPING).update(mapping=mapping)
             for text in errors:
                 messages.error(request, text)
             return self._import_nothing(request, run)
         matching.remember(self.table, run.header, mapping, request.user)
         values = {
-            "mapping": [name if name not in readonly else "" for name in mapping],
+            "mapping": mapping,
             "mode": next((mode for mode in Import.Mode.values if mode == request.POST.get("mode")), Import.Mode.ALL),
             "clears": "clears" in request.POST,
             "is_whole": "is_whole" in request.POST,
         }
         return self._import_move(request, run, Import.State.MAPPING, Import.State.CHECKING, values)
 
-    def _import_wrong(self, mapping: list[str], readonly: set[str]) -> list[str]:
+    def _import_wrong(self, mapping: list[str]) -> list[str]:
         text = _("“%(column)s” is chosen for several columns.")
         twice = [name for name, count in Counter(filter(None, mapping)).items() if count > 1]
         errors = [text % {"column": self.table.column(name)} for name in twice]
-        if not self.table.usable_keys(set(filter(None, mapping)) - readonly):
+        if not self.table.usable_keys(set(filter(None, mapping))):
             keys = "; ".join(self._import_keys(self.table.keys))
             errors.append(_("Choose a column that tells which row is meant: %(keys)s.") % {"keys": keys})
         return errors

@@ -17,17 +17,22 @@ from backoffice.transfer.table import ImportTable
 
 
 def plain(title: str) -> str:
-    """A header without what people write differently: case, signs, ё."""
-    return re.sub(r"[\W_]+", " ", title.casefold().replace("ё", "е")).strip()
+    """A header without what people write differently: case, signs, ё; "№" before a word is written out.
+
+    A sign alone says nothing, no more than no header does: under "№" people number the rows of a sheet.
+    """
+    spelled = re.sub(r"[№#](?=\W*\w)", "номер ", title.casefold().replace("ё", "е"))
+    return re.sub(r"[\W_]+", " ", spelled).strip()
 
 
 def names_of(table: ImportTable) -> dict[str, str]:
     """Our columns by all headers that mean them; titles win over other names, earlier columns over later ones."""
     found: dict[str, str] = {}
     for names in (_titles, _others):
-        for column in table.columns:
+        for column in table.imported:
             for name in names(column):
                 found.setdefault(plain(name), column.name)
+    found.pop("", None)  # what is left of nothing but signs means every header without words
     return found
 
 
@@ -44,7 +49,7 @@ def _others(column: Column) -> list[str]:
 
 
 def guess(table: ImportTable, header: Sequence[str]) -> list[str]:
-    """For each header the name of our column, or "". No column of ours is given twice."""
+    """For each header the name of our column, or "" where none is known or it has no words. None is given twice."""
     known = names_of(table)
     taken: set[str] = set()
     guessed = []
@@ -63,7 +68,7 @@ def proposed(table: ImportTable, header: Sequence[str], user: Any) -> list[str]:
     """What this person chose for such a file last time, or else anybody did, or else the guess."""
     chosen = ColumnChoice.objects.filter(table=table.name, digest=_digest(header)).order_by("-chosen_at")
     last = chosen.filter(user=user).first() or chosen.first()
-    names = {column.name for column in table.columns}
+    names = {column.name for column in table.imported}
     if last is None:
         return guess(table, header)
     return [name if name in names else "" for name in last.mapping]

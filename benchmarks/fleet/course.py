@@ -16,7 +16,7 @@ from backoffice.partners.models import Scope, Source, Token
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import outbox, pull
 from backoffice.sync.models import Callback, Pull, Push
-from benchmarks.both_sides import hurry, is_reading, waiting
+from benchmarks.both_sides import hurry, is_quiet
 from benchmarks.fleet.events import FEW, SILENCE, Event
 from benchmarks.fleet.machines import Fleet, until
 from benchmarks.fleet.people import PASSWORD, Book, Couriers, Dispatcher, Manager, Partner, Person, is_stocked, silence
@@ -44,7 +44,7 @@ def rehearse(fleet: Fleet, sandbox: Sandbox, events: Sequence[Event]) -> list[st
             found += one(fleet, event, book)
     finally:
         for person in people:
-            person.ending.set()
+            person.end()
         for person in people:
             person.join(CALM)
     return [*found, *book.broken, *settled(fleet, sandbox, people, began)]
@@ -71,7 +71,7 @@ def one(fleet: Fleet, event: Event, book: Book) -> list[str]:
     event.happen(fleet)
     time.sleep(AFTER)
     # Whoever had no answer asks again; it is over when everybody has had one since.
-    until(lambda: not unanswered(book), f"all are answered after: {event.title}", lambda: not book.broken)
+    until(lambda: not any(book.last.values()), f"all are answered after: {event.title}", lambda: not book.broken)
     rows, ended = book.since(began), time.monotonic()
     wrong = Counter(f"{kind}: {text}" for kind, _began, _ended, text in rows if text)
     quiet = silence(rows, began, ended)
@@ -83,12 +83,6 @@ def one(fleet: Fleet, event: Event, book: Book) -> list[str]:
     if quiet > SILENCE:
         found.append(f"{event.title}: nobody was answered for {quiet:.1f} s, {SILENCE:.0f} are allowed")
     return found
-
-
-def unanswered(book: Book) -> set[str]:
-    """The kinds of people whose last request was not answered."""
-    last = {row[0]: row[3] for row in list(book.rows)}
-    return {kind for kind, wrong in last.items() if wrong}
 
 
 def left() -> list[str]:
@@ -107,21 +101,21 @@ def settled(fleet: Fleet, sandbox: Sandbox, people: Sequence[Person], began: dat
     """Wait until all is worked off, and compare: what people were promised, both sides, and the books."""
     connections.close_all()
 
-    def is_quiet() -> bool:
+    def is_settled() -> bool:
         hurry()
-        return not waiting() and not is_reading()
+        return is_quiet(sandbox)
 
     seconds = 0.0
     for _ in range(2):  # what iRECA fills in is read once all is there, where no callback tells
         sandbox.callbacks.wait_idle(CALM)
         pull.request("orders")
         try:
-            seconds += until(is_quiet, "all is worked off")
+            seconds += until(is_settled, "all is worked off")
         except RuntimeError as error:
             return [str(error), *left()]
     # What our own writes took away, in the same moment, is found in the journal.
     pull.request("journal", since=began)
-    seconds += until(is_quiet, "the journal is read")
+    seconds += until(is_settled, "the journal is read")
     for name in ("beat1", "celery1", "worker1"):
         fleet[name].stop()
     print(f"\n{'; '.join(filter(None, (person.told() for person in people)))}; worked off {seconds:.0f} s later")

@@ -140,6 +140,7 @@ class Fleet:
         return {
             "DJANGO_SETTINGS_MODULE": "backoffice.settings",
             "ENV_FILE": "",
+            "DEBUG": "0",  # whatever the shell has, or a test around it
             "SECRET_KEY": "for a rehearsal on loopback only: 5f2b1c0e9d8a7b6c4e3f",
             "FIELD_KEYS": "rehearsal",
             **database,

@@ -30,6 +30,7 @@ from fiscal.models import PaymentType
 from orders.models import DeliveryStatus, Order
 
 TIMEOUT = 30.0  # seconds
+LAST = 20.0  # seconds for which who is told to stop still asks for the answer that he has not had
 PAUSE = 0.2  # between two requests for the same
 CSRF = "__Host-csrf"
 GOODS = ("355864", "355866")  # that iRECA has
@@ -45,9 +46,12 @@ def is_stocked() -> bool:
 
 @dataclass
 class Book:
-    """Requests as they ended: (kind, began, ended, what went wrong or ""), by `time.monotonic()`."""
+    """Requests as they ended: (kind, began, ended, what went wrong or ""), by `time.monotonic()`. `last`: by person,
+    what went wrong with his last one.
+    """
 
     rows: list[tuple[str, float, float, str]] = field(default_factory=list)
+    last: dict[str, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)  # what must never be answered
 
     def since(self, moment: float) -> list[tuple[str, float, float, str]]:
@@ -69,6 +73,7 @@ class Person(threading.Thread):
 
     def run(self) -> None:
         try:
+            self.arrive()
             while not self.ending.is_set():
                 try:
                     self.turn()
@@ -76,7 +81,10 @@ class Person(threading.Thread):
                     connection.close()
                     time.sleep(PAUSE)
         except Exception as error:  # noqa: BLE001  # whatever it is, the rehearsal tells
-            self.book.broken.append(f"{self.kind}: {type(error).__name__}: {error}")
+            self.book.broken.append(f"{self.name}: {type(error).__name__}: {error}")
+
+    def arrive(self) -> None:
+        """What he does before his first turn."""
 
     def turn(self) -> None:
         raise NotImplementedError
@@ -104,13 +112,18 @@ class Person(threading.Thread):
             except requests.RequestException as error:
                 answer, wrong = None, type(error).__name__
             self.book.rows.append((self.kind, began, time.monotonic(), wrong))
+            self.book.last[self.name] = wrong
             if answer is not None and not wrong:
                 if answer.status_code >= 400:
                     raise RuntimeError(f"{method} {path} is answered {answer.status_code}: {answer.text[:300]}")
                 return answer
-            if self.ending.is_set():
+            if self.ending.is_set() and time.monotonic() - self.ended > LAST:
                 raise RuntimeError(f"{method} {path} was never answered: {wrong}")
             time.sleep(PAUSE)
+
+    def end(self) -> None:
+        self.ended = time.monotonic()
+        self.ending.set()
 
 
 class Partner(Person):
@@ -118,6 +131,7 @@ class Partner(Person):
 
     def __init__(self, nth: int, token: str, *args: Any) -> None:
         super().__init__("partner", *args)
+        self.name = f"partner {nth}"
         self.session.headers["Authorization"] = f"Bearer {token}"
         self.numbers = iter(range(nth, 10**7, 10))
         self.accepted: list[str] = []
@@ -148,17 +162,15 @@ class Staff(Person):
         super().__init__(kind, *args)
         self.username = username
 
-    def run(self) -> None:
-        try:
-            self.post("/admin/login/", username=self.username, password=PASSWORD, next="/admin/")
-        except RuntimeError as error:
-            self.book.broken.append(f"{self.kind} cannot log in: {error}")
-            return
-        super().run()
+    def arrive(self) -> None:
+        self.post("/admin/login/", username=self.username, password=PASSWORD, next="/admin/")
 
     def post(self, path: str, **form: str) -> requests.Response:
         if CSRF not in self.session.cookies:
-            self.ask("GET", path)
+            page = self.ask("GET", path)
+            if CSRF not in self.session.cookies:
+                told = f"{page.status_code} {page.url} {dict(page.headers)} {page.text[:2000]}"
+                raise RuntimeError(f"GET {path} was answered without the cookie that its form needs: {told}")
         return self.ask("POST", path, data=form, headers={"X-CSRFToken": self.session.cookies[CSRF]})
 
 

@@ -22,6 +22,7 @@ from backoffice.sync.admin.labels import link
 from backoffice.sync.admin.lists import BigTableMixin
 from backoffice.sync.admin.references import ReferencesMixin
 from backoffice.transfer.admin import ImportMixin
+from backoffice.values import whole_number
 from catalog.admin.tree import TOP, InsideFilter, LevelFilter, chain, path_to
 from catalog.models import Good, Stock
 
@@ -136,7 +137,8 @@ def _folder_url(folder: int | str) -> str:
 def _tree(request: HttpRequest) -> dict[str, Any]:
     """Where the list stands in the tree: the way from the top, and the flat list beside it."""
     folder = request.GET.get(LevelFilter.parameter_name)
-    path = path_to(int(folder)) if folder and folder != TOP else []
+    inside = whole_number(folder)
+    path = path_to(inside) if inside is not None else []
     return {
         "is_open": folder is not None,
         "flat_url": reverse("admin:catalog_good_changelist"),

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
+from backoffice.values import whole_number
 from catalog.models import Good
 
 TOP = "top"
@@ -74,9 +75,9 @@ class LevelFilter(SimpleListFilter):
             return queryset
         if chosen == TOP:
             return queryset.filter(parent=None)
-        if not chosen.isdecimal():
+        if (folder := whole_number(chosen)) is None:
             raise IncorrectLookupParameters
-        return queryset.filter(parent=chosen)
+        return queryset.filter(parent=folder)
 
 
 class InsideFilter(AutocompleteSelectFilter):
@@ -90,6 +91,6 @@ class InsideFilter(AutocompleteSelectFilter):
         chosen = (self.used_parameters.get(self.lookup_kwarg) or [""])[-1]
         if not chosen:
             return super().queryset(request, queryset)
-        if not chosen.isdecimal():
+        if (folder := whole_number(chosen)) is None:
             raise IncorrectLookupParameters
-        return inside(queryset, int(chosen))
+        return inside(queryset, folder)

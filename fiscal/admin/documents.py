@@ -16,6 +16,7 @@ from unfold.decorators import action
 from backoffice.sync.admin.base import ViewOnlyAdmin
 from backoffice.sync.admin.filters import PeriodFilter
 from backoffice.sync.admin.labels import badge
+from backoffice.values import whole_numbers
 from fiscal.admin.links import order_link
 from fiscal.models import Receipt
 from fiscal.qr import NoQr, qr_svg, qr_text, receipt_sum
@@ -69,7 +70,7 @@ class ReceiptAdmin(ViewOnlyAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         words = search_term.split()
-        if len(words) == 2 and all(word.isdigit() for word in words):
+        if len(words) == 2 and len(whole_numbers(words)) == 2:
             return queryset.filter(fn=words[0], fd_number=words[1]), False
         return super().get_search_results(request, queryset, search_term)
 

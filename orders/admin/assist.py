@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from backoffice.sync import dictionaries
 from backoffice.sync.personal import is_hidden
+from backoffice.values import row_key
 from catalog.models import Good, Stock
 from couriers import views as couriers
 from fiscal.vat import KOPECK
@@ -137,8 +138,7 @@ class AssistMixin(Base):
     def sums_view(self, request: HttpRequest) -> JsonResponse:
         """What the form's fields come to. With `spread` (roubles, or per cent), also that discount by lines."""
         self._ensure_editor(request)
-        pk = request.POST.get("order", "")
-        order = self.get_queryset(request).filter(pk=int(pk)).first() if pk.isdigit() else None
+        order = self.get_queryset(request).filter(pk=row_key(request.POST.get("order"))).first()
         found = typed.read(request.POST.dict(), order)
         answer = {
             "lines": {line.prefix: _line(line) for line in found.lines},

@@ -15,12 +15,13 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from backoffice.values import row_key, whole_numbers
 from couriers.models import Courier
+from couriers.track import BadDate, parse_day
 from orders import actions, board, undo
 from orders.admin.cards import painter
 from orders.admin.desk import named_couriers
@@ -92,11 +93,11 @@ class BoardMixin(Base):
         """Give `orders` to `courier` (nobody when it is empty). Answers {"moved": […], "text": …, "undo": address}."""
         if not self.has_change_permission(request):
             raise PermissionDenied
-        ids = [int(key) for key in request.POST.getlist("orders") if key.isdecimal()][:AT_ONCE]
+        ids = whole_numbers(request.POST.getlist("orders"))[:AT_ONCE]
         wanted = request.POST.get("courier", "")
         if not wanted:
             return JsonResponse(_told(actions.unassign(ids, request.user)))
-        courier = Courier.objects.filter(pk=int(wanted)).first() if wanted.isdecimal() else None
+        courier = Courier.objects.filter(pk=row_key(wanted)).first()
         if courier is None:
             return JsonResponse({"moved": [], "text": _("There is no such courier."), "undo": ""}, status=400)
         return JsonResponse(_told(actions.assign(ids, courier, request.user)))
@@ -120,8 +121,8 @@ def _titles() -> list[tuple[str, str]]:
 
 def _day(text: str, today: date) -> date:
     try:
-        return parse_date(text) or today
-    except ValueError:  # the 31st of February
+        return parse_day(text)
+    except BadDate:
         return today
 
 

@@ -18,10 +18,16 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from backoffice.sync import clients
+from backoffice.sync.admin.forms import MomentField
 from backoffice.sync.admin.references import KnownAutocompleteSelect
+from backoffice.values import row_key, whole_numbers
 from couriers.models import Courier
 from orders import actions, conditions, undo
 from orders.admin.forms import OrderForm
@@ -53,13 +59,34 @@ class CancelForm(forms.Form):
 
 
 class MoveForm(forms.Form):
-    start = forms.SplitDateTimeField(label=gettext_lazy("Deliver from"), widget=UnfoldAdminSplitDateTimeWidget)
-    end = forms.SplitDateTimeField(label=gettext_lazy("Deliver until"), widget=UnfoldAdminSplitDateTimeWidget)
+    start = MomentField(label=gettext_lazy("Deliver from"))
+    end = MomentField(label=gettext_lazy("Deliver until"))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if data.get("start") and data.get("end") and data["end"] < data["start"]:
             self.add_error("end", _("The window ends before it starts."))
+        return data
+
+
+class ShiftForm(forms.Form):
+    days = forms.IntegerField(
+        label=gettext_lazy("Days"),
+        initial=1,
+        required=False,
+        min_value=-366,
+        max_value=366,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=gettext_lazy("Each order keeps the hours of its own window. A negative number moves it earlier."),
+    )
+    hours = forms.IntegerField(
+        label=gettext_lazy("Hours"), required=False, min_value=-23, max_value=23, widget=UnfoldAdminIntegerFieldWidget
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if not self.errors and not (data.get("days") or data.get("hours")):
+            self.add_error("days", _("Say by how many days or hours."))
         return data
 
 
@@ -107,8 +134,8 @@ class BulkActionsMixin(Base):
     """The dispatcher's actions of the order list."""
 
     BULK_ACTIONS = (
-        *("assign_courier", "hand_over", "cancel_orders", "move_window", "change_address", "set_agreed"),
-        *("set_state", "set_paid", "pull_receipts"),
+        *("assign_courier", "hand_over", "cancel_orders", "shift_window", "move_window"),
+        *("change_address", "set_agreed", "set_state", "set_paid", "pull_receipts"),
     )
 
     @action(description=gettext_lazy("Assign courier"), permissions=["change"])
@@ -116,7 +143,8 @@ class BulkActionsMixin(Base):
         return self._ask(
             request,
             queryset,
-            AssignForm(request.POST if CONFIRM in request.POST else None),
+            # The list may have named the courier already (desk.js).
+            AssignForm(request.POST if CONFIRM in request.POST else None, initial=_named_courier(request)),
             title=_("Assign a courier"),
             submit=_("Assign the courier"),
             run=lambda ids, data: actions.assign(ids, data["courier"], request.user),
@@ -134,7 +162,18 @@ class BulkActionsMixin(Base):
             run=lambda ids, data: actions.cancel(ids, data["reason"], request.user),
         )
 
-    @action(description=gettext_lazy("Move window"), permissions=["change"])
+    @action(description=gettext_lazy("Move windows by days or hours"), permissions=["change"])
+    def shift_window(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        return self._ask(
+            request,
+            queryset,
+            ShiftForm(request.POST if CONFIRM in request.POST else None),
+            title=_("Move the delivery windows"),
+            submit=_("Move the windows"),
+            run=lambda ids, data: actions.shift_window(ids, data["days"] or 0, data["hours"] or 0, request.user),
+        )
+
+    @action(description=gettext_lazy("Give one window to all"), permissions=["change"])
     def move_window(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
         today = OrderForm.window_today()
         return self._ask(
@@ -144,8 +183,8 @@ class BulkActionsMixin(Base):
                 request.POST if CONFIRM in request.POST else None,
                 initial={"start": today["delivery_time_from"], "end": today["delivery_time_to"]},
             ),
-            title=_("Move the delivery window"),
-            submit=_("Move the window"),
+            title=_("Give all orders one delivery window"),
+            submit=_("Give this window"),
             run=lambda ids, data: actions.move_window(ids, data["start"], data["end"], request.user),
         )
 
@@ -251,7 +290,7 @@ class BulkActionsMixin(Base):
         """The form first; once it is confirmed and valid, the change, and back to the list with its filters."""
         if form.is_bound:
             # The keys that the page showed: an order that has left the filter meanwhile gets its answer too.
-            ids = [int(value) for value in request.POST.getlist(ACTION_CHECKBOX_NAME) if value.isdigit()]
+            ids = whole_numbers(request.POST.getlist(ACTION_CHECKBOX_NAME))
         else:
             ids = list(queryset.values_list("pk", flat=True))
         if form.is_valid():
@@ -278,6 +317,10 @@ class BulkActionsMixin(Base):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/orders/order/bulk_action.html", context)
+
+
+def _named_courier(request: HttpRequest) -> dict[str, Courier | None]:
+    return {"courier": Courier.objects.filter(pk=row_key(request.POST.get("courier"))).first()}
 
 
 def tell_outcomes(request: HttpRequest, outcomes: Iterable[actions.Outcome]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 
-from django.utils.formats import localize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from orders import cash
 from orders.board import Card
 
 
@@ -46,7 +46,7 @@ def painter(orders: str, *, may_move: bool) -> Callable[..., SafeString]:
 def _facts(card: Card, collect: str) -> str:
     facts = [f"<span>{escape(card.state)}</span>"]
     if card.due:
-        facts.append(f"<span>{collect} {escape(localize(card.due))}</span>")
+        facts.append(f"<span>{collect} {escape(cash.written(card.due))}</span>")
     if card.order.hold:
         facts.append(f'<span class="is-held">{escape(str(card.order.get_hold_display()))}</span>')
     if trouble := card.trouble:

@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from stdnum.ru import inn
 
+from backoffice.values import YEARS
 from orders import conditions, marking
 from orders.models import Client, DeliveryStatus, Hold, Line, Order
 from orders.phones import e164
@@ -63,6 +64,9 @@ def of_order(order: Order) -> Iterator[Problem]:
     ):
         if missing:
             yield Problem(name, _("iRECA requires it."), grade=Grade.MISSING)
+    for name in ("delivery_time_from", "delivery_time_to"):
+        if (moment := getattr(order, name)) is not None and moment.year not in YEARS:
+            yield Problem(name, _("There is nothing so far from today."))
     if order.delivery_time_from and order.delivery_time_to and order.delivery_time_to < order.delivery_time_from:
         window = ("delivery_time_from", "delivery_time_to")
         yield Problem("delivery_time_to", _("The window ends before it starts."), window)

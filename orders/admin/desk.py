@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from backoffice.values import row_key
 from couriers.models import Courier
 from orders import actions, timeline
 from orders.admin import labels
@@ -38,6 +39,7 @@ else:
 PAGE = "orders"
 LIST = "admin:orders_order_changelist"
 EVENTS = 6  # of the timeline, on the card
+SHOWN_LINES = 50  # on the card, likewise
 
 # (title, query) of what a dispatcher asks for all day.
 TABS: Sequence[tuple[Any, dict[str, str]]] = (
@@ -193,7 +195,8 @@ class DeskMixin(Base):
             raise PermissionDenied
         context = {
             "order": order,
-            "lines": order.lines.select_related("good"),
+            "lines": order.lines.select_related("good")[:SHOWN_LINES],
+            "more_lines": max(0, order.lines.count() - SHOWN_LINES),
             "facts": self._facts(order),
             "events": timeline.of_order(order, limit=EVENTS).entries,
             "may_change": self.has_change_permission(request, order),
@@ -215,7 +218,7 @@ class DeskMixin(Base):
         """Give one order to a courier, from its row. Answers {"done": …, "text": …}."""
         if not self.has_change_permission(request):
             raise PermissionDenied
-        courier = Courier.objects.filter(pk=_number(request.POST.get("courier", ""))).first()
+        courier = Courier.objects.filter(pk=row_key(request.POST.get("courier"))).first()
         if courier is None:
             return JsonResponse({"done": False, "text": _("There is no such courier.")}, status=400)
         for outcome in actions.assign([pk], courier, request.user):
@@ -235,7 +238,3 @@ def named_couriers() -> dict[str, int]:
 
 def _pairs(query: str) -> list[tuple[str, str]]:
     return sorted((name, value) for name, value in parse_qsl(query) if name not in ("p", "o", "q"))
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -14,6 +15,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 from backoffice.sync import dictionaries
 from backoffice.sync.admin.filters import parse_day
 from backoffice.sync.mirrored import SyncState
+from backoffice.values import whole_number, whole_numbers
 from orders import conditions, duplicates, fiscal_control
 from orders.models import DeliveryStatus, Hold, Line, PaymentStatus
 from orders.models.order import LACKS_RECEIPT
@@ -21,7 +23,7 @@ from orders.models.order import LACKS_RECEIPT
 
 def code_choices(kind: str, known: Any, *, current: int | None = None) -> list[tuple[int, str]]:
     """Our codes, the remote's and the one that is there now, each with its label."""
-    codes = {*known.values, *(int(code) for code in dictionaries.titles(kind) if code.isdigit())}
+    codes = {*known.values, *whole_numbers(dictionaries.titles(kind))}
     if current is not None:
         codes.add(current)
     return [(code, dictionaries.label(kind, code, known)) for code in sorted(codes)]
@@ -37,8 +39,11 @@ class CodeFilter(DropdownFilter):
         return [(str(code), label) for code, label in code_choices(self.kind, self.known)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        value = self.value()
-        return queryset.filter(**{self.parameter_name: int(value)}) if value and value.isdigit() else queryset
+        if not self.value():
+            return queryset
+        if (code := whole_number(self.value())) is None:
+            raise IncorrectLookupParameters
+        return queryset.filter(**{self.parameter_name: code})
 
 
 class DeliveryFilter(CodeFilter):

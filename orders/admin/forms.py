@@ -23,6 +23,11 @@ from orders.admin import checks
 from orders.admin.filters import code_choices
 from orders.models import DeliveryStatus, Line, LineWarehouse, PaymentStatus
 
+# What stays as it is once an order is settled
+SETTLED_ORDER = ("status", "delivery_status", "amount_to_pay", "prepayment_sum")
+SETTLED_LINE = ("good", "count", "price", "total", "discount_total", "tax")
+SETTLED = gettext_lazy("The order is closed and paid: a return or a correction mends what is wrong with it.")
+
 WORKING_DAY = time(9), time(21)
 
 
@@ -97,6 +102,10 @@ class OrderForm(CheckedForm):
         yield from checks.of_order(self.instance)
         if checks.is_reopened(self._row.delivery_status, self.instance):
             yield checks.Problem("delivery_status", _("A cancelled return stays cancelled. Make a new one."))
+        if self.is_bound and self._row.is_settled:
+            for name in SETTLED_ORDER:
+                if name in self.changed_data:
+                    yield checks.Problem(name, str(SETTLED))
 
     def flags(self) -> list[str]:
         """With those of its lines and sums, and of marking codes that are sold elsewhere too."""
@@ -165,7 +174,14 @@ class LineForm(CheckedForm):
     """A line. A total that nobody typed follows the count and the price; a price left empty is the good's."""
 
     def problems(self) -> Iterator[checks.Problem]:
-        return checks.of_line(self.instance)
+        yield from checks.of_line(self.instance)
+        if self.is_bound and self.is_settled():
+            for name in SETTLED_LINE:
+                if name in self.changed_data:
+                    yield checks.Problem(name, str(SETTLED))
+
+    def is_settled(self) -> bool:
+        return self.instance.order.is_settled
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -208,8 +224,11 @@ class OrderLineForm(LineForm):
         label=gettext_lazy("from warehouse"), required=False, show_hidden_initial=True, widget=UnfoldAdminSelectWidget
     )
 
-    def __init__(self, *args: Any, warehouses: Sequence[tuple[Any, str]] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, warehouses: Sequence[tuple[Any, str]] = (), settled: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._settled = settled
         self._parts = [] if self.instance._state.adding else list(self.instance.warehouses.all())
         if "warehouse" not in self.fields:
             return
@@ -218,6 +237,9 @@ class OrderLineForm(LineForm):
         self.fields["warehouse"].choices = list(offered.items())
         self.fields["warehouse"].disabled = len(self._parts) > 1
         self.initial["warehouse"] = there[0][0] if len(there) == 1 else ""
+
+    def is_settled(self) -> bool:
+        return self._settled  # which is asked once for all lines
 
     def typed(self, name: str) -> str:
         if name != "warehouse":

@@ -27,7 +27,7 @@ from catalog.models import Stock, Warehouse
 from fiscal.models import Receipt
 from fiscal.qr import NoQr, qr_svg, qr_text
 from orders.admin import checks
-from orders.admin.forms import Asked, OrderLineForm
+from orders.admin.forms import SETTLED, Asked, OrderLineForm
 from orders.models import (
     CanceledItem,
     Line,
@@ -36,6 +36,7 @@ from orders.models import (
     Payment,
     StatusChange,
 )
+from orders.models.line import MOST_LINES
 from orders.sums import Item, Sums, amount_of
 
 
@@ -60,7 +61,12 @@ class LineFormSet(RowFormSet):
     """Lines of an order; a new one goes to the end. The sum to pay of the order goes with them (`sums.amount_of`)."""
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
-        return {**super().get_form_kwargs(index), "warehouses": self.warehouses}
+        return {**super().get_form_kwargs(index), "warehouses": self.warehouses, "settled": self.is_settled}
+
+    @cached_property
+    def is_settled(self) -> bool:
+        """Read once for all lines, where something was typed."""
+        return self.is_bound and self.instance.is_settled
 
     @cached_property
     def warehouses(self) -> list[tuple[str, str]]:
@@ -74,12 +80,17 @@ class LineFormSet(RowFormSet):
         if order.is_refund or any(self.errors):
             return
         deleted = self.deleted_forms
+        if deleted and self.is_settled:
+            raise ValidationError(SETTLED)
         kept = [form for form in self.forms if form not in deleted and _stays(form)]
         stored = [form for form in self.initial_forms if not form.is_gone]
         known = {form.instance.pk for form in stored}
         # What somebody else added while the form was open is in no form of it.
         others = [line for line in self.get_queryset() if line.pk not in known] if order.pk else []
         lines = [*(form.instance for form in kept), *others]
+        if len(lines) > max(MOST_LINES, len(stored) + len(others)):
+            # One more, and the form would show none of them.
+            raise ValidationError(_("An order has %(most)s lines at most.") % {"most": MOST_LINES})
         before = sum((form.before.total for form in stored), Decimal(0))
         before += sum((line.total for line in others), Decimal(0))
         items = [Item(line.count, line.price, line.total, line.discount_total) for line in lines]

@@ -68,7 +68,8 @@ class LineAdmin(EditableAdmin):
         return not (obj is not None and obj.order.is_refund) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return not (obj is not None and obj.order.is_refund) and super().has_delete_permission(request, obj)
+        is_fixed = obj is not None and (obj.order.is_refund or obj.order.is_settled)
+        return not is_fixed and super().has_delete_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Line]:
         return super().get_queryset(request).select_related("order", "good", "tax", "parent", "return_reason")

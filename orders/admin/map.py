@@ -17,10 +17,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import conditional_escape
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
-from unfold.views import ChangeList
 
+from backoffice.sync.admin.lists import BigChangeList
+from backoffice.values import row_key, whole_numbers
 from couriers import map as courier_map
 from couriers import track as courier_track
 from couriers.models import Courier
@@ -40,7 +42,7 @@ else:
 EVERYTHING = "all"  # of a map's address: no filter at all, where an empty one means the open orders of today
 
 
-class _Filter(ChangeList):
+class _Filter(BigChangeList):
     """The list's filters without its rows."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -116,7 +118,7 @@ class OrderMapMixin(Base):
                 return HttpResponseRedirect(reverse("admin:orders_order_map"))
         return order_map.pins(orders, now)
 
-    def _filter(self, request: HttpRequest) -> ChangeList:
+    def _filter(self, request: HttpRequest) -> BigChangeList:
         return _Filter(
             request,
             self.model,
@@ -155,9 +157,8 @@ class OrderMapMixin(Base):
         """Give `ids` (with commas) to `courier`. Answers what was told, as HTML of ours: [{"level", "html"}]."""
         if not self.has_change_permission(request):
             raise PermissionDenied
-        number = request.POST.get("courier", "")
-        courier = Courier.objects.filter(pk=number).first() if number.isdigit() else None
-        ids = numbers(request.POST.get("ids", ""))
+        courier = Courier.objects.filter(pk=row_key(request.POST.get("courier"))).first()
+        ids = whole_numbers(request.POST.get("ids", "").split(","))
         if courier is None or not ids:
             return JsonResponse({"told": [{"level": "error", "html": _("Choose orders and a courier.")}]}, status=400)
         return _tell(request, actions.assign(ids, courier, request.user))
@@ -174,11 +175,6 @@ class OrderMapMixin(Base):
         return _tell(request, outcomes)
 
 
-def numbers(text: str) -> list[int]:
-    """Keys with commas between them; what is none is left out."""
-    return [int(word) for word in text.split(",") if word.isdigit()]
-
-
 def _degrees(text: str) -> Decimal:
     """As the column keeps them: seven decimals are a centimetre."""
     value = Decimal(text)
@@ -190,7 +186,11 @@ def _degrees(text: str) -> Decimal:
 def _tell(request: HttpRequest, outcomes: list[actions.Outcome]) -> JsonResponse:
     """What a list would tell on its next page, told at once."""
     tell_outcomes(request, outcomes)
-    told = [{"level": message.level_tag, "html": str(message)} for message in messages.get_messages(request)]
+    # With what other pages left to be told: of a text that is not marked as markup, whatever is in it is text.
+    told = [
+        {"level": message.level_tag, "html": conditional_escape(message.message)}
+        for message in messages.get_messages(request)
+    ]
     return JsonResponse({"told": told})
 
 

@@ -21,6 +21,7 @@ from unfold.decorators import action
 from unfold.widgets import RADIO_CLASSES
 
 from backoffice.sync.personal import is_hidden
+from backoffice.values import whole_number, whole_numbers
 from orders import merging
 from orders.merging import Difference, NotMergeable, Option, Preview
 from orders.models import Client, ClientMerge
@@ -130,9 +131,9 @@ class MergeMixin(Base):
         """GET shows what would happen. POST of another survivor shows it anew, POST of what was shown does it."""
         if not self.has_merge_permission(request):
             raise PermissionDenied
-        ids = {int(value) for value in request.GET.getlist("client") if value.isdecimal()}
+        ids = set(whole_numbers(request.GET.getlist("client")))
         try:
-            form = MergeForm(merging.preview(ids, _number(request.POST.get("shown"))), request.POST or None)
+            form = MergeForm(merging.preview(ids, whole_number(request.POST.get("shown"))), request.POST or None)
             if form.is_valid():
                 survivor = form.cleaned_data["survivor"]
                 if survivor == form.cleaned_data["shown"]:
@@ -226,7 +227,3 @@ class MergeMixin(Base):
 
 def _take(difference: Difference) -> str:
     return f"take-{difference.name}"
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() else None

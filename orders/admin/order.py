@@ -47,6 +47,7 @@ from orders.admin.registers import RegistersMixin
 from orders.admin.returns import ReturnsMixin
 from orders.admin.timeline import TimelineMixin
 from orders.models import Order, Origin
+from orders.models.line import MOST_LINES
 
 ADDRESS = ("city", "street", "home", "apartment", "postindex", "latitude", "longitude", "is_use_google_geo")
 
@@ -210,9 +211,8 @@ class OrderAdmin(
 
     @admin.display(description=gettext_lazy("client"))
     def shown_client(self, order: Order) -> str:
-        written = " ".join(filter(None, [order.client_lastname, order.client_firstname]))
         reached = order if order.phone or order.client is None else order.client
-        return labels.stacked(order.client or written or "–", labels.phone_link(reached))
+        return labels.stacked(order.client_name or "–", labels.phone_link(reached))
 
     @admin.display(description=gettext_lazy("courier"), ordering="courier")
     def shown_courier(self, order: Any) -> Any:
@@ -277,7 +277,17 @@ class OrderAdmin(
         return (*fields, "amount_to_pay", "prepayment_sum") if obj is not None and obj.is_refund else fields
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> tuple[type[admin.TabularInline], ...]:
-        return self.inlines if obj is not None else (LineInline,)  # what iRECA tells comes later
+        if obj is None:
+            return (LineInline,)  # what iRECA tells comes later
+        is_typed = "lines-TOTAL_FORMS" in request.POST  # before the order had so many
+        many = self._many_lines(obj) and not is_typed
+        return tuple(one for one in self.inlines if one is not LineInline) if many else self.inlines
+
+    @staticmethod
+    def _many_lines(order: Order) -> int:
+        """How many lines it has, where they are more than the form can show."""
+        count = order.lines.count()
+        return count if count > MOST_LINES else 0
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial: dict[str, Any] = {**OrderForm.window_today(), **super().get_changeform_initial_data(request)}
@@ -297,6 +307,7 @@ class OrderAdmin(
         obj: Any = None,
     ) -> HttpResponse:
         if obj is not None:
+            context["many_lines"] = self._many_lines(obj)
             context["timeline"] = self.timeline_of(obj)
             context["line_edits"] = edits.of_order(obj)
             context["returns"] = self.returns_of(request, obj)

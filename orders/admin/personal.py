@@ -84,9 +84,9 @@ class ClientDataMixin(Base):
                 raise PermissionDenied
             try:
                 if request.POST.get("key", "").strip() == str(held.client.pk):
-                    erase.ask(held, request.user)
-                    text = _("The erasure of client %(key)s has begun; the worker carries it out.")
-                    messages.success(request, text % {"key": held.client.pk})
+                    if erase.ask(held, request.user).done_at is None:  # else the page says when it was done
+                        text = _("The erasure of client %(key)s has begun; the worker carries it out.")
+                        messages.success(request, text % {"key": held.client.pk})
                     return HttpResponseRedirect(request.path)
                 error = _("The key is another one. Nothing was erased.")
             except erase.UnderWay as still_open:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backoffice.values import check_day
 from catalog.models import Warehouse
 from couriers import map as courier_map
 from couriers.map import Whereabouts
@@ -61,6 +62,7 @@ class PlanForm(forms.Form):
         label=gettext_lazy("Nobody sets out before"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M"],
+        validators=[check_day],
     )
     service = forms.IntegerField(label=gettext_lazy("Minutes at a door"), min_value=0, max_value=240)
     latitude = forms.FloatField(label=gettext_lazy("Latitude"), min_value=-90, max_value=90, required=False)

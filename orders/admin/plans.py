@@ -23,10 +23,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from backoffice.sync.admin.labels import badge
+from backoffice.sync.admin.lists import MasksMixin
+from backoffice.values import row_key, whole_number, whole_numbers
 from couriers.views import map_config, with_tiles
 from orders import plan_view, plans
 from orders.admin.bulk import tell_outcomes
-from orders.admin.map import numbers
 from orders.admin.plan_form import PlanForm
 from orders.models import Order, RoutePlan
 
@@ -65,7 +66,7 @@ class DistributeMixin(Base):
 
 
 @admin.register(RoutePlan)
-class RoutePlanAdmin(ModelAdmin):
+class RoutePlanAdmin(MasksMixin, ModelAdmin):
     """The list of plans, and instead of a form the page of one."""
 
     list_display = ("__str__", "owner", "shown_state", "shown_orders")
@@ -111,7 +112,8 @@ class RoutePlanAdmin(ModelAdmin):
         """Begin a plan of the orders `ids` (with commas), or with `of=today` of the day's unassigned ones."""
         self._may(request)
         is_today = request.POST.get("of") == "today"
-        ids = plans.unassigned_today(timezone.now()) if is_today else numbers(request.POST.get("ids", ""))
+        asked = request.POST.get("ids", "").split(",")
+        ids = plans.unassigned_today(timezone.now()) if is_today else whole_numbers(asked)
         return begin(request, list(Order.objects.filter(pk__in=ids).order_by("pk").values_list("pk", flat=True)))
 
     def change_view(
@@ -164,12 +166,12 @@ class RoutePlanAdmin(ModelAdmin):
         """
         self._may(request)
         self._plan(request, pk)
-        said = {name: request.POST.get(name, "") for name in ("version", "order", "courier", "position")}
-        if not all(text.isdigit() for name, text in said.items() if name != "courier" or text):
+        version, order, position = (whole_number(request.POST.get(name)) for name in ("version", "order", "position"))
+        courier = whole_number(wanted := request.POST.get("courier", ""))
+        if version is None or order is None or position is None or (wanted and courier is None):
             return JsonResponse({"error": _("This cannot be moved.")}, status=400)
-        courier = int(said["courier"]) if said["courier"] else None
         try:
-            plan = plans.move(pk, int(said["version"]), int(said["order"]), courier, int(said["position"]))
+            plan = plans.move(pk, version, order, courier, position)
         except plans.Stale as why:
             return JsonResponse({**plan_view.shown(self._plan(request, pk)), "error": str(why)}, status=409)
         except KeyError:
@@ -179,9 +181,8 @@ class RoutePlanAdmin(ModelAdmin):
     def accept_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         self._may(request)
         self._plan(request, pk)
-        version = request.POST.get("version", "")
         try:
-            outcomes = plans.accept(pk, int(version) if version.isdigit() else 0, request.user)
+            outcomes = plans.accept(pk, whole_number(request.POST.get("version")) or 0, request.user)
         except plans.Stale as why:
             messages.error(request, str(why))
         else:
@@ -204,7 +205,7 @@ class RoutePlanAdmin(ModelAdmin):
     def _plan(self, request: HttpRequest, pk: Any) -> RoutePlan:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        plan = RoutePlan.objects.filter(pk=pk).first() if str(pk).isdigit() else None
+        plan = RoutePlan.objects.filter(pk=row_key(str(pk))).first()
         if plan is None:
             raise Http404
         return plan

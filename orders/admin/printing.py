@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 from unfold.decorators import action
 
+from backoffice.values import whole_numbers
 from orders import printing
 from orders.models import Order
 
@@ -65,8 +66,8 @@ class PrintingMixin(Base):
             raise Http404
         if not self.has_view_permission(request):
             raise PermissionDenied
-        asked = [int(word) for word in request.GET.get("ids", "").split(",") if word.isdigit()]
-        ids = (asked or request.session.get("to_print", []))[:MANY]
+        asked = request.GET.get("ids")
+        ids = (whole_numbers(asked.split(",")) if asked is not None else request.session.get("to_print", []))[:MANY]
         context: dict[str, Any] = {
             "now": timezone.now(),
             "back": reverse("admin:orders_order_changelist"),

@@ -114,6 +114,7 @@ class RegistersMixin(Base):
 
     page_name: Any
     page_context: Any
+    has_settle_permission: Any
 
     def get_urls(self) -> list[Any]:
         wrap = self.admin_site.admin_view
@@ -162,7 +163,7 @@ class RegistersMixin(Base):
         urls = {
             "read": register.read is not None and origin.data != {},
             "tell": register.tell is not None and is_behind,
-            "conflict": origin.sync_state == SyncState.CONFLICT,
+            "conflict": origin.sync_state == SyncState.CONFLICT and self.has_settle_permission(request, order),
         }
         return {
             "origin": origin,
@@ -256,6 +257,8 @@ class RegistersMixin(Base):
     def register_conflict_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET shows what both sides changed; POST settles what was chosen, or (`all`) everything."""
         order = self._order(request, object_id)
+        if not self.has_settle_permission(request, order):
+            raise PermissionDenied
         origin = Origin.objects.select_related("order").filter(order=order).first()
         found = differences(origin) if origin is not None else []
         if origin is None or not found:

@@ -27,9 +27,9 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
 )
 
+from backoffice.sync.admin.forms import MomentField
 from backoffice.sync.admin.references import KnownAutocompleteSelect
 from couriers.models import Courier
 from fiscal.models import PaymentType
@@ -74,8 +74,8 @@ class ReturnForm(forms.Form):
             "“Taken” when the courier is with the client already, “prepared” when he is yet to go there."
         ),
     )
-    start = forms.SplitDateTimeField(label=gettext_lazy("From"), widget=UnfoldAdminSplitDateTimeWidget)
-    end = forms.SplitDateTimeField(label=gettext_lazy("Until"), widget=UnfoldAdminSplitDateTimeWidget)
+    start = MomentField(label=gettext_lazy("From"))
+    end = MomentField(label=gettext_lazy("Until"))
 
     COMMON = ("reason", "courier", "payment_type", "delivery_status", "start", "end")
 

@@ -7,6 +7,7 @@ written on orders only that of recent ones, on the index of windows.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from heapq import nlargest
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, Max, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from backoffice.sync import words
@@ -31,23 +32,45 @@ MANY = 20_000
 RECENT = timedelta(days=60)
 MIN_PHONE_DIGITS = 7
 MIN_PHONE_START = 4  # digits with which a number begins
+MIN_END = 3  # digits with which one ends, as people tell it at the phone
 LAST_CHARACTER = "\U0010ffff"
 
 
 def orders(queryset: QuerySet[Order], term: str) -> QuerySet[Order]:
     """Orders by number, iRECA id, phone, client or address."""
     with words.bounded():
-        found = _keys(queryset, _order_arms(term))
+        found = _keys(queryset, _order_arms(term)) | _by_endings(queryset, term)
         if not is_hidden():
             found |= _by_words(queryset, term) if words.are_indexed() else _by_beginnings(queryset, term)
     return queryset.filter(pk__among=found)
 
 
+def _by_endings(queryset: QuerySet[Order], term: str) -> set[int]:
+    """Of the newest orders those whose number ends with these digits, behind its prefix, or whose phone does."""
+    digits = _digits(term)
+    if len(digits) < MIN_END:
+        return set()
+    ends = Q(number__endswith=term.lstrip("№# "))
+    if not is_hidden():
+        ends |= Q(phone_e164__endswith=digits) | Q(client__phone_e164__endswith=digits)
+    return _of_newest(queryset, ends)
+
+
+def _of_newest(queryset: QuerySet[Order], condition: Any) -> set[int]:
+    """The newest are looked through, one by one: no index has what the condition asks for.
+
+    Those without a window are not among them: PostgreSQL would take them for the newest of all.
+    """
+    newest = queryset.filter(delivery_time_from__isnull=False).annotate(
+        is_found=Case(When(condition, then=True), default=False)
+    )
+    rows = newest.order_by("-delivery_time_from", "-pk").values_list("pk", "is_found")[:NEWEST]
+    return {pk for pk, is_found in rows if is_found}
+
+
 def _by_words(queryset: QuerySet[Order], term: str) -> set[int]:
     """Orders with these words: the newest are looked through, for what many orders have; the index finds the rest."""
-    newest = queryset.annotate(is_found=words.ReadsWords(*Order.WORDS, term=term))
-    rows = newest.order_by("-delivery_time_from", "-pk").values_list("pk", "is_found")[:NEWEST]
-    found = {pk for pk, is_found in rows if is_found}
+    found = _of_newest(queryset, words.ReadsWords(*Order.WORDS, term=term))
     if len(found) < LIMIT:
         has_words = words.HasWords(*Order.WORDS, term=term)
         found.update(queryset.filter(has_words).order_by().values_list("pk", flat=True)[:LIMIT])
@@ -78,7 +101,7 @@ def _order_arms(term: str) -> Iterator[Q]:
 def _written(term: str) -> Q:
     """What is written on the order itself: the address, with the house at the end of the term, and the name."""
     written = Q()
-    for name in ("to_street", "to_city", "to_line", "client_lastname"):
+    for name in ("to_street", "to_city", "to_line", "client_lastname", "client_firstname"):
         written |= _prefix_any_case(name, term)
     street, _space, home = term.rpartition(" ")
     if street and home[:1].isdigit():
@@ -125,8 +148,12 @@ def _keys(queryset: QuerySet, arms: Iterable[Q]) -> set[int]:
 
 def as_phone(term: str) -> str:
     """The number in E.164 where the term looks like one, otherwise an empty text."""
-    digits = sum(character.isdigit() for character in term)
-    return e164(term) if digits >= MIN_PHONE_DIGITS and not any(c.isalpha() for c in term) else ""
+    return e164(term) if len(_digits(term)) >= MIN_PHONE_DIGITS else ""
+
+
+def _digits(term: str) -> str:
+    """The digits of a term that holds no letter, otherwise an empty text."""
+    return "" if any(c.isalpha() for c in term) else "".join(c for c in term if c in string.digits)
 
 
 def prefix(name: str, term: str) -> Q:
@@ -144,6 +171,7 @@ def _prefix_any_case(name: str, term: str) -> Q:
 # while one types: the first few, best first
 
 SHOWN = 12
+MOST_WORDS = 12  # of a title that are looked for
 MIN_TITLE = 2  # letters; fewer are in half of all titles
 GTIN_LENGTHS = (8, 12, 13, 14)
 
@@ -217,9 +245,11 @@ def _barcodes(code: str) -> set[str]:
 
 
 def _contains(name: str, term: str) -> Q:
-    """All words, in any order. SQLite knows no small and large letters but the Latin ones."""
+    """All words, in any order; the first few of many, for an engine takes but so many conditions. SQLite knows no small
+    and large letters but the Latin ones.
+    """
     found = Q()
-    for word in term.split():
+    for word in term.split()[:MOST_WORDS]:
         found &= (
             Q(**{f"{name}__contains": word})
             | Q(**{f"{name}__icontains": word.lower()})
@@ -230,8 +260,8 @@ def _contains(name: str, term: str) -> Q:
 
 def _phone_starts(term: str) -> list[str]:
     """How E.164 numbers begin that a person may be typing; none where it is no number."""
-    digits = "".join(character for character in term if character.isdigit())
-    if len(digits) < MIN_PHONE_START or any(character.isalpha() for character in term):
+    digits = _digits(term)
+    if len(digits) < MIN_PHONE_START:
         return []
     if term.strip().startswith("+"):
         return [f"+{digits}"]

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext as _
 
+from backoffice.values import whole_number
 from orders import timeline
 from orders.models import Order
 
@@ -37,10 +38,9 @@ class TimelineMixin(Base):
             raise Http404
         if not self.has_view_permission(request, order):
             raise PermissionDenied
-        offset = request.GET.get("from", "")
         context = {
             **self.page_context(request, _("What happened to order %(number)s") % {"number": order}),
             "original": order,
-            "timeline": self.timeline_of(order, int(offset) if offset.isdecimal() else 0),
+            "timeline": self.timeline_of(order, whole_number(request.GET.get("from")) or 0),
         }
         return TemplateResponse(request, "admin/orders/order/timeline_page.html", context)

@@ -14,13 +14,14 @@ from typing import Any
 
 from django.utils import timezone
 
+from backoffice.values import row_key
 from catalog.models import Good
 from fiscal.models import Tax
 from orders.admin import checks
 from orders.models import Line, Order
+from orders.models.line import MOST_LINES
 from orders.sums import Before, Item, Sums, amount_of, total_of
 
-MOST_LINES = 1000
 LARGEST = Decimal("1e11")  # roubles or pieces; more fits no column
 NOTHING = Decimal(0)
 
@@ -53,7 +54,7 @@ def read(data: Mapping[str, str], order: Order | None) -> Typed:
     day = _day(data.get("delivery_time_from_0", ""))
     lines, named = [], set()
     for prefix in prefixes:
-        row = rows.get(_key(data.get(f"{prefix}-id", "")))
+        row = rows.get(row_key(data.get(f"{prefix}-id", "")))
         if row is not None:
             named.add(row.pk)
         if not data.get(f"{prefix}-DELETE") and (row is not None or _is_begun(data, prefix)):
@@ -80,7 +81,7 @@ def of_stored(order: Order | None) -> Typed:
 def _line(
     data: Mapping[str, str], prefix: str, row: Line | None, goods: dict[int, Good], taxes: dict[int, Tax], day: date
 ) -> TypedLine:
-    good = goods.get(_key(data.get(f"{prefix}-good", "")))
+    good = goods.get(row_key(data.get(f"{prefix}-good", "")))
     count, price, typed, discount = (
         number(data.get(f"{prefix}-{name}", "")) for name in ("count", "price", "total", "discount_total")
     )
@@ -89,14 +90,14 @@ def _line(
     if count is None or price is None:
         return TypedLine(prefix, None, ())
     total = total_of(count, price, typed, Before(row.count, row.price, row.total) if row is not None else None)
-    tax = taxes.get(_key(data.get(f"{prefix}-tax", ""))) or (good.tax if good is not None else None)
+    tax = taxes.get(row_key(data.get(f"{prefix}-tax", ""))) or (good.tax if good is not None else None)
     item = Item(count, price, total, discount or NOTHING, tax.title if tax is not None else "")
     found = [*checks.of_amounts(count, price, total, item.discount), *checks.of_tax(item, day)]
     return TypedLine(prefix, item, tuple(problem.text for problem in found))
 
 
 def _prefixes(data: Mapping[str, str]) -> Iterator[str]:
-    for nth in range(min(_key(data.get("lines-TOTAL_FORMS", "")), MOST_LINES)):
+    for nth in range(min(row_key(data.get("lines-TOTAL_FORMS", "")), MOST_LINES)):
         yield f"lines-{nth}"
 
 
@@ -106,12 +107,8 @@ def _is_begun(data: Mapping[str, str], prefix: str) -> bool:
 
 
 def _by_key(rows: Any, texts: Iterator[str]) -> dict[int, Any]:
-    keys = {key for text in texts if (key := _key(text))}
+    keys = {key for text in texts if (key := row_key(text))}
     return rows.in_bulk(keys) if keys else {}
-
-
-def _key(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def number(text: str) -> Decimal | None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 from unfold.decorators import action
 
-from backoffice.sync import connection
+from backoffice.sync import connection, personal
 from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
@@ -47,6 +47,7 @@ class VirtposMixin(Base):
     """For the admin of clients."""
 
     page_name: Any
+    has_settle_permission: Any
 
     def get_urls(self) -> list[Any]:
         wrap = self.admin_site.admin_view
@@ -72,18 +73,19 @@ class VirtposMixin(Base):
         if row is None and not cards and not connection.is_on(VIRTPOS):
             return None
         may_change = self.has_change_permission(request, client)
+        may_settle = self.has_settle_permission(request, client)
         is_new = row is None or (not row.key and row.sync_state == SyncState.FAILED)
         may_send = may_change and is_new and client.merged_into_id is None and connection.is_on(VIRTPOS)
         return {
             "row": row,
-            "facts": [(label, row.data[name]) for name, label in FACTS.items() if row.data.get(name)] if row else [],
-            "conflicts": _conflicts(row, client) if row else [],
+            "facts": _facts(row) if row and not personal.is_hidden() else [],
+            "conflicts": _conflicts(row, client) if row and not personal.is_hidden() else [],
             "seen": _seen(row) if row else "",
             "cards": cards,
             "push": self._open_push(request, client) if row else None,
             "unavailable": unavailable(VIRTPOS) if row and row.sync_state == SyncState.PENDING else "",
             "send_url": reverse("admin:orders_client_virtpos_send", args=[client.pk]) if may_send else "",
-            "settle_url": reverse("admin:orders_client_virtpos_settle", args=[client.pk]) if may_change else "",
+            "settle_url": reverse("admin:orders_client_virtpos_settle", args=[client.pk]) if may_settle else "",
             "card_url": reverse("admin:orders_discountcard_add", query={"client": client.pk})
             if request.user.has_perm("orders.add_discountcard") and client.merged_into_id is None
             else "",
@@ -128,6 +130,8 @@ class VirtposMixin(Base):
     def virtpos_settle_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What was shown is what is settled: the form tells the values that it decided on."""
         client = self._client(request, object_id)
+        if not self.has_settle_permission(request, client):
+            raise PermissionDenied
         row = Customer.objects.filter(client=client).first()
         side = request.POST.get("side", "")
         seen = request.POST.get("seen", "")
@@ -146,6 +150,10 @@ class VirtposMixin(Base):
         if not self.has_change_permission(request, client):
             raise PermissionDenied
         return client
+
+
+def _facts(row: Customer) -> list[tuple[Any, Any]]:
+    return [(label, row.data[name]) for name, label in FACTS.items() if row.data.get(name)]
 
 
 def _conflicts(row: Customer, client: Client) -> list[dict[str, Any]]:

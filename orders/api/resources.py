@@ -35,6 +35,7 @@ from orders.models import (
     RefundPayment,
     ReturnReason,
 )
+from orders.models.line import MOST_LINES
 from orders.models.order import IS_OPEN
 from orders.phones import e164
 from orders.writing import write_lines
@@ -188,6 +189,7 @@ ORDERS = Resource(
                     ("specificities",): (LineSpecificity, parts.SPECIFICITY),
                 },
                 required=("good_id",),
+                most=MOST_LINES,
             )
         },
         dictionaries={

@@ -180,7 +180,6 @@ def online_order(feed: Feed, order: Order) -> OnlineOrder:
         raise ValueError(_("An order for a courier needs an address."))
     client = order.client
     discounts = sum((line.discount_total for line in order.lines.all()), Decimal(0))
-    name = " ".join(filter(None, [order.client_lastname, order.client_firstname])) or (str(client) if client else "")
     is_theirs = client is not None and client.source_id == feed.source_id and client.external_id
     return OnlineOrder(
         external_id=str(order),
@@ -190,7 +189,7 @@ def online_order(feed: Feed, order: Order) -> OnlineOrder:
         address=None if is_pickup else order.address,
         total_amount=order.amount_to_pay + discounts,
         comment=order.description or None,
-        client_name=name or None,
+        client_name=order.client_name or None,
         client_id=client.external_id if client is not None and is_theirs else None,
         current_status_type=Status.ACCEPTED.value,
     )

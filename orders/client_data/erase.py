@@ -12,7 +12,8 @@ Sums, receipts, states and times stay, as the law on cash registers demands, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backoffice.accounts import audit
@@ -38,6 +39,7 @@ from orders.conditions import IS_OPEN
 from orders.models import Client, DiscountCard, Erasure, Order, StatusChange
 from orders.virtpos import cards
 
+LOCATION = ("latitude", "longitude", "accuracy")  # of a change of state
 PAUSE = timedelta(minutes=1)  # between looks at whether the remotes were told
 
 
@@ -51,7 +53,8 @@ def still_open(held: Held) -> int:
 
 
 def ask(held: Held, person: Any = None) -> Erasure:
-    """Begin, or find what was begun. Nothing is erased yet: `advance` does, here or in the worker.
+    """Begin, or find what was begun; begin again what is done only where something of him is there again. Nothing is
+    erased yet: `advance` does, here or in the worker.
 
     Raises UnderWay.
     """
@@ -68,8 +71,7 @@ def ask(held: Held, person: Any = None) -> Erasure:
             "asked_by": person.pk if person is not None else None,
         },
     )
-    if not is_new and row.done_at is not None:
-        # Something was written of him since.
+    if not is_new and row.done_at is not None and _is_anything_left(held):
         row.clients, row.orders, row.known = list(held.clients), list(held.orders), known
         row.step, row.swept, row.done_at, row.due_at = Erasure.Step.ROWS, [], None, timezone.now()
         row.save()
@@ -77,7 +79,9 @@ def ask(held: Held, person: Any = None) -> Erasure:
 
 
 def advance(row: Erasure) -> Erasure:
-    """Go on until it is done, or waits for the remotes."""
+    """Go on until it is done, or waits for the remotes. What is done stays as it is."""
+    if row.done_at is not None:
+        return row
     steps: dict[str, Callable[[Erasure], bool]] = {
         Erasure.Step.ROWS: _rows,
         Erasure.Step.LOGS: lambda row: _sweep(row, with_agreed=False),
@@ -117,14 +121,53 @@ def drain(holder: str) -> int:
 
 def preview(held: Held) -> dict[str, int]:
     """How many rows of which tables `advance` would touch. Nothing is written."""
-    traces = places.traces(held)
-    counts = {model._meta.label_lower: len(keys) for model, keys in held.roots.items() if keys}
+    found: dict[str, set[Any]] = defaultdict(set)
+    for rows in _own_rows(held.roots):
+        found[rows.model._meta.label_lower].update(rows.values_list("pk", flat=True))
+    for model, key in _telling(held):
+        found[model._meta.label_lower].add(key)
+    return {label: len(keys) for label, keys in found.items() if keys}
+
+
+def _is_anything_left(held: Held) -> bool:
+    """Whether `advance` would touch a row."""
+    if any(rows.exists() for rows in _own_rows(held.roots)):
+        return True
+    with personal.seen_by(None):  # as `ask`
+        return next(_telling(held), None) is not None
+
+
+def _telling(held: Held) -> Iterator[tuple[Any, Any]]:
+    """What `_sweep` would touch: tables and keys."""
+    his = places.traces(held)
     for model in places.tables():
-        if model not in held.roots and (
-            count := sum(1 for _row in places.telling(model, traces, held, with_agreed=True))
-        ):
-            counts[model._meta.label_lower] = count
-    return counts
+        for key, _changes in places.telling(model, his, held, with_agreed=True):
+            yield model, key
+
+
+def _own_rows(roots: Mapping[Any, Sequence[int]]) -> Iterator[QuerySet]:
+    """What `_rows` would touch of these clients and orders: where something stands that is to go."""
+    yield DiscountCard.objects.filter(client__in=roots[Client], is_deleted=False)
+    for model, keys in roots.items():
+        history = histories()[model]
+        about = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
+        for some in chunks(keys):
+            yield _filled(model.objects.filter(pk__in=some), places.EMPTIED[model])
+            kept = {f.name for f in history._meta.concrete_fields}
+            names = [name for name in places.EMPTIED[model] if name in kept]
+            yield _filled(history._base_manager.filter(**{f"{model._meta.pk.attname}__in": some}), names)
+            yield _filled(about.filter(object_id__in=[str(key) for key in some]), ["object_repr"])
+    for some in chunks(roots[Order]):
+        yield _filled(StatusChange.objects.filter(order__in=some), LOCATION)
+
+
+def _filled(rows: QuerySet, names: Iterable[str]) -> QuerySet:
+    """Those of the rows in which one of these columns is not empty."""
+    filled = Q()
+    for name in names:
+        is_text = isinstance(rows.model._meta.get_field(name), models.CharField | models.TextField)
+        filled |= ~Q(**{name: ""}) & Q(**{f"{name}__isnull": False}) if is_text else Q(**{f"{name}__isnull": False})
+    return rows.filter(filled)
 
 
 def _rows(row: Erasure) -> bool:
@@ -135,7 +178,8 @@ def _rows(row: Erasure) -> bool:
         empty = {name: _empty(model, name) for name in places.EMPTIED[model]}
         for some in chunks(keys):
             with transaction.atomic():
-                count = model.objects.filter(pk__in=some).update(**empty)
+                # What is empty is passed over: a change of nothing would be told to the remotes, too.
+                count = _filled(model.objects.filter(pk__in=some), empty).update(**empty)
                 history = histories()[model]
                 kept = {f.name for f in history._meta.concrete_fields}
                 known = {name: value for name, value in empty.items() if name in kept}
@@ -144,7 +188,7 @@ def _rows(row: Erasure) -> bool:
                 )
                 row.counts[model._meta.label_lower] = row.counts.get(model._meta.label_lower, 0) + count
     for some in chunks(row.orders):
-        StatusChange.objects.filter(order__in=some).update(latitude=None, longitude=None, accuracy=None)
+        StatusChange.objects.filter(order__in=some).update(**dict.fromkeys(LOCATION))
     for model, keys in ((Client, row.clients), (Order, row.orders)):
         about = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
         for some in chunks(keys):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db import models
 from django.db.models import Q
 
+from backoffice.values import row_key
 from orders.models import Client, Order
 
 
@@ -29,8 +30,8 @@ class Held:
         Raises NotThere.
         """
         found = Client.objects.filter(ireca_id=key).first()
-        if found is None and key.isdecimal():
-            found = Client.objects.filter(pk=key).first()
+        if found is None:
+            found = Client.objects.filter(pk=row_key(key)).first()
         if found is None:
             raise NotThere(key)
         return cls._of(found)

@@ -87,8 +87,9 @@ def telling(model: type[Any], his: Traces, held: Held, *, with_agreed: bool) -> 
     rows = model._base_manager.all()
     own = set(_own(model, held))
     base = model.instance_type if issubclass(model, HistoricalChanges) else model
-    if issubclass(base, Mirrored | AbstractBaseUser):
-        rows = rows.filter(pk__in=own)  # another with the same phone is another
+    # Another with the same phone is another; and by nothing nobody is recognised.
+    if issubclass(base, Mirrored | AbstractBaseUser) or his.is_empty:
+        rows = rows.filter(pk__in=own)
     for record in rows.order_by("pk").values_list("pk", *(field.attname for field in fields)).iterator(chunk_size=500):
         changes = {}
         for field, value in zip(fields, record[1:], strict=True):

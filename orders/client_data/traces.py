@@ -52,6 +52,10 @@ class Traces:
             tuple(found["phones"]), tuple(found["words"]), tuple(map(tuple, found["names"])), tuple(found["values"])
         )
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.phones or self.words or self.names or self.values)
+
     def dumps(self) -> str:
         return json.dumps(
             {"phones": self.phones, "words": self.words, "names": self.names, "values": self.values}, ensure_ascii=False

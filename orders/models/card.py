@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.partners.models import Source
 from backoffice.sync import columns, history
 from backoffice.sync.mirrored import SyncState
+from backoffice.sync.personal import SaidTextField
 
 
 class DiscountCard(models.Model):
@@ -51,7 +52,7 @@ class DiscountCard(models.Model):
     sync_state = models.CharField(
         _("sync"), max_length=20, choices=SyncState, default=SyncState.CLEAN, editable=False, db_index=True
     )
-    sync_error = models.TextField(_("what VirtPos answered"), blank=True, default="", editable=False)
+    sync_error = SaidTextField(_("what VirtPos answered"), blank=True, default="", editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     history = history.Records(excluded_fields=["sync_state", "sync_error", "is_known"])
@@ -77,3 +78,6 @@ class DiscountCard(models.Model):
             # Before anything is sent: by it a card is found whose creation was never answered.
             self.external_id = uuid.uuid4().hex
         super().save(*args, **kwargs)
+
+    def impersonal_name(self) -> str:
+        return self.uid

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync import columns, history
 from backoffice.sync.mirrored import Mirrored
-from backoffice.sync.personal import PersonalCharField, mask_all, mask_name, mask_phone
+from backoffice.sync.personal import PersonalCharField, PersonalDateField, mask_all, mask_name, mask_phone
 from orders.phones import e164
 
 
@@ -23,7 +23,7 @@ class Client(Mirrored):
     title = columns.personal(_("company"), mask_name)
     firstname = columns.personal(_("first name"), mask_name)
     lastname = columns.personal(_("last name"), mask_name)
-    birthday = models.DateField(_("birthday"), null=True, blank=True)
+    birthday = PersonalDateField(_("birthday"), null=True, blank=True)
     address_postindex = columns.personal(_("postal code"), mask_all)
     address_city = columns.text(_("city"))
     address_street = columns.personal(_("street"), mask_all)
@@ -77,6 +77,10 @@ class Client(Mirrored):
         if (names := kwargs.get("update_fields")) is not None and "phone" in names:
             kwargs["update_fields"] = {*names, "phone_e164"}
         super().save(*args, **kwargs)
+
+    def impersonal_name(self) -> str:
+        initials = mask_name(f"{self.lastname} {self.firstname}")
+        return " ".join(filter(None, [initials, self.ireca_id or f"#{self.pk}"]))
 
     @classmethod
     def placeholder(cls, ireca_id: str) -> Client:

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.sync.mirrored import SyncState
+from backoffice.sync.personal import SaidTextField
 
 
 class Customer(models.Model):
@@ -23,7 +24,7 @@ class Customer(models.Model):
     agreed = models.JSONField(default=dict, editable=False)
     read_at = models.DateTimeField(_("read"), null=True, blank=True)
     sync_state = models.CharField(_("sync"), max_length=20, choices=SyncState, default=SyncState.CLEAN, db_index=True)
-    sync_error = models.TextField(_("what VirtPos answered"), blank=True, default="")
+    sync_error = SaidTextField(_("what VirtPos answered"), blank=True, default="")
     # column -> {"base": …, "theirs": …}, as JSON has them
     sync_conflict = models.JSONField(_("conflict"), default=dict, blank=True)
 
@@ -34,3 +35,6 @@ class Customer(models.Model):
 
     def __str__(self) -> str:
         return str(self.client)
+
+    def impersonal_name(self) -> str:
+        return self.client.impersonal_name()

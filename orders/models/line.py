@@ -16,6 +16,9 @@ from orders import marking
 from orders.models.order import DeliveryStatus
 from orders.models.payment import RefundGood
 
+# Of an order, as a form can show them; each takes it 20 ms. iRECA may tell of more.
+MOST_LINES = 300
+
 MARKS = frozenset({"mark_value", "mark_binary_value"})
 
 

@@ -253,6 +253,14 @@ class Order(Mirrored):
         return self.delivery_status in (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether goods and money have changed hands, as payments or a receipt tell: returns and corrections mend what
+        is wrong then, and no edit.
+        """
+        is_over = self.delivery_status == DeliveryStatus.CLOSED and self.status == PaymentStatus.PAID
+        return is_over and (self.payments.exists() or self.receipts.exists())
+
+    @property
     def payable(self) -> Decimal:
         """What is to be paid for it, after the discounts and surcharges of its lines (T71)."""
         return self.amount_to_pay + self.discounts
@@ -263,6 +271,12 @@ class Order(Mirrored):
         if not self.is_refund:
             return self.paid_cash
         return Decimal(0) if self.delivery_status == DeliveryStatus.CANCELLED else -self.paid_cash
+
+    @property
+    def client_name(self) -> str:
+        """Who gets it: what is written on it, else its client; masked as these are (backoffice/sync/personal.py)."""
+        written = " ".join(filter(None, [self.client_lastname, self.client_firstname]))
+        return written or (str(self.client) if self.client is not None else "")
 
     @property
     def has_only_line(self) -> bool:

@@ -15,7 +15,7 @@ from backoffice.partners.models import Source
 from backoffice.sync import columns, history
 from backoffice.sync.connection import BIFIT, TITLES, VIRTPOS
 from backoffice.sync.mirrored import SyncState
-from backoffice.sync.personal import PersonalJSONField
+from backoffice.sync.personal import PersonalJSONField, SaidTextField
 
 SERVICES = [(remote, TITLES[remote]) for remote in (BIFIT, VIRTPOS)]
 
@@ -94,7 +94,7 @@ class Origin(models.Model):
     is_open = models.BooleanField(_("read again"), default=True, help_text=_("Until it is over there and here."))
     read_at = models.DateTimeField(_("read"), null=True, blank=True)
     sync_state = models.CharField(_("sync"), max_length=20, choices=SyncState, default=SyncState.CLEAN)
-    sync_error = models.TextField(_("what the service answered"), blank=True, default="")
+    sync_error = SaidTextField(_("what the service answered"), blank=True, default="")
     # column -> {"base": …, "theirs": …}, as JSON has them
     sync_conflict = models.JSONField(_("conflict"), default=dict, blank=True)
 

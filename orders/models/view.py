@@ -7,11 +7,21 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.sync.personal import is_hidden
+
+# What is looked for in a list, and the filters of reports that find people (`ReportFilters.PERSONAL`).
+FINDS_PEOPLE = r"(^|&)(q|client|postindex|area|error)=[^&]"
+
 
 class SavedViewQuerySet(models.QuerySet):
     def seen_by(self, user_id: int | None, *pages: str) -> SavedViewQuerySet:
-        """One's own views of some pages, and those that are shared."""
-        return self.filter(Q(owner=user_id) | Q(is_shared=True), page__in=pages).select_related("owner")
+        """One's own views of some pages, and those that are shared. A view that looks for somebody tells his name, so
+        that of another is not for who sees masks.
+        """
+        shared = Q(is_shared=True)
+        if is_hidden():
+            shared &= ~Q(query__regex=FINDS_PEOPLE)
+        return self.filter(Q(owner=user_id) | shared, page__in=pages).select_related("owner")
 
 
 class SavedView(models.Model):

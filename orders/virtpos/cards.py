@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models.signals import post_save
 from django.utils.translation import gettext as _
 
@@ -162,7 +162,7 @@ def _card_of(push: Push) -> DiscountCard:
     return DiscountCard.objects.get(pk=_id_of(push))
 
 
-def _waits_for(push: Push) -> models.Model | None:
+def _waits_for(push: Push) -> Customer | DiscountCard | None:
     """The owner, until VirtPos has given him an id; before an old card is blocked, the one in its place."""
     assert push.payload is not None
     if (client_id := push.payload.get("client")) is not None:

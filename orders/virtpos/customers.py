@@ -48,7 +48,8 @@ def said_by(customer: contract.Customer) -> dict[str, Any]:
 def held_by(client: Client) -> dict[str, Any]:
     """What our row says, likewise."""
     held: dict[str, Any] = {column: real(getattr(client, column)) for column in TEXTS}
-    return {**held, BIRTHDAY: client.birthday.isoformat() if client.birthday else None}
+    born = real(client.birthday)
+    return {**held, BIRTHDAY: born.isoformat() if born else None}
 
 
 def spelled(values: Mapping[str, Any]) -> dict[str, str]:

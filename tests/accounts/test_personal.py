@@ -20,6 +20,7 @@ from backoffice.sync import personal
 from backoffice.sync.apply import apply
 from backoffice.sync.mirror import registry
 from backoffice.sync.models import Callback, Exchange, Push
+from backoffice.sync.outbox import named
 from catalog.models import Good
 from couriers.models import Courier
 from orders import actions, copying, refunds
@@ -113,6 +114,29 @@ def test_who_may_sees_it(order: Order, group: str) -> None:
     assert all(secret in text for secret in (LAST, STREET, MAIL))
 
 
+def test_no_answer_of_a_remote_tells_it(order: Order) -> None:
+    """Which repeats what it was told; nor does what waits for a client name him."""
+    said = f"The phone +7 (921) 777-66-55 of {MAIL} is wrong at 2026-11-24 03:11:10"
+    Client.objects.filter(pk=order.client_id).update(sync_error=said, ireca_id="k-17")
+    client = Client.objects.get(pk=order.client_id)
+    waits = named(client)
+    assert LAST not in waits
+    assert waits.endswith(f"Н. З. k-17: {said}")
+    Order.objects.filter(pk=order.pk).update(sync_error=waits)
+    Push.objects.filter(entity="orders").update(error=said, waits_for=waits)
+    viewer = browser(user("eve", *VIEWER, "view_push", "view_sync"))
+    push = Push.objects.get(entity="orders")
+    pages_of_it = (*pages(order), "/admin/sync/push/", f"/admin/sync/push/{push.pk}/change/")
+    texts = {page: viewer.get(page).content.decode() for page in pages_of_it}
+    for page, text in texts.items():
+        assert "777-66" not in text, page
+        assert MAIL not in text, page
+    shown = texts[f"/admin/orders/order/{order.pk}/change/"]
+    assert "The phone •••55 of ••• is wrong at 2026-11-24 03:11:10" in shown
+    seen = browser(user("manager", group="Managers")).get(f"/admin/orders/order/{order.pk}/change/")
+    assert said in seen.content.decode()
+
+
 def test_masks_say_something(order: Order) -> None:
     viewer = browser(user("eve", *VIEWER))
     text = viewer.get("/admin/orders/order/").content.decode()
@@ -126,6 +150,7 @@ def test_masks_say_something(order: Order) -> None:
     [
         "q=Необычайнова",
         "q=%2B79217776655",
+        "q=6655",
         "q=Неповторимая",
         "phone__startswith=%2B7921",
         "client__phone=%2B79217776655",

@@ -10,7 +10,7 @@ import pytest
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import worker
 from backoffice.sync.models import Push
-from benchmarks.both_sides import hurry, is_reading, waiting
+from benchmarks.both_sides import hurry, is_quiet
 from benchmarks.promises import Record
 from tests.bad_days.undertaker import Undertaker
 from tests.conftest import database_url
@@ -32,7 +32,7 @@ def recover(sandbox: Sandbox) -> Callable[[], None]:
             sandbox.callbacks.wait_idle(10)
             hurry()
             worker.drain(holder)
-            if not waiting() and not is_reading() and not sandbox.callbacks.pending:
+            if is_quiet(sandbox):
                 return
         open_ = Push.objects.filter(state__in=Push.OPEN)
         raise AssertionError(f"it never ends: {[(push, push.state, push.error, push.waits_for) for push in open_]}")

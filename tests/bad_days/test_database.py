@@ -173,3 +173,24 @@ def patiently(change: Callable[[], None]) -> None:
         else:
             return
     raise AssertionError("it never got its lock")
+
+
+@pytest.mark.parametrize(("stumbles", "is_up"), [(1, True), (worker.STARTS, False)])
+def test_a_worker_starts_though_the_database_stumbles(
+    monkeypatch: pytest.MonkeyPatch, stumbles: int, is_up: bool
+) -> None:
+    """For some seconds; then its end tells, and whoever watches it starts another."""
+    left = [OperationalError("terminating connection due to administrator command")] * stumbles
+
+    def start() -> str:
+        if left:
+            raise left.pop()
+        return "a worker"
+
+    monkeypatch.setattr(worker, "start", start)
+    monkeypatch.setattr(worker, "LOOK", 0.01)
+    if is_up:
+        assert worker._start(threading.Event()) == "a worker"
+    else:
+        with pytest.raises(OperationalError):
+            worker._start(threading.Event())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import stat
@@ -20,6 +21,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from backoffice.accounts.models import Event
+from backoffice.accounts.trail import histories
 from backoffice.partners.models import Delivery, IdempotentRequest, Source, Webhook
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import lease, worker
@@ -153,6 +155,13 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield f"{model._meta.label}.{field.name}", text
 
 
+def everything() -> list[tuple[Any, ...]]:
+    """All rows that an erasure could change, or make."""
+    models = (Client, Order, *(histories()[model] for model in (Client, Order)), Push, Exchange, Erasure)
+    erased = Event.objects.filter(kind=Event.Kind.CLIENT_ERASED)
+    return [tuple(rows.order_by("pk").values_list()) for rows in (*(m._base_manager.all() for m in models), erased)]
+
+
 def found() -> set[str]:
     """Where his phone, his mail, his name or his street still stand."""
     return {
@@ -248,6 +257,53 @@ def test_it_asks_first(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Erasure.objects.count() == 0
 
 
+def test_where_nobody_can_be_asked_it_is_said(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(CommandError, match="Nothing was erased: where nobody can be asked, --yes is needed"):
+        call_command("client_data", str(client.pk), "--erase", verbosity=0)
+    assert Erasure.objects.count() == 0
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--yes"])
+def test_what_is_for_erasing_is_not_for_the_file(client: Client, option: str, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=f"{option} is for --erase"):
+        call_command("client_data", str(client.pk), "--export", str(tmp_path / "client.json"), option)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_repeating_what_is_done_changes_nothing(client: Client, capsys: Any) -> None:
+    call_command("client_data", str(client.pk), "--erase", "--yes")
+    assert erase.preview(Held.of(str(client.pk))) == {}
+    before, first = everything(), capsys.readouterr().out
+
+    call_command("client_data", str(client.pk), "--erase", "--yes")
+    assert capsys.readouterr().out == first
+    assert first.endswith("Done.\n")
+    assert person("c", "erase_client").post(f"/admin/orders/client/{client.pk}/data/", {"key": client.pk}).url
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda his: Client.objects.filter(pk=his.pk).update(firstname="Ян"),
+        lambda his: Order.objects.create(number="A-19", client=his, phone="5", delivery_status=DeliveryStatus.CLOSED),
+        lambda his: Origin.objects.update(data={"phone": PHONE}),
+        lambda his: StatusChange.objects.update(longitude=Decimal("30.1")),
+        lambda his: DiscountCard.objects.create(source=Source.objects.get(title="Shop"), uid="4002", client=his),
+    ],
+)
+def test_what_is_there_again_is_erased_again(client: Client, write: Any) -> None:
+    call_command("client_data", str(client.pk), "--erase", "--yes", verbosity=0)
+    done_at = Erasure.objects.get().done_at
+    write(client)
+    assert erase.preview(Held.of(str(client.pk))) != {}
+
+    call_command("client_data", str(client.pk), "--erase", "--yes", verbosity=0)
+    assert Erasure.objects.get().done_at > done_at
+    assert erase.preview(Held.of(str(client.pk))) == {}
+
+
 def test_it_goes_on_where_it_was_cut_off(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     real, seen = places.telling, []
 
@@ -335,7 +391,13 @@ def test_what_ireca_has_is_erased_there_before_it_is_forgotten_here(ireca: Sandb
     worker.drain(lease.owner())
     client.refresh_from_db()
     assert LAST in json.dumps(client.remote_data, ensure_ascii=False)
-    row = erase.advance(erase.ask(Held.of(str(client.pk))))
+    Order.objects.create(
+        client=client, phone=PHONE, to_city="Тверь", to_street=STREET, delivery_status=DeliveryStatus.CANCELLED
+    )
+    with pytest.raises(CommandError, match="The remotes are to be told") as waiting:
+        call_command("client_data", str(client.pk), "--erase", "--yes", stdout=io.StringIO())
+    assert waiting.value.returncode == 3
+    row = Erasure.objects.get()
     assert row.step == Erasure.Step.REMOTES  # its base must stay until iRECA was told
     worker.drain(lease.owner())
     Erasure.objects.update(due_at=timezone.now())
@@ -345,6 +407,14 @@ def test_what_ireca_has_is_erased_there_before_it_is_forgotten_here(ireca: Sandb
     assert found() == set()
     there = ireca.get("clients", client.ireca_id)
     assert LAST not in json.dumps(there, ensure_ascii=False, default=str)
+    # What iRECA lists and answers is no reason to begin again.
+    call_command("pull", "clients", "orders", stdout=io.StringIO())
+    assert erase.preview(Held.of(str(client.pk))) == {}
+    pushes = Push.objects.count()
+    for _time in range(2):
+        call_command("client_data", str(client.pk), "--erase", "--yes", stdout=(said := io.StringIO()))
+        assert said.getvalue().endswith("Done.\n")
+    assert Push.objects.count() == pushes
 
 
 def person(name: str, *rights: str) -> Browser:

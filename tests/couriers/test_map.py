@@ -81,13 +81,16 @@ def test_who_is_not_signed_in_is_asked_to(client: Browser) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("missing", [{"view_location"}, {"view_courier"}, {"view_location", "view_courier"}])
-def test_both_rights_are_needed(client: Browser, missing: set[str]) -> None:
+@pytest.mark.parametrize(
+    "missing", [{"view_location"}, {"view_courier"}, {"view_personal"}, {"view_location", "view_courier"}]
+)
+def test_all_rights_are_needed(client: Browser, missing: set[str]) -> None:
     courier = working("Anna")
     seen(courier, timezone.now())
     user = User.objects.create_user("somebody", is_staff=True)
-    rights = {"view_location", "view_courier", "change_courier"} - missing
-    user.user_permissions.set(Permission.objects.filter(content_type__app_label="couriers", codename__in=rights))
+    rights = {"view_location", "view_courier", "change_courier", "view_personal"} - missing
+    known = Permission.objects.filter(content_type__app_label__in=("couriers", "reports"))
+    user.user_permissions.set(known.filter(codename__in=rights))
     client.force_login(user)
 
     for url in (MAP, POSITIONS, f"/admin/couriers/courier/{courier.pk}/map/", track_of(courier)):
@@ -125,8 +128,8 @@ def test_orders_are_no_links_for_who_may_not_see_them(client: Browser, admin_cli
     order = Order.objects.create(number="17", ireca_id="o17", courier=courier, delivery_time_from=at(12))
     seen(courier, at(14), order_ireca_id="o17")
     user = User.objects.create_user("somebody", is_staff=True)
-    rights = Permission.objects.filter(codename__in=("view_courier", "view_location"))
-    user.user_permissions.set(rights.filter(content_type__app_label="couriers"))
+    rights = Permission.objects.filter(codename__in=("view_courier", "view_location", "view_personal"))
+    user.user_permissions.set(rights.filter(content_type__app_label__in=("couriers", "reports")))
     client.force_login(user)
     link = reverse("admin:orders_order_change", args=[order.pk])
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from backoffice.remotes.http import Refused, Retry
 from backoffice.remotes.ireca import contract
@@ -72,6 +75,64 @@ def test_the_window_moves_and_never_ends_before_it_starts(user: User) -> None:
     assert texts(actions.move_window([row.pk], start, end, user)) == {"N-1": "NOT has this window already"}
     with pytest.raises(ValueError, match="ends before it starts"):
         actions.move_window([row.pk], end, start, user)
+
+
+def test_windows_move_by_as_much_and_each_order_keeps_its_own(user: User) -> None:
+    rows = [
+        builders.order(1),
+        builders.order(2, delivery_time_from=builders.at(14), delivery_time_to=builders.at(18)),
+        builders.order(3, delivery_time_from=None),
+        builders.order(4, delivery_time_from=None, delivery_time_to=None),
+        builders.order(5, **builders.CLOSED),
+    ]
+    outcomes = actions.shift_window([row.pk for row in rows], 1, -1, user)
+    assert texts(outcomes) == {
+        "N-1": "window moved: +1 d -1 h",
+        "N-2": "window moved: +1 d -1 h",
+        "N-3": "window moved: +1 d -1 h",
+        "N-4": "NOT has no window",
+        "N-5": "NOT already closed",
+    }
+    windows = Order.objects.order_by("number").values_list("delivery_time_from", "delivery_time_to")
+    assert list(windows) == [
+        (builders.at(9, 1), builders.at(11, 1)),
+        (builders.at(13, 1), builders.at(17, 1)),
+        (None, builders.at(11, 1)),
+        (None, None),
+        (builders.at(10), builders.at(12)),
+    ]
+    assert set(Push.objects.values_list("object_id", flat=True)) == {row.pk for row in rows[:3]}
+    assert rows[0].history.latest().history_user == user
+    with pytest.raises(ValueError, match="nothing"):
+        actions.shift_window([rows[0].pk], 0, 0, user)
+
+
+def test_a_window_keeps_its_hours_where_summer_time_begins(user: User, settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    saturday = datetime(2026, 3, 28, 10, tzinfo=ZoneInfo("Europe/Berlin"))
+    row = builders.order(1, delivery_time_from=saturday, delivery_time_to=saturday + timedelta(hours=2))
+    actions.shift_window([row.pk], 1, 0, user)
+    row.refresh_from_db()
+    assert f"{timezone.localtime(row.delivery_time_from):%d %H:%M %z}" == "29 10:00 +0200"
+
+
+def test_500_windows_move_in_few_statements(user: User, queries: Callable[..., list[str]]) -> None:
+    template = builders.order(1)
+    Order._base_manager.bulk_create(
+        Order(
+            ireca_id=f"b{number}",
+            remote_data={},
+            payment_type=template.payment_type,
+            delivery_time_from=builders.at(10) + timedelta(minutes=number),
+            delivery_time_to=builders.at(12) + timedelta(minutes=number),
+        )
+        for number in range(499)
+    )
+    ids = list(Order.objects.values_list("pk", flat=True))
+    sql = queries(lambda: actions.shift_window(ids, 1, 0, user))
+    assert len(sql) <= 130  # SQLite takes 999 parameters in one INSERT, and an order has seventy columns
+    template.refresh_from_db()
+    assert template.delivery_time_from == builders.at(10, 2)  # moved twice
 
 
 def test_a_new_address_is_one_line_and_the_exact_one_is_forgotten(user: User) -> None:

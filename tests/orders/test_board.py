@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
+from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -15,7 +18,7 @@ from backoffice.sync.enqueue import untracked
 from backoffice.sync.models import Push
 from couriers.models import Courier, License
 from fiscal.models import PaymentType
-from orders import actions, board
+from orders import actions, board, cash
 from orders.models import BulkChange, DeliveryStatus, Hold, Order
 from tests.orders import builders
 
@@ -57,17 +60,48 @@ class TestFigures:
         assert (len(column.open), len(column.done)) == (2, 1)
         assert (column.window_hours, column.due) == (Decimal(4), Decimal(90))
 
-    def test_cash_in_hand_is_what_registers_took_in_cash_less_what_returns_gave(self) -> None:
+    def test_cash_in_hand_is_what_he_should_have_now(
+        self, dispatcher: Browser, django_capture_on_commit_callbacks: Any
+    ) -> None:
         courier, other = builders.courier(), builders.courier("Petrov", "2")
-        cash = builders.known(PaymentType, "11", title="Cash", close_type=1)
+        in_cash = builders.known(PaymentType, "11", title="Cash", close_type=1)
         card = builders.known(PaymentType, "12", title="Card", close_type=2)
         done = builders.order(1, courier=courier, **builders.CLOSED)
         refund = builders.order(2, courier=courier, is_refund=True, **builders.CLOSED)
-        elsewhere = builders.order(3, courier=other, **builders.CLOSED)
-        for order, kind, price in ((done, cash, 500), (done, card, 300), (refund, cash, 120), (elsewhere, cash, 7)):
+        yesterday = {"delivery_time_from": builders.at(10, -1), "delivery_time_to": builders.at(12, -1)}
+        before = builders.order(3, courier=courier, **{**builders.CLOSED, **yesterday})
+        elsewhere = builders.order(4, courier=other, **builders.CLOSED)
+        paid = ((done, in_cash, 500), (done, card, 300), (refund, in_cash, 120), (before, in_cash, 1200))
+        for order, kind, price in (*paid, (elsewhere, in_cash, 7)):
             builders.pay(order, price, kind)
         found = columns(today())
-        assert (found["Ivanov"].cash, found["Petrov"].cash) == (Decimal(380), Decimal(7))
+        assert (found["Ivanov"].cash, found["Petrov"].cash) == (Decimal(1580), Decimal(7))
+        assert "1\xa0580,00" in dispatcher.get(BOARD, headers={"accept-language": "ru"}).text
+        said = cash.HandIn(uuid.uuid4(), Decimal(1580), timezone.now())
+        with django_capture_on_commit_callbacks(execute=True):
+            cash.record(courier.pk, said, User.objects.create_user("accountant"))
+        found = columns(today())
+        assert (found["Ivanov"].cash, found["Petrov"].cash) == (Decimal(0), Decimal(7))
+
+    def test_cash_is_added_up_twice_a_minute_and_after_an_act(
+        self, django_capture_on_commit_callbacks: Any, queries: Callable[..., list[str]]
+    ) -> None:
+        courier, user = builders.courier(), User.objects.create_user("accountant")
+        in_cash = builders.known(PaymentType, "11", title="Cash", close_type=1)
+        builders.pay(builders.order(1, courier=courier, **builders.CLOSED), 500, in_cash)
+        with time_machine.travel(builders.at(12), tick=False) as clock:
+            assert columns(today())["Ivanov"].cash == 500
+            builders.pay(builders.order(2, courier=courier, **builders.CLOSED), 200, in_cash)
+            assert not [sql for sql in queries(today) if "cash" in sql]
+            assert (columns(today())["Ivanov"].cash, cash.in_hand(courier.pk)) == (Decimal(500), Decimal(700))
+            clock.shift(cash.CACHE_SECONDS + 1)
+            assert columns(today())["Ivanov"].cash == 700
+            with django_capture_on_commit_callbacks(execute=True):
+                act = cash.record(courier.pk, cash.HandIn(uuid.uuid4(), Decimal(600), timezone.now()), user)
+            assert columns(today())["Ivanov"].cash == 100
+            with django_capture_on_commit_callbacks(execute=True):
+                cash.reverse(act.pk, uuid.uuid4(), "it was 500", user)
+            assert columns(today())["Ivanov"].cash == 700
 
     def test_late_and_at_risk_are_of_open_orders(self) -> None:
         now = timezone.now()

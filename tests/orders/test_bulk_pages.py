@@ -38,6 +38,20 @@ def test_assign_courier(dispatcher: Browser) -> None:
     assert rows[0].history.latest().history_user == User.objects.get(username="dispatcher")
 
 
+@pytest.mark.parametrize("said", ["", "abc", "9" * 30, "-1"])
+def test_the_courier_whom_the_list_named_is_chosen_already(dispatcher: Browser, said: str) -> None:
+    courier, row = builders.courier(), builders.order(1)
+    data = {"action": "assign_courier", "_selected_action": [row.pk], "select_across": "1"}
+    page = dispatcher.post(LIST, {**data, "courier": courier.pk})
+    assert f'<option value="{courier.pk}" selected>Ivanov</option>' in page.content.decode()
+    row.refresh_from_db()
+    assert row.courier is None
+
+    page = dispatcher.post(LIST, {**data, "courier": said})
+    assert page.status_code == 200
+    assert "Ivanov" not in page.content.decode()
+
+
 def test_a_page_without_an_answer_changes_nothing(dispatcher: Browser) -> None:
     row = builders.order(1)
     page = choose(dispatcher, "assign_courier", [row.pk])
@@ -70,6 +84,22 @@ def test_move_window(dispatcher: Browser) -> None:
     confirm(dispatcher, page, **{**wrong, "end_1": "20:00"})
     row.refresh_from_db()
     assert (row.delivery_time_from, row.delivery_time_to) == (builders.at(18), builders.at(20))
+
+
+def test_shift_window(dispatcher: Browser) -> None:
+    row = builders.order(1)
+    page = choose(dispatcher, "shift_window", [row.pk])
+    assert "Each order keeps the hours of its own window." in page.content.decode()
+    for wrong, why in (
+        ({"days": "", "hours": "0"}, "Say by how many days or hours."),
+        ({"days": "9" * 12}, "less than or equal to 366"),
+    ):
+        assert why in submit(dispatcher, page, **wrong).content.decode()
+    told = confirm(dispatcher, page, days="1", hours="")
+    assert "1 order: window moved: +1 d." in told[0]
+    assert "Undo…" in told[0]
+    row.refresh_from_db()
+    assert (row.delivery_time_from, row.delivery_time_to) == (builders.at(10, 1), builders.at(12, 1))
 
 
 def test_change_address(dispatcher: Browser) -> None:
@@ -158,6 +188,7 @@ def test_a_forged_confirmation_is_refused(manager: Browser, action: str) -> None
         "reason": reason.pk,
         "agreed": "1",
         "line": "Elsewhere",
+        "days": "1",
     }
     manager.post(LIST, forged)
     assert not Push.objects.exists()

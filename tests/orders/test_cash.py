@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from datetime import timedelta
@@ -17,6 +18,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
+from playwright.sync_api import expect
+from pytest_django.live_server_helper import LiveServer
 
 from backoffice.sync.enqueue import untracked
 from backoffice.sync.models import Push
@@ -26,6 +29,7 @@ from orders import cash, kept
 from orders.cash import HandIn, MoreThanInHand, NotRecorded
 from orders.models import CashEntry, DeliveryStatus, Order, Payment
 from orders.order_sums import SUMS
+from tests import chromium
 from tests.orders import builders
 from tests.reports.data import World
 
@@ -187,6 +191,37 @@ def test_an_accountant_records_prints_and_reverses(browser: Browser) -> None:
     assert CashHandover.objects.get(reverses=act).note == "it was 1000"
     assert reversing not in browser.get(answers[0]).content.decode()
     assert browser.get("/admin/fiscal/cashhandover/").status_code == 200
+
+
+def test_the_page_speaks_of_sums_in_russian(browser: Browser) -> None:
+    courier = paid(15000, amount_to_pay=0).courier
+    russian = {"accept-language": "ru"}
+    page = browser.get(FORM, {"courier": courier.pk}, headers=russian)
+    # A field of numbers is given its value with a point, or a browser shows none.
+    assert re.search(r'<input type="number" name="amount" value="15000.00"', page.text)
+    data = {"key": uuid.uuid4(), "courier": courier.pk, "amount": "16000.50", "at_0": "01.01.2026", "at_1": "10:00"}
+    (said,) = browser.post(FORM, data, headers=russian).context["form"].errors["amount"]
+    assert said.replace("\xa0", " ") == "16 000,50 — это на 1 000,50 больше, чем должно быть на руках (15 000,00)."
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_a_browser_shows_what_is_offered(
+    live_server: LiveServer, admin_client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Playwright keeps an event loop in this thread; the test still works on the database by itself.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    order = paid(35843)
+    Payment.objects.create(order=order, price=Decimal("0.78"), payment_type=order.payment_type, paid_in=timezone.now())
+    kept.keep([order.pk])
+    with chromium.pages(live_server.url) as open_page:
+        page = open_page(admin_client, locale="ru-RU")
+        page.goto(f"{live_server.url}{FORM}?courier={order.courier_id}")
+        expect(page.locator("html")).to_have_attribute("lang", "ru")
+        expect(page.locator("input[name=amount]")).to_have_value("35843.78")
+        page.locator("#cash-form button[type=submit]").click()
+        expect(page).to_have_url(re.compile(r"/admin/fiscal/cash/\d+/$"))
+    assert CashHandover.objects.get().amount == Decimal("35843.78")
 
 
 @pytest.mark.parametrize("group", ["Managers", "Dispatchers"])

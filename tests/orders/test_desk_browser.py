@@ -76,6 +76,23 @@ def test_the_courier_is_given_by_keyboard(page: Page, live_server: LiveServer) -
     assert page.url.endswith(LIST)
 
 
+def test_any_word_of_a_name_is_enough_where_only_one_courier_has_it(page: Page, live_server: LiveServer) -> None:
+    orders = builders.orders(2)
+    builders.courier("Алексей Быстров")
+    courier = builders.courier("Алексей Тихий", "2")
+    page.goto(live_server.url + LIST)
+    for order in orders:
+        row_of(page, order).locator("input.action-select").check()
+    field = page.get_by_label("Give to courier")
+    field.fill("алекс")
+    field.press("Enter")
+    expect(page.locator("#desk-status")).to_contain_text("Several couriers")
+    field.fill("тих")
+    field.press("Enter")
+    expect(page.locator("body")).to_contain_text("2 orders: assigned to Алексей Тихий.")
+    assert Order.objects.filter(courier=courier).count() == 2
+
+
 def test_the_card_opens_and_closes_by_keyboard(page: Page, live_server: LiveServer) -> None:
     builders.order(1, description="ring twice")
     page.goto(live_server.url + LIST)

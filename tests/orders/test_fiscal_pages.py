@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+import openpyxl
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
@@ -19,6 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from backoffice.sync.enqueue import untracked
+from backoffice.sync.models import ExportLog
 from fiscal import shifts
 from fiscal.models import CorrectionReceipt, PaymentType, Receipt, Tax
 from orders import fiscal_sums
@@ -137,7 +139,12 @@ def test_sums_of_shifts_reckoned_twice(admin_client: Browser, seed: int) -> None
         assert (mine.undivided, set(mine.couriers)) == (plain.undivided, plain.couriers)
         page = admin_client.get(shift.url)
         assert {each.title: [each.amount.sold, each.amount.returned] for each in page.context["types"]} == plain.types
-        rates = [[row.sold, row.sold_vat, row.returned, row.returned_vat] for row in page.context["rates"]]
+        table = page.context["vat"]
+        assert table.is_incomplete == ("special" in plain.vat)
+        assert table.total == [sum(column) for column in zip(*plain.vat.values(), strict=True)]
+        for row in table.rows:  # what is not known is no zero
+            assert (row.sold_vat is None) == (row.returned_vat is None) == (row.rate is None)
+        rates = [[sum_ or 0 for sum_ in row.sums] for row in table.rows]
         assert sorted(rates) == sorted(plain.vat.values())
         assert page.context["undivided"] == plain.undivided
         assert (page.context["total"].sold, page.context["total"].returned) == (
@@ -146,12 +153,41 @@ def test_sums_of_shifts_reckoned_twice(admin_client: Browser, seed: int) -> None
         )
 
 
+def test_what_is_returned_in_the_app_has_the_rate_of_its_line(admin_client: Browser) -> None:
+    row = sold(1, ("1780", "20%"), ("110", "БезНДС"), ("55", "special"))
+    ten = builders.known(Tax, "10%", title="10%")
+    refund = Refund.objects.create(order=row)
+    lines = list(row.lines.select_related("good"))
+    with untracked():
+        for line in lines:
+            line.good.tax = ten
+            line.good.save()
+        lines[2].tax = None  # sold at the rate of its good
+        lines[2].save()
+    for line in lines:
+        RefundGood.objects.create(refund=refund, sum=line.total + line.discount_total, count=1, good=line.good)
+    paper = receipt(row, timezone.now(), 1, kind="return")
+    rates = fiscal_sums.by_rate(Receipt.objects.filter(kind="return"), timezone.localdate())
+    card = admin_client.get(reverse("fiscal-receipt", args=[paper.pk])).context["figures"]
+    assert {(row.rate.code, row.returned, row.returned_vat) for row in rates.rows} == {
+        (vat.rate.code, vat.gross, vat.vat) for vat in card.vat
+    }
+    assert {(row.returned, row.returned_vat) for row in rates.rows} == {
+        (Decimal(1780), Decimal("296.67")),
+        (Decimal(110), Decimal(0)),
+        (Decimal(55), Decimal(5)),
+    }
+
+
 def test_the_list_is_narrowed_and_tells_bad_days(admin_client: Browser) -> None:
     now = random_shifts(1)
     url, today = reverse("fiscal-shifts"), timezone.localdate(now)
     courier = Order.objects.filter(receipts__fn="A", courier__isnull=False).first().courier
     everything = admin_client.get(url).context["rows"]
     his = admin_client.get(url, {"courier": courier.pk}).context["rows"]
+    said = "The sums are those of the whole shifts"
+    assert said in admin_client.get(url, {"courier": courier.pk}, headers=ENGLISH).text
+    assert said not in admin_client.get(url, headers=ENGLISH).text
     keys = {(paper.fn, paper.shift_number) for paper in Receipt.objects.filter(order__courier=courier)}
     assert {shift.key for shift, _money in his} == keys
     assert {shift.fn for shift, _money in admin_client.get(url, {"register": "A"}).context["rows"]} == {"A"}
@@ -179,21 +215,80 @@ def test_the_cost_of_the_list_does_not_grow(admin_client: Browser) -> None:
     assert len(many) == len(few)
 
 
-def test_the_file_holds_no_formula(admin_client: Browser) -> None:
+def test_the_file_keeps_numbers_as_they_are_printed(admin_client: Browser) -> None:
     courier = builders.courier("=cmd|' /C calc'!A0", "x")
     row = sold(1, ("1030.50", "22%"), courier=courier)
-    receipt(row, timezone.now(), 1, serial_number="+7", shift_number="@1")
+    receipt(row, timezone.now(), 1, fn="9960440300123456", serial_number="00012345678901", shift_number="@1")
+    card = builders.known(PaymentType, "2", title="Card", close_type=2)
+    for nth, (type_, sum_) in enumerate([(row.payment_type, 70), (card, 20)], 2):
+        back = sold(nth, (str(sum_), "22%"), is_refund=True)
+        back.payments.update(payment_type=type_)
+        receipt(back, timezone.now(), nth, kind="return", fn="9960440300123456", serial_number="", shift_number="@1")
     url = reverse("fiscal-shifts")
 
-    def rows(language: str, delimiter: str) -> list[list[str]]:
-        file = admin_client.get(url, {"export": "csv"}, headers={"accept-language": language}).content
-        return list(csv.reader(io.StringIO(file.decode("utf-8-sig")), delimiter=delimiter))
+    def file(kind: str, language: str) -> bytes:
+        answer = admin_client.get(url, {"export": kind}, headers={"accept-language": language})
+        return b"".join(answer.streaming_content)
 
-    _header, cells = rows("en", ",")
-    assert (cells[1], cells[2], cells[-1]) == ("'+7", "'@1", "'=cmd|' /C calc'!A0")
-    assert "1030.50" in cells
-    _header, cells = rows("ru", ";")
+    _header, cells, foot = csv.reader(io.StringIO(file("csv", "en").decode("utf-8-sig")))
+    assert foot == ["Together", *[""] * 5, "1", "2", *cells[8:14], "0"]
+    assert (cells[2], cells[-1]) == ("'@1", "'=cmd|' /C calc'!A0")
+    assert cells[8:14] == ["1030.50", "0.00", "0.00", "70.00", "20.00", "0.00"]
+    _header, cells, _foot = csv.reader(io.StringIO(file("csv", "ru").decode("utf-8-sig")), delimiter=";")
     assert "1030,50" in cells
+    _header, values, _foot = openpyxl.load_workbook(io.BytesIO(file("xlsx", "ru"))).active.values
+    assert values[:3] == ("9960440300123456", "00012345678901", "@1")
+    assert values[8:14] == (1030.5, 0, 0, 70, 20, 0)
+
+
+def test_the_page_is_cut_and_its_file_is_not(admin_client: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orders.admin.fiscal.shifts.LIMIT", 3)
+    now = timezone.now()
+    for nth in range(1, 8):
+        receipt(sold(nth, ("10", "22%")), now - timedelta(hours=nth), nth, shift_number=str(nth))
+    page = admin_client.get(reverse("fiscal-shifts"), headers=ENGLISH)
+    assert len(page.context["rows"]) == 3
+    assert "it has all of them" in page.text
+    answer = admin_client.get(reverse("fiscal-shifts"), {"export": "csv"}, headers=ENGLISH)
+    _header, *rows, foot = csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig")))
+    assert [(row[2], row[8]) for row in rows] == [(str(nth), "10.00") for nth in range(1, 8)]
+    assert foot[8] == "70.00"
+
+
+def test_a_file_of_shifts_is_for_who_may_export_and_is_logged(admin_client: Browser) -> None:
+    receipt(sold(1, ("10", "22%")), timezone.now() - timedelta(hours=1), 1, shift_number="1")
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=("view_receipt", "view_order")))
+    browser = Browser()
+    browser.force_login(clerk)
+    shown, shown_to_all = (each.get(reverse("fiscal-shifts"), headers=ENGLISH) for each in (browser, admin_client))
+    assert "export=xlsx" not in shown.text
+    assert "export=xlsx" in shown_to_all.text
+    assert browser.get(reverse("fiscal-shifts"), {"export": "csv"}).status_code == 403
+    assert not ExportLog.objects.exists()
+    clerk.user_permissions.add(Permission.objects.get(codename="export", content_type__app_label="reports"))
+    answer = browser.get(reverse("fiscal-shifts"), {"export": "csv", "register": "9999"}, headers=ENGLISH)
+    assert b"".join(answer.streaming_content)
+    log = ExportLog.objects.get()
+    assert (log.user, log.what, log.kind, log.query) == (clerk, "Shifts of registers", "csv", "register=9999")
+    assert log.row_count == 2
+
+
+def test_a_shift_is_laid_beside_the_report_of_its_register(admin_client: Browser) -> None:
+    now = random_shifts(2)
+    for shift in shifts.find(now - timedelta(days=1), now, now):
+        page = admin_client.get(shift.url, headers=ENGLISH)
+        told, total = page.context["receipts"], page.context["total"]
+        assert len(told) == shift.receipts
+        for column in ("sold", "returned"):
+            assert sum(getattr(each, column) or 0 for each in told) == getattr(total, column)
+        alone = [each for each in told if each.sold is None and each.returned is None]
+        assert len(alone) == page.context["undivided"]
+        paper = admin_client.get(page.context["print_url"], headers=ENGLISH)
+        assert "no fiscal document" in paper.text
+        assert [each.pk for each in paper.context["receipts"]] == [each.pk for each in told]
+        listed = admin_client.get(page.context["list_url"])
+        assert listed.context["paging"].paginator.count == shift.receipts
 
 
 def test_a_shift_that_is_not_there(admin_client: Browser) -> None:
@@ -206,7 +301,7 @@ def test_a_rate_that_was_changed_is_pointed_out(admin_client: Browser) -> None:
     paper = receipt(row, timezone.now(), 1)
     shift = shifts.one("9999", "1", timezone.now())
     assert shift is not None
-    (doubtful,) = [rate for rate in admin_client.get(shift.url).context["rates"] if rate.is_doubtful]
+    (doubtful,) = [rate for rate in admin_client.get(shift.url).context["vat"].rows if rate.is_doubtful]
     assert doubtful.rate.code == 1
     assert admin_client.get(reverse("fiscal-receipt", args=[paper.pk])).context["doubtful"] == ["20 %"]
 

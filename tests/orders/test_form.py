@@ -223,6 +223,62 @@ class TestLines:
         assert "/admin/orders/line/" not in dispatcher.get("/admin/").content.decode()
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "0026-11-23", "9999-12-31"])
+def test_a_year_that_was_mistyped_is_no_day_of_delivery(dispatcher: Browser, day: str) -> None:
+    row = builders.order(1)
+    typed = {"delivery_time_from_0": day, "delivery_time_from_1": "00:00", "delivery_time_to_0": day}
+    response = dispatcher.post(change_url(row), {**change_form(dispatcher, row), **typed})
+    assert errors(response).keys() == {"delivery_time_from", "delivery_time_to"}
+
+
+class TestSettled:
+    """Closed, paid, and with money or a receipt to prove it."""
+
+    @pytest.fixture
+    def row(self) -> Order:
+        row = builders.with_lines(builders.order(1, **builders.CLOSED), 2)
+        Payment.objects.create(order=row, payment_type=row.payment_type, price=100, paid_in=builders.at(11))
+        return Order.objects.get(pk=row.pk)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("status", "0"),
+            ("delivery_status", "6"),
+            ("amount_to_pay", "1"),
+            ("prepayment_sum", "1"),
+            ("lines-0-count", "9"),
+        ],
+    )
+    def test_its_money_is_no_matter_of_an_edit(self, dispatcher: Browser, row: Order, name: str, value: str) -> None:
+        before = change_form(dispatcher, row)
+        response = dispatcher.post(change_url(row), {**before, name: value, "description": "gate"})
+        assert response.status_code == 200
+        assert "a return or a correction mends what is wrong with it" in response.text
+        assert change_form(dispatcher, row) == before
+        assert not Push.objects.exists()
+
+    def test_nor_is_a_line_taken_away(self, dispatcher: Browser, row: Order) -> None:
+        response = dispatcher.post(change_url(row), {**change_form(dispatcher, row), "lines-1-DELETE": "on"})
+        assert "a return or a correction mends what is wrong with it" in response.text
+        assert row.lines.count() == 2
+        line = row.lines.first()
+        assert dispatcher.post(change_url(line).replace("change", "delete"), {"post": "yes"}).status_code == 403
+        response = dispatcher.post(change_url(line), {**change_form(dispatcher, line), "price": "1"})
+        assert errors(response).keys() == {"price"}
+
+    def test_the_rest_of_it_is(self, dispatcher: Browser, row: Order) -> None:
+        save(dispatcher, row, {**change_form(dispatcher, row), "description": "gate"})
+        row.refresh_from_db()
+        assert row.description == "gate"
+
+    def test_what_nothing_proves_is_mended(self, dispatcher: Browser, row: Order) -> None:
+        Payment.objects.all().delete()
+        save(dispatcher, row, {**change_form(dispatcher, row), "status": "0"})
+        row.refresh_from_db()
+        assert row.status == 0
+
+
 def test_the_tabs_show_payments_receipts_and_the_journal(dispatcher: Browser) -> None:
     courier, reason = builders.courier(), builders.reason()
     row = builders.with_lines(builders.order(1, **builders.CLOSED), 1)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -94,6 +94,12 @@ def test_what_is_right_is_not_written_again() -> None:
         assert order_sums.keep(keys) == set()
     assert len(queries) == 1
     assert kept.keep([]) == 0
+
+
+@pytest.mark.parametrize("days", ["-1", "0", "99999999999", "²"])
+def test_recounting_of_no_days(days: str) -> None:
+    with pytest.raises(CommandError, match=r"argument --days: .* is no number of days from 1 to 36500"):
+        call_command("recount", "--days", days)
 
 
 @pytest.mark.parametrize("days", [None, 1])

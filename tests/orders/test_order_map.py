@@ -19,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 from backoffice.sync.models import Push
 from couriers.models import License, Location
 from orders import map as order_map
-from orders.models import DeliveryStatus, Hold, Order, RoutePlan
+from orders.models import BulkChange, DeliveryStatus, Hold, Order, RoutePlan
 from tests.orders import builders
 from tests.orders.test_desk_browser import page  # noqa: F401  # a fixture
 
@@ -130,7 +130,8 @@ def test_where_couriers_are_takes_rights_of_its_own(client: Browser) -> None:
     client.force_login(user)
     assert client.get(DATA).json()["couriers"] == []
     assert client.get(f"{MAP}track/{courier.pk}/").status_code == 403
-    user.user_permissions.add(*Permission.objects.filter(codename__in=("view_courier", "view_location")))
+    rights = ("view_courier", "view_location", "view_personal")
+    user.user_permissions.add(*Permission.objects.filter(codename__in=rights))
     assert [one["name"] for one in client.get(DATA).json()["couriers"]] == ["Ivanov"]
     assert len(client.get(f"{MAP}track/{courier.pk}/").json()["points"]) == 1
 
@@ -147,6 +148,22 @@ def test_chosen_orders_are_assigned_and_each_says_what_happened(dispatcher: Brow
     assert first.courier == courier
     for body in ({"ids": "", "courier": courier.pk}, {"ids": first.pk, "courier": "0"}, {"ids": first.pk}):
         assert dispatcher.post(MAP + "assign/", body).status_code == 400
+
+
+@pytest.mark.django_db
+def test_what_another_page_left_to_tell_is_text_and_our_links_are_links(dispatcher: Browser) -> None:
+    order, courier = placed(1), builders.courier()
+    dispatcher.post("/admin/orders/order/views/", {"title": "<img src=x onerror=alert(1)>", "query": "day=today"})
+    told = dispatcher.post(MAP + "assign/", {"ids": order.pk, "courier": courier.pk}).json()["told"]
+    undo = f"/admin/orders/order/undo/{BulkChange.objects.get().pk}/"
+    assert [message["html"] for message in told] == [
+        "Saved as “&lt;img src=x onerror=alert(1)&gt;”.",
+        (
+            "<b>1 order: assigned to Ivanov.</b> "
+            f'<a class="underline" href="/admin/orders/order/{order.pk}/change/">N-1</a> '
+            f'<a class="underline font-semibold" href="{undo}">Undo…</a>'
+        ),
+    ]
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -14,7 +15,7 @@ from backoffice.sync.enqueue import untracked
 from fiscal.models import PaymentType
 from orders import printing
 from orders.admin import printing as pages
-from orders.models import Order, PaymentStatus
+from orders.models import Client, Order, PaymentStatus
 from tests.orders import builders
 from tests.orders.pages import LIST
 
@@ -57,6 +58,29 @@ def test_what_is_to_be_taken_and_the_change_to_bring() -> None:
     assert [stop.order for stop in sheet.paid_in_cash] == [row]
 
 
+def test_cash_is_told_from_cards_and_how_many_things_are_carried(dispatcher: Browser) -> None:
+    card = builders.known(PaymentType, "8", title="Card", close_type=PaymentType.CARD)
+    other = builders.known(PaymentType, "9", title="Later", close_type=4)
+    rows = [
+        builders.with_lines(builders.order(1, amount_to_pay=Decimal(200)), 2),
+        builders.with_lines(builders.order(2, amount_to_pay=Decimal(1000), payment_type=card), 1),
+        builders.order(3, amount_to_pay=Decimal(30), payment_type=other),
+        builders.order(4, amount_to_pay=Decimal(7), payment_type=None),
+        builders.order(5, amount_to_pay=Decimal(500), status=PaymentStatus.PAID),
+    ]
+    with untracked():
+        rows[1].lines.update(count=Decimal("0.350"))
+    (sheet,) = printing.sheets([row.pk for row in rows])
+    assert (sheet.due, sheet.due_in_cash, sheet.due_otherwise) == (Decimal(1237), Decimal(200), Decimal(1037))
+    assert ([stop.items for stop in sheet.stops], sheet.items) == ([4, 1, 0, 0, 0], 5)
+    html = dispatcher.get(url("routes", *rows)).content.decode()
+    assert re.search(r"cash: <strong[^>]*>200.00</strong>.*without cash: <strong[^>]*>1,037.00</strong>", html)
+    assert all(
+        text in html
+        for text in ("5 orders · 5 items", "4 items", "1 item</strong>", "Good 0 \u00d7 2", "Good 2 \u00d7 0.35")
+    )
+
+
 def test_the_sketch_is_to_scale_with_north_above() -> None:
     def at(nth: int, latitude: str, longitude: str) -> Order:
         return builders.order(nth, to_latitude=latitude, to_longitude=longitude)
@@ -84,6 +108,30 @@ def test_the_barcode_is_the_id_that_the_search_finds(dispatcher: Browser) -> Non
         Order.objects.filter(pk=row.pk).update(ireca_id="\u0427-1")
     (stop,) = printing.stops([row.pk])
     assert stop.barcode == ""
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_the_name_is_what_is_written_else_the_clients(dispatcher: Browser, what: str) -> None:
+    builders.client()
+    rows = [
+        builders.order(1, client_firstname="Anna"),
+        builders.order(2, client_firstname="Ivan", client_lastname="Sidorov", client=Client.objects.get()),
+        builders.order(3, client=Client.objects.get()),
+        builders.order(4),
+    ]
+    assert [row.client_name for row in rows] == ["Anna", "Sidorov Ivan", "Petrov Petr", ""]
+    for page in (url(what, *rows), LIST):
+        html = dispatcher.get(page).content.decode()
+        assert all(html.count(name) == 1 for name in ("Anna", "Sidorov Ivan", "Petrov Petr")), page
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_who_may_not_read_a_name_sees_initials_on_paper(dispatcher: Browser, what: str) -> None:
+    row = builders.order(1, client_firstname="Anna", client_lastname="Sidorova")
+    User.objects.get(username="dispatcher").user_permissions.remove(Permission.objects.get(codename="view_personal"))
+    html = dispatcher.get(url(what, row)).content.decode()
+    assert "S. A." in html
+    assert "Sidorova" not in html
 
 
 @pytest.mark.parametrize("what", KINDS)

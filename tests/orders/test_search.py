@@ -45,12 +45,30 @@ def orders() -> None:
         ("Sidorov Si", {"N-4"}),
         ("tver", {"N-5"}),
         ("Tverskaya 5", {"N-5"}),
+        ("1111", {"N-3"}),
+        ("11-11", {"N-3"}),
+        ("162222222", {"N-4"}),
+        ("11", set()),
         ("nothing like it", set()),
     ],
 )
 def test_what_a_number_a_phone_or_a_beginning_finds(dispatcher: Browser, term: str, numbers: set[str]) -> None:
     orders()
     assert found(dispatcher, LIST, q=term) == numbers
+
+
+def test_an_order_is_found_by_the_end_of_its_number_among_the_newest(
+    dispatcher: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (4077, 4078, 5077):
+        builders.order(number)
+    assert found(dispatcher, LIST, q="077") == {"N-4077", "N-5077"}
+    assert found(dispatcher, LIST, q="№ 077") == {"N-4077", "N-5077"}
+    builders.order(9077, delivery_time_from=builders.at(10, -1))
+    for number in (1, 2, 3):
+        builders.order(number, delivery_time_from=None)
+    monkeypatch.setattr(search, "NEWEST", 3)
+    assert found(dispatcher, LIST, q="077") == {"N-4077", "N-5077"}
 
 
 @pytest.mark.parametrize(

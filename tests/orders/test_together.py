@@ -140,6 +140,18 @@ class TestFields:
         row.refresh_from_db()
         assert (row.description, row.to_home) == (kept, "77")
 
+    def test_the_answer_goes_where_the_first_button_leads(self, anna: Browser, boris: Browser) -> None:
+        row = builders.order(1, description="door")
+        mine = {**change_form(boris, row), "description": "window"}
+        save(anna, row, {**change_form(anna, row), "description": "gate"})
+        response = boris.post(change_url(row), {**mine, "_continue": "1"})
+        assert '<input type="hidden" name="_pressed" value="_continue">' in response.content.decode()
+        answer = {**posted_again(mine, response), "_pressed": "_continue"}
+        assert boris.post(change_url(row), {**answer, "_keep": "mine"}).url == change_url(row)
+        # Who decides for another button is not sent back.
+        mine = {**change_form(boris, row), "description": "door", "_pressed": "_continue"}
+        assert boris.post(change_url(row), mine).url != change_url(row)
+
     def test_the_question_stays_while_something_else_is_wrong(self, anna: Browser, boris: Browser) -> None:
         row = builders.order(1, description="door")
         form = change_form(boris, row)
@@ -290,6 +302,18 @@ class TestPresence:
         assert self.beat(stranger, row, "s").status_code == 403
         assert 'id="together"' not in manager.get(change_url(row)).content.decode()
         assert not Presence.objects.exists()
+
+    def test_a_new_row_has_nobody_beside_it(self, anna: Browser, manager: Browser) -> None:
+        page = anna.get("/admin/orders/order/add/").context["together"]
+        assert self.beat_at(anna, page["url"]).json() == {"others": [], "stamp": ""}
+        assert set(anna.get(page["url"]).json()) == {"token"}
+        assert self.beat_at(anna, page["url"], window="").status_code == 400
+        assert self.beat_at(manager, page["url"]).status_code == 403
+        assert not Presence.objects.exists()
+
+    @staticmethod
+    def beat_at(browser: Browser, address: str, window: str = "a") -> Any:
+        return browser.post(address, {"window": window})
 
     def test_a_beat_is_cheap(self, anna: Browser, queries: Callable[[Callable[[], object]], list[str]]) -> None:
         row = builders.with_lines(builders.order(1), 3)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client as Browser
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from backoffice.sync.models import Presence
+from orders.models import Client
 from tests import chromium
 from tests.orders import builders
 from tests.orders.pages import change_form, change_url, save
@@ -67,15 +68,38 @@ def test_who_is_signed_out_loses_nothing(
         expect(page.locator("#together")).to_contain_text("You were signed out.")
         page.get_by_role("button", name="Save", exact=True).click()
         expect(page.locator("[name=description]")).to_have_value("gate")
-
-        with page.context.expect_page() as opened:
-            page.get_by_role("link", name="Sign in in a new window").click()
-        other = opened.value
-        other.locator("[name=username]").fill("admin")
-        other.locator("[name=password]").fill("password")
-        other.locator("[name=password]").press("Enter")
-        other.wait_for_url("**/admin/")
+        sign_in(page)
         page.get_by_role("button", name="Save", exact=True).click()
         page.wait_for_url("**/order/")
     row.refresh_from_db()
     assert row.description == "gate"
+
+
+def sign_in(page: Page) -> None:
+    """Again, in the window that the form offers."""
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Sign in in a new window").click()
+    other = opened.value
+    other.locator("[name=username]").fill("admin")
+    other.locator("[name=password]").fill("password")
+    other.locator("[name=password]").press("Enter")
+    other.wait_for_url("**/admin/")
+
+
+def test_what_is_new_is_not_lost_either(
+    live_server: LiveServer, admin_client: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with chromium.pages(live_server.url) as open_page:
+        page = open_page(admin_client)
+        page.goto(f"{live_server.url}/admin/orders/client/add/")
+        page.locator("[name=title]").fill("Romashka")
+        Session.objects.all().delete()
+        page.clock.run_for(6_000)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator("#together")).to_contain_text("You were signed out.")
+        sign_in(page)
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.wait_for_url("**/client/")
+    assert Client.objects.get().title == "Romashka"
+    assert not Presence.objects.exists()

@@ -287,6 +287,47 @@ def test_what_was_restored_is_none(ireca: Sandbox, gap: Gap, order: Order) -> No
     assert in_the_end(ireca, order) == ("clean", THEIRS, THEIRS)
 
 
+def earlier(minutes: int) -> None:
+    """Their clock was ahead of ours by so much when these attempts were sent."""
+    for attempt in Sent.objects.all():
+        attempt.at -= timedelta(minutes=minutes)
+        attempt.save()
+
+
+def test_our_own_change_under_another_clock_is_none(ireca: Sandbox, order: Order) -> None:
+    """Its entry is of the time of our next write, which knew nothing of what was there before."""
+    edit(order, phone=OURS)
+    earlier(minutes=7)
+    edit(order, description="ours")
+    look(order)
+    assert in_the_end(ireca, order) == ("clean", OURS, OURS)
+
+
+@pytest.mark.parametrize("theirs", [OLD, THEIRS])
+def test_another_clock_hides_no_loss(ireca: Sandbox, mirror: Any, gap: Gap, order: Order, theirs: str) -> None:
+    """Though they have put back what was there before our first write, as its entry tells."""
+    edit(order, phone=OURS)
+    earlier(minutes=7)
+    overwrite(ireca, gap, order, ours=OURS, theirs=theirs)
+    assert sides(mirror, order) == {"phone": (OURS, OURS, theirs)}
+
+
+def test_what_no_journal_tells_is_still_a_loss(ireca: Sandbox, mirror: Any, gap: Gap, order: Order) -> None:
+    """The entry of their change is not there, but ours does not go on where our last one ended."""
+    edit(order, phone=OURS)
+    earlier(minutes=7)
+    gap(lambda: ireca.change(order.ireca_id, phone=OLD))
+    edit(order, description="ours", phone=OURS)
+    with ireca.state.lock:
+        store = ireca.state.store
+        entries = store.get("journal", order.ireca_id)
+        told = [entry for entry in entries if entry["source"] == "http://site.com"]
+        assert len(told) == len(entries) - 1
+        store.put("journal", order.ireca_id, told)
+    look(order)
+    assert sides(mirror, order) == {"phone": (OURS, OURS, OLD)}
+
+
 def journal(order: Order, before: dict[str, Any], after: dict[str, Any], **fields: Any) -> JournalEntry:
     values = {"event": "update", "source": "http://site.com", "created_at": timezone.now(), **fields}
     return JournalEntry.objects.create(order=order, before=before, after=after, digest="x", **values)

@@ -48,6 +48,7 @@ def test_each_change_is_taken_back_to_the_value(user: User) -> None:
     changes = (
         lambda: actions.assign(ids, builders.courier("Petrov", "2"), user),
         lambda: actions.move_window(ids, at, at + timedelta(hours=1), user),
+        lambda: actions.shift_window(ids, 1, -2, user),
         lambda: actions.change_address(ids, "Moscow, Tverskaya 1", user),
         lambda: actions.set_agreed(ids, True, user),
         lambda: actions.set_paid(ids, True, user),
@@ -181,4 +182,37 @@ def test_the_cost_is_that_of_few_statements(user: User) -> None:
         return len(queries)
 
     few = cost(rows[:2])
-    assert cost(rows) <= few + 4  # rows of the outbox and of the history go in by batches
+    assert cost(rows) <= few + 5  # orders and rows of the outbox go in by batches, on SQLite of a dozen orders
+
+
+def test_each_gets_its_own_window_back_and_many_cost_no_more_than_few(user: User) -> None:
+    rows = [
+        builders.order(nth, delivery_time_from=start, delivery_time_to=start + timedelta(hours=2))
+        for nth in range(1, 13)
+        for start in [builders.at(8) + timedelta(minutes=nth)]
+    ]
+
+    def cost(some: list[Order]) -> int:
+        actions.shift_window([row.pk for row in some], 1, 0, user)
+        with CaptureQueriesContext(connection) as queries:
+            undo.undo(BulkChange.objects.latest("pk").pk, user)
+        return len(queries)
+
+    before = values(*rows)
+    few = cost(rows[:4])
+    assert cost(rows) == few
+    assert values(*rows) == before
+    latest = rows[-1].history.latest()
+    assert (latest.history_user, latest.history_change_reason) == (user, "taken back")
+    assert latest.delivery_time_from == rows[-1].delivery_time_from
+
+
+def test_what_ireca_has_got_stays_handed_over_beside_what_waits_again(user: User) -> None:
+    rows = [builders.order(1, hold=Hold.WAITS), builders.order(2, hold=Hold.WAITS)]
+    Order._base_manager.update(remote_data=None, sync_state="held")
+    actions.assign([row.pk for row in rows], builders.courier(), user)
+    Order._base_manager.filter(pk=rows[0].pk).update(remote_data={"orderId": "1"}, sync_state="clean")  # it was sent
+    assert all(went for _order, went, _text in undo.undo(BulkChange.objects.get().pk, user))
+    found = Order.objects.order_by("pk").values_list("courier", "hold", "sync_state")
+    assert list(found) == [(None, "", "pending"), (None, Hold.WAITS, "held")]
+    assert [row.history.latest().hold for row in rows] == ["", Hold.WAITS]

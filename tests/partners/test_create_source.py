@@ -83,7 +83,7 @@ def test_what_is_given_again_replaces_what_a_known_source_has() -> None:
         (["--networks", "10.0.0.1/8"], "--networks: 10.0.0.1/8 .* write 10.0.0.0/8, or 10.0.0.1 alone"),
         (["--networks", "shop.example"], "--networks: shop.example is no address and no network"),
         (["--rate", "-1"], "--rate: "),
-        (["--valid-days", "0"], "--valid-days"),
+        (["--valid-days", "0"], "--valid-days: '0' is no number of days from 1 to 36500"),
         (["--label", "x" * 101], "--label: "),
     ],
 )

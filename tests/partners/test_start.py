@@ -63,7 +63,7 @@ def test_every_example_works(live_server: LiveServer, transactional_db: None) ->
         body, _, status = told.stdout.rpartition("\n")
         assert (status, told.stderr) == (comment.removeprefix("# "), ""), (command, body)
         answers[command] = body
-    assert len(answers) == 10
+    assert len(answers) == 11
     read = next(body for command, body in answers.items() if "orders?orderId=1001" in command)
     assert '"orderId":1001' in read
     assert '"clientId":"3271"' in read

@@ -95,6 +95,33 @@ def test_what_fits_no_column_is_named(partner: Partner) -> None:
     assert problems(partner.call("POST", "orders", [order("1", amountToPay=10**12)])) == [(0, "amountToPay")]
 
 
+def test_an_order_has_no_more_lines_than_a_form_can_show(partner: Partner) -> None:
+    most = [line("1", place) for place in range(300)]
+    assert problems(partner.call("POST", "orders", [order("1", goods=[*most, line("1", 300)])])) == [(0, "goods")]
+    assert partner.call("POST", "orders", [order("1", goods=most)]).status_code == 201
+    said = {"goods": [*most, line("2", 300)]}
+    assert problems(partner.call("PUT", "orders?orderId=1", said)) == [(None, "goods")]
+    assert Line.objects.count() == 300
+
+
+def test_a_good_may_lie_in_any_number_of_warehouses(partner: Partner) -> None:
+    stock = [{"warehouseId": str(number), "count": 1} for number in range(301)]
+    good = {"goodId": "1", "parentId": None, "taxId": "1", "title": "Tea", "price": 5, "warehouses": stock}
+    assert partner.call("POST", "goods", [good]).status_code == 201
+
+
+def test_all_orders_of_a_request_have_no_more_lines_than_a_request_can_carry(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "PARTS_AT_ONCE", 5)
+    two = {"goods": [line("1", 0), line("2", 1)]}
+    three = {"goods": [line("1", 0), line("2", 1), line("3", 2, warehouses=[{"warehouseId": "8", "count": 1}])]}
+    assert partner.call("POST", "orders", [order("1", **two), order("2", **three)]).status_code == 201
+    refused = partner.call("POST", "orders", [order("3", **three), order("4", **three)])
+    assert refused.status_code == 413
+    assert Order.objects.count() == 2
+
+
 def test_what_exists_already_is_a_conflict_and_nothing_of_the_array_is_written(partner: Partner) -> None:
     partner.call("POST", "orders", [order("1")])
     assert problems(partner.call("POST", "orders", [order("2"), order("1")]), 409) == [(1, "orderId")]

@@ -146,16 +146,18 @@ def test_no_connection_is_always_retry(method: str, idempotent: bool) -> None:
     error = failure(lambda: http.request(method, "orders", idempotent=idempotent))
     assert isinstance(error, Retry)
     assert error.down
+    assert error.not_carried_out
 
 
 @pytest.mark.parametrize(("idempotent", "kind"), [(True, Retry), (False, Unknown)])
 def test_a_write_whose_answer_is_lost(idempotent: bool, kind: type[RemoteError]) -> None:
     released = threading.Event()
-    for reply in (reset, silence(released), cut(b'{"er', 100), answer(502), answer(504)):
+    for reply in (reset, silence(released), cut(b'{"er', 100), answer(499), answer(502), answer(504)):
         with loopback(reply) as server:
             error = failure(lambda s=server: session(s).request("POST", "orders", json=[], idempotent=idempotent))
             released.set()
         assert type(error) is kind, reply
+        assert not error.not_carried_out, reply
         assert len(server.requests) == 1, "a write is sent exactly once"
 
 
@@ -178,6 +180,7 @@ def test_retry_tells_a_dead_remote_from_a_deadly_request(status: int, down: bool
         error = failure(lambda: session(server).request("POST", "orders", json=[], idempotent=False))
     assert isinstance(error, Retry)
     assert (error.down, error.message, error.retry_after) == (down, "why", None)
+    assert error.not_carried_out is (status in (425, 429)), "a gateway's word is not the remote's"
 
 
 def test_retry_after_in_seconds_as_a_date_and_as_nonsense() -> None:

@@ -379,6 +379,24 @@ def test_another_process_can_drive_it(sandbox: Sandbox) -> None:
     assert call(sandbox, "POST", "/orders", [order(7001)]).status_code == 201
 
 
+def test_it_tells_how_it_is_driven(sandbox: Sandbox) -> None:
+    root = sandbox.url.removesuffix("/api/v1") + "/__sandbox__"
+    listed = requests.get(root, timeout=5).json()
+    assert requests.get(f"{root}/", timeout=5).json() == listed
+    told = {(call["method"], call["path"]): call for call in listed}
+    assert '{"clear": true}' in told["POST", "/__sandbox__/faults"]["takes"]
+    for method, path in told:
+        if method == "GET":
+            assert requests.get(sandbox.url.removesuffix("/api/v1") + path, timeout=5).status_code == 200
+    refused = requests.get(f"{root}/nothing", timeout=5)
+    assert (refused.status_code, refused.json()["message"]) == (
+        400,
+        "there is no GET 'nothing'; GET /__sandbox__/ lists what there is",
+    )
+    assert requests.get(f"{root}x/", timeout=5).status_code == 401  # a call of iRECA, without a token
+    assert requests.put(f"{root}/faults", timeout=5).status_code == 405
+
+
 def test_service_goes_down_and_comes_back_with_its_data(sandbox: Sandbox) -> None:
     url = sandbox.url
     call(sandbox, "POST", "/orders", [order(7001)])

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.test import override_settings
 from django.utils import timezone
 
 from backoffice.partners.models import Source
@@ -55,7 +56,7 @@ class World:
     def __init__(self, seed: int = 1, orders: int = 60) -> None:
         self.chance = random.Random(seed)
         self.road = random.Random(seed)  # of its own, so that what couriers do changes nothing else
-        with untracked():
+        with untracked(), override_settings(SIMPLE_HISTORY_ENABLED=False):  # which no report reads
             self.sources = [Source.objects.create(title=f"Shop {nth}") for nth in range(3)]
             self.couriers = [known(Courier, f"c{nth}", title=f"Courier {nth}") for nth in range(3)]
             self.types = [

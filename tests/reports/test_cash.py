@@ -188,8 +188,10 @@ def test_files_hold_the_same(browser: Browser) -> None:
     world = World(6)
     page = browser.get(f"/reports/cash/?{YEARS}")
     text = b"".join(browser.get(f"/reports/cash/export/csv/?{YEARS}").streaming_content).decode("utf-8-sig")
-    rows = list(csv.reader(io.StringIO(text), delimiter=";"))[1:]
+    _header, *rows, foot = csv.reader(io.StringIO(text), delimiter=";")
     assert [row[0] for row in rows] == [line.heading.text for line in page.context["lines"]]
+    shown = [text.replace("\xa0", "") for text in page.context["foot"] if text]
+    assert [foot[0], *filter(None, foot[1:])] == ["Вместе", *shown]
     key = world.couriers[0].pk
     text = b"".join(browser.get(f"/reports/cash/{key}/export/csv/?{YEARS}").streaming_content).decode("utf-8-sig")
     entries = cash_ledger.ledger(key, day_start(date(2000, 1, 1)), day_start(date(2100, 1, 2))).entries

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.http import QueryDict
 from django.test import Client as Browser
@@ -397,6 +397,20 @@ def test_who_sees_no_addresses_sees_no_map() -> None:
     assert "data" not in page.context
     assert "Arbat" not in page.text
     assert "55.75" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("day", "message"),
+    [
+        ("2026-13-01", "argument --since: '2026-13-01': month must be in 1..12"),
+        ("yesterday", "'yesterday' is no date"),
+        ("0001-01-01", "'0001-01-01' is not in the years 2000 to 2199"),
+        ("9999-12-31", "is not in the years 2000 to 2199"),
+    ],
+)
+def test_the_command_takes_days_only(day: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("count_days", "--since", day)
 
 
 def test_lists_lead_to_days(manager: User) -> None:

@@ -136,11 +136,18 @@ def test_files_hold_what_is_filtered(report: Any, browser: Browser, manager: Use
     found = asked(report, manager, f"{YEAR}&by=list")
     text = b"".join(browser.get(f"/reports/{report.name}/export/csv/?{YEAR}&by=list").streaming_content)
     lines = list(csv.reader(io.StringIO(text.decode("utf-8-sig")), delimiter=";"))
+    first, *others = found.columns
+    foot = lines.pop() if any(column.total for column in others) and not first.total else None
     assert len(lines) == 1 + found.totals[report.figures[0].name]
+    for cell, column in zip((foot or [])[1:], others, strict=foot is not None):
+        assert Decimal(cell.replace(",", ".") or 0) == (found.totals[column.total] if column.total else 0)
+    lines += [foot] if foot else []
     book = b"".join(browser.get(f"/reports/{report.name}/export/xlsx/?{YEAR}&by=list").streaming_content)
     sheet = load_workbook(io.BytesIO(book), read_only=True).worksheets[0]
     assert len(list(sheet.iter_rows())) == len(lines)
     dimension = report.dimensions[-1]
     text = b"".join(browser.get(f"/reports/{report.name}/export/csv/?{YEAR}&by={dimension.name}").streaming_content)
     groups = breakdown(found.rows, [dimension], report.figures)
-    assert len(text.decode("utf-8-sig").splitlines()) == 1 + len(groups)
+    *told, foot = text.decode("utf-8-sig").splitlines()
+    assert len(told) == 1 + len(groups)
+    assert foot.startswith("Вместе;")

@@ -16,7 +16,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone, translation
 from openpyxl import load_workbook
 
-from backoffice.reports import mails
+from backoffice.reports import formats, mails
 from backoffice.reports.asked import Asked
 from backoffice.reports.models import ReaderSource, ReportSubscription
 from backoffice.reports.registry import REPORTS
@@ -92,7 +92,11 @@ def test_every_report_can_be_mailed(report: Any, owner: User) -> None:
     subscribed(owner, f"{YEAR}&by={report.dimensions[0].name}", f"report:{report.name}")
     (message,) = send()
     with translation.override("en"):
-        header = (str(report.dimensions[0].title), *(str(each.title) for each in report.figures))
+        units = {formats.MINUTES: ", min"}
+        header = (
+            str(report.dimensions[0].title),
+            *(f"{each.title}{units.get(each.kind, '')}" for each in report.figures),
+        )
     assert rows_of(message)[0] == header
 
 
@@ -106,7 +110,9 @@ def test_the_cash_of_couriers_can_be_mailed(owner: User) -> None:
     ReportSubscription.objects.update(due_at=timezone.now())
     (message,) = send()
     shown = browser.get(f"/reports/cash/?{YEAR}&sort=-now").context["lines"]
-    assert [row[0] for row in rows_of(message)[1:]] == [line.heading.text for line in shown]
+    _header, *rows, foot = rows_of(message)
+    assert [row[0] for row in rows] == [line.heading.text for line in shown]
+    assert [foot[0], *foot[1:3]] == ["Вместе", *(sum(row[nth] for row in rows) for nth in (1, 2))]
     (noted,) = ExportLog.objects.all()
     assert (noted.row_count, noted.user) == (len(shown), owner)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,11 +15,13 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
 
 from backoffice.accounts import visits
 from backoffice.reports.access import Reader
 from backoffice.reports.models import ReaderSource
 from backoffice.reports.registry import BY_NAME, REPORTS
+from backoffice.sync import dictionaries
 from backoffice.sync.enqueue import untracked
 from catalog.models import Good, Stock
 from orders.models import Line, Order, Refund, RefundGood, SavedView
@@ -32,7 +36,9 @@ pytestmark = pytest.mark.django_db
 def test_each_page_costs_the_same_however_many_rows_there_are(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visits, "NOTED_EVERY", 3600.0)  # a slow machine would note the visit once more in between
+    # A slow machine would note the visit, and read the words of codes, once more in between.
+    monkeypatch.setattr(visits, "NOTED_EVERY", 3600.0)
+    monkeypatch.setattr(dictionaries, "CACHE_SECONDS", 3600)
 
     def cost(address: str) -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -175,12 +181,27 @@ def test_the_address_of_a_group_keeps_the_filters(browser: Browser) -> None:
     assert "page" not in query
 
 
+@pytest.mark.parametrize(("by", "title"), [("day", "День"), ("week", "Неделя с"), ("month", "Месяц с")])
+def test_a_file_has_days_as_dates_and_their_sum_last(browser: Browser, by: str, title: str) -> None:
+    World(12)
+    page = browser.get(f"/reports/quality/?{YEAR}&by={by}")
+    book = b"".join(browser.get(f"/reports/quality/export/xlsx/?{YEAR}&by={by}").streaming_content)
+    header, *rows, foot = load_workbook(io.BytesIO(book)).active.values
+    assert header[0] == title
+    assert "От взятия до доставки, мин" in header
+    days = [row[0] for row in rows if row[0] is not None]
+    assert len(days) == len(rows) == len(page.context["lines"]) > 1
+    assert all(isinstance(day, datetime) for day in days)
+    assert days == sorted(days)
+    assert foot[:2] == ("Вместе", sum(row[1] for row in rows))
+
+
 @pytest.mark.one_engine
 @pytest.mark.parametrize("name", ["orders", "clients", "quality", "receipts"])
 def test_groups_stand_in_the_order_of_any_figure(browser: Browser, manager: User, name: str) -> None:
     World(12)
     report = BY_NAME[name]
-    dimension = report.dimensions[1].name
+    dimension = next(each for each in report.dimensions if not each.is_time).name
     for figure in report.figures:
         orders = {}
         for sort in (f"-{figure.name}", figure.name):
@@ -246,11 +267,17 @@ def test_vat_by_rate_has_a_total(browser: Browser) -> None:
     ]
     *rates, totals = [row for row in rows if row]
     assert len(rates) > 1
-    assert totals == [sum(column) for column in zip(*rates, strict=True)]
+    assert totals == [sum(cell or 0 for cell in column) for column in zip(*rates, strict=True)]
     assert totals[0] > totals[1] > 0
+    # "luxury" of the world, and no title at all, are no rates of the law.
+    assert [row[3] for row in rates if row[1] is None] == [None, None]
+    assert "в итог НДС он не вошёл" in page
+    assert '<th scope="row">Вместе</th>' in page
 
 
-def _number(text: str) -> Decimal:
+def _number(text: str) -> Decimal | None:
+    if text == "–":
+        return None
     return Decimal(
         "".join(each for each in text if each.isdigit() or each in ",.-−").replace(",", ".").replace("−", "-")
     )

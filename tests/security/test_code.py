@@ -96,6 +96,38 @@ def test_nothing_runs_a_shell_or_loads_what_may_run() -> None:
     assert found == set(allowed)
 
 
+# Functions that ask whether a text is of digits, and read a number or look for a row.
+OF_DIGITS = {
+    ("backoffice/values.py", "whole_number"): "the one place",
+    ("backoffice/limits.py", "__call__"): "cut first; of any size is an answer, too",
+    (
+        "backoffice/partners/api/projection.py",
+        "number_or_text",
+    ): "an id of a stored row, of a length that JSON keeps",
+    ("backoffice/remotes/bifit/contract.py", "_write_number_id"): "an id of a stored row; knows nothing of Django",
+    ("backoffice/remotes/ireca/contract/kinds.py", "_write_ref_number"): "the same",
+    ("backoffice/supervise.py", "_port"): "a setting, before there is Django",
+    ("backoffice/sync/cells.py", "clean"): "bounded first; of any script",
+    ("backoffice/sync/lease.py", "_is_dead"): "a process that we named ourselves",
+    ("backoffice/sync/mirrored.py", "after_bulk_create"): "a key that we made ourselves",
+    ("backoffice/transfer/workbook.py", "_elements"): "bounded first; whoever reads the file reads it so",
+    ("backoffice/transfer/workbook.py", "element"): "the same",
+    ("orders/admin/card.py", "clean"): "a barcode stays a text",
+}
+
+
+def test_a_number_out_of_a_text_is_read_in_one_place() -> None:
+    """`isdigit` and its kin guard neither `int` nor a query: `backoffice/values.py` says why, and does it."""
+    found = set()
+    for file, tree in modules():
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef):
+                called = {_name(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+                if called & {"isdigit", "isdecimal", "isnumeric"} and called & {"int", "filter"}:
+                    found.add((file, function.name))
+    assert found == set(OF_DIGITS)
+
+
 # the checklist
 
 

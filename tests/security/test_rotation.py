@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from backoffice.partners.models import Source, Webhook
 from backoffice.partners.webhooks import manage
 from backoffice.partners.webhooks.signature import sign
 from backoffice.secrets import fingerprint, has_fingerprint, matches
-from backoffice.sync.models import Callback
+from backoffice.sync.management.commands import rotate_secrets
+from backoffice.sync.models import Callback, RemoteState
 
 ENV = "# settings\nDEBUG=0\nexport SECRET_KEY='old-secret-key'\nCALLBACK_SECRET=old-callback\nFIELD_KEYS=old,older\n"
 
@@ -51,8 +53,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", ["SECRET_KEY", "CALLBACK_SECRET"])
-def test_a_secret_is_renewed_twice_and_those_before_dropped(place: Path, name: str) -> None:
+def test_a_secret_is_renewed_twice_and_those_before_dropped(place: Path, name: str, settings: Any) -> None:
     old = said(place)[name]
     call_command("rotate_secrets", name, "--in", str(place), stdout=io.StringIO())
     first = said(place)
@@ -62,6 +65,7 @@ def test_a_secret_is_renewed_twice_and_those_before_dropped(place: Path, name: s
     call_command("rotate_secrets", name, "--in", str(place), stdout=io.StringIO())
     second = said(place)
     assert second[f"{name}_FALLBACKS"] == f"{first[name]},{old}"
+    setattr(settings, name, second[name])
     call_command("rotate_secrets", name, "--drop", "--in", str(place), stdout=io.StringIO())
     assert said(place).get(f"{name}_FALLBACKS", "") == ""
     assert said(place)[name] == second[name]
@@ -98,6 +102,26 @@ def test_the_keys_of_fields_are_a_list(place: Path) -> None:
     assert said(place)["FIELD_KEYS"].endswith(",old,older")
     rotation.drop(place, "FIELD_KEYS")
     assert "," not in said(place)["FIELD_KEYS"]
+
+
+@pytest.mark.parametrize("option", [["--drop"], ["--in", "/etc/backoffice"]])
+def test_what_is_for_one_secret_needs_its_name(option: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotate_secrets, "reencrypt_all", lambda: pytest.fail("nobody asked for it"))
+    with pytest.raises(CommandError, match="need the name of a secret: one of SECRET_KEY, FIELD_KEYS"):
+        call_command("rotate_secrets", *option)
+
+
+@pytest.mark.django_db
+def test_a_secret_that_no_address_can_hold_is_not_shown(settings: Any) -> None:
+    settings.IRECA_URL, settings.IRECA_TOKEN = "http://127.0.0.1:9/api/v1", "token"
+    settings.CALLBACK_SECRET = "half/other-half"
+    with pytest.raises(CommandError) as caught:
+        call_command("register_callbacks")
+    shown = "".join(traceback.format_exception(caught.value))
+    assert str(caught.value) == (
+        "CALLBACK_SECRET cannot stand in an address: make it of letters, digits, - and _ only."
+    )
+    assert "half" not in shown
 
 
 @pytest.mark.django_db
@@ -185,6 +209,24 @@ def test_the_secret_key_is_rotated_under_people_who_work(admin_client: Browser, 
     assert not has_fingerprint("secret", kept)
     with pytest.raises(signing.BadSignature):
         signing.loads(signed)
+
+
+@pytest.mark.django_db
+def test_what_was_told_of_callbacks_is_known_when_the_key_before_is_dropped(tmp_path: Path, settings: Any) -> None:
+    settings.CALLBACK_SECRET, settings.CALLBACK_SECRET_FALLBACKS = "callback-now", ["callback-before"]
+    path = tmp_path / ".env"
+    path.write_text("SECRET_KEY=new\nSECRET_KEY_FALLBACKS=old\n")
+    settings.SECRET_KEY = "old"
+    RemoteState.objects.create(pk="ireca", callbacks_secret=fingerprint("callback-before"))
+    with pytest.raises(CommandError, match="restart first"):
+        call_command("rotate_secrets", "SECRET_KEY", "--drop", "--in", str(path))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", ["old"]
+    call_command("rotate_secrets", "SECRET_KEY", "--drop", "--in", str(path), stdout=io.StringIO())
+    settings.SECRET_KEY_FALLBACKS = []
+    assert "old" not in path.read_text()
+    told = RemoteState.objects.get().callbacks_secret
+    assert has_fingerprint("callback-before", told)
+    assert not has_fingerprint("callback-now", told)
 
 
 @pytest.mark.django_db

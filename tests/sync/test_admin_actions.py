@@ -19,6 +19,7 @@ from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Pull, Push, RemoteState
 from catalog.models import Good
 from couriers.models import Courier, Role
+from fiscal.models import Tax
 from orders.models import Order
 from tests.sync.admin_pages import loaded, messages
 
@@ -184,7 +185,7 @@ def test_conflicts_are_settled_in_bulk_after_a_confirmation(
 
 
 def test_deleting_says_that_it_goes_in_ireca_too(admin_client: Browser, ireca: Sandbox) -> None:
-    good = Good.objects.create(title="Short-lived")
+    good = Good.objects.create(title="Short-lived", price=1, tax=Tax.objects.first())
     worker.drain(owner())
     url = f"/admin/catalog/good/{good.pk}/delete/"
     assert "iRECA" in str(admin_client.get(url).context_data["title"]) + admin_client.get(url).content.decode()

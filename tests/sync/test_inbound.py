@@ -178,7 +178,7 @@ def test_schedules_are_rows_that_run_once(ireca: Sandbox) -> None:
     assert Pull.objects.filter(what="taxes").count() == 1
     worker.drain(lease.owner())
     assert Pull.objects.filter(what="taxes").count() == 1
-    assert Schedule.objects.get(name="taxes").last_result.startswith("done")
+    assert Schedule.objects.get(name="taxes").last_result.startswith(str(Pull.State.DONE.label))
 
 
 def test_licences_show_two_of_fifty_and_one_is_released(listening: Sandbox, settle: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import connection, enqueue, lease, pull
+from backoffice.sync import connection, enqueue, lease, pull, sent
 from backoffice.sync.models import Pull, Schedule
 from couriers.models import Courier
 from fiscal.models import CorrectionReceipt, Pechka54, RegistrarError, TerminalError
@@ -72,7 +72,9 @@ def test_the_journal_is_read_from_its_last_entry_and_kept_once(ireca: Sandbox) -
     run = read("journal")
     assert (run.created_count, JournalEntry.objects.count()) == (0, count)
     (query,) = [query for query in asked(ireca) if query["entityId"] == "209900"]
-    assert query["startedAt"] == f"{last.created_at:%Y-%m-%d %H:%M:%S}"
+    assert query["startedAt"] == f"{last.created_at - sent.AROUND:%Y-%m-%d %H:%M:%S}", (
+        "its clock may have been set back"
+    )
 
 
 def test_a_round_goes_on_where_the_last_one_stopped(ireca: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +88,19 @@ def test_a_round_goes_on_where_the_last_one_stopped(ireca: Sandbox, monkeypatch:
         read("journal")
         rounds.append(journals_asked(ireca))
     assert rounds == [oldest_first[:2], oldest_first[2:], oldest_first[:2], oldest_first[2:]]
+
+
+def test_an_interrupted_round_is_finished_and_not_begun_anew(ireca: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that die again and again would read for ever, and what waits behind would never be read."""
+    monkeypatch.setattr(readers, "ROUND", 2)
+    Pull.objects.all().delete()
+    first, second, _third = Order.objects.order_by("pk")
+    for read_already, asked_now in ((1, [second.ireca_id]), (2, [])):
+        half = pull.request("journal")
+        Pull.objects.filter(pk=half.pk).update(read=read_already, cursor={"after": first.pk})
+        ireca.requests.clear()
+        assert read("journal").read == 2
+        assert journals_asked(ireca) == asked_now
 
 
 def test_orders_closed_long_ago_are_left_alone(ireca: Sandbox) -> None:

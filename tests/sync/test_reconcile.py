@@ -15,7 +15,7 @@ from django.utils import timezone
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.sync import clients, enqueue, lease, worker
 from backoffice.sync.mirror import registry
-from backoffice.sync.models import Push
+from backoffice.sync.models import Push, RemoteState
 from backoffice.sync.reconcile import Counts, Finding, Met, Reconciliation
 from catalog.models import Good
 from couriers.models import Courier
@@ -52,6 +52,23 @@ def printed(*arguments: str) -> tuple[str, str]:
     except CommandError as error:
         return output.getvalue(), str(error)
     return output.getvalue(), ""
+
+
+@pytest.mark.parametrize("days", ["-3", "0", "36501", "99999999999", "x"])
+def test_so_many_days_are_none(days: str) -> None:
+    assert printed("orders", "--days", days) == (
+        "",
+        f"Error: argument --days: '{days}' is no number of days from 1 to 36500",
+    )
+
+
+def test_nothing_is_asked_while_ireca_is_paused(listening: Sandbox) -> None:
+    RemoteState.objects.filter(pk="ireca").update(paused=True)
+    listening.requests.clear()
+    assert printed() == ("", "iRECA is paused: paused by a person")
+    with pytest.raises(CommandError, match="iRECA is paused: paused by a person"):
+        call_command("register_callbacks")
+    assert listening.requests == []
 
 
 def test_after_a_pull_nothing_differs(ireca: Sandbox) -> None:

@@ -15,7 +15,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import clients, connection, enqueue, lease, pull, worker
+from backoffice.sync import arrive, clients, connection, enqueue, lease, pull, worker
 from backoffice.sync.models import Pull, RemoteState, Schedule
 from catalog.models import Good
 from orders.models import Order
@@ -245,12 +245,14 @@ def test_a_day_or_a_moment(text: str, moment: datetime) -> None:
 def test_the_command(many: Sandbox) -> None:
     output = StringIO()
     call_command("pull", "orders", "journal", "--since", "2020-01-01", stdout=output)
-    assert "orders: done: 3 read" in output.getvalue()
-    assert "journal: done: 3 read" in output.getvalue()
+    assert "orders: Done: 3 read" in output.getvalue()
+    assert "journal: Done: 3 read" in output.getvalue()
     with pytest.raises(CommandError, match="--since is for orders, journal, virtpos, not for goods"):
         call_command("pull", "goods", "--since", "2020-01-01")
     with pytest.raises(CommandError, match="neither a date"):
         call_command("pull", "orders", "--since", "yesterday")
+    with pytest.raises(CommandError, match="'0001-01-01' is not in the years 2000 to 2199"):
+        call_command("pull", "orders", "--since", "0001-01-01")
     connection.worked("ireca")
     RemoteState.objects.update(paused=True)
     errors = StringIO()
@@ -259,11 +261,20 @@ def test_the_command(many: Sandbox) -> None:
     assert "paused" in errors.getvalue()
 
 
+def test_the_command_speaks_english_while_the_row_does_not(many: Sandbox) -> None:
+    many.faults.set("503", path_contains="couriers")
+    errors = StringIO()
+    with pytest.raises(CommandError, match="not everything was read"):
+        call_command("pull", "couriers", stdout=StringIO(), stderr=errors)
+    assert errors.getvalue().endswith("\nIt will start from the beginning.\n")
+    assert Pull.objects.get(what="couriers").error.endswith("\nНачнётся сначала.")
+
+
 def test_a_database_that_stumbles_postpones_a_run(many: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     def stumble(*_args: Any, **_kwargs: Any) -> None:
         raise OperationalError("deadlock detected")
 
-    monkeypatch.setattr(pull, "apply_each", stumble)
+    monkeypatch.setattr(arrive, "apply_each", stumble)
     run = pull.run(claimed("goods"), clients.client(), lease.owner())
     assert (run.state, run.attempts) == ("queued", 1)
     assert "deadlock detected" in run.error

@@ -48,7 +48,7 @@ def test_the_schedule_says_when_and_what_went(settings: Any, monkeypatch: pytest
     retention.ensure_schedule()
     assert retention.step(lease.owner()) == 25
     schedule = Schedule.objects.get(name=retention.NAME)
-    assert schedule.last_result == "exchanges 25"
+    assert schedule.last_result == "обмены: 25"
     assert schedule.due_at > timezone.now() + timedelta(seconds=retention.EVERY - 60)
     assert (Exchange.objects.count(), ExchangeSubject.objects.count(), Push.objects.count()) == (3, 3, 2)
     assert retention.step(lease.owner()) == 0  # not its time
@@ -84,7 +84,10 @@ def test_places_and_journal_are_kept_for_ever_unless_it_is_said(ireca: Sandbox, 
     assert Location.objects.filter(created_at=long_ago).count() == 1
     settings.LOCATION_DAYS = settings.JOURNAL_DAYS = 30
     gone, is_all = retention.prune()
-    assert (gone["locations"], gone["journal"], is_all) == (1, 1, True)
+    assert ({model: gone[str(model._meta.verbose_name_plural)] for model in (Location, JournalEntry)}, is_all) == (
+        {Location: 1, JournalEntry: 1},
+        True,
+    )
 
 
 def test_an_archive_holds_what_went_and_brings_it_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +134,12 @@ def test_an_archive_of_what_there_is_not() -> None:
 
 @pytest.mark.parametrize(
     ("before", "message"),
-    [("yesterday", "'yesterday' is neither a date"), ("2999-01-01", "--before is in the future")],
+    [
+        ("yesterday", "'yesterday' is neither a date"),
+        ("2100-01-01", "--before is in the future"),
+        ("0001-01-01", "'0001-01-01' is not in the years 2000 to 2199"),
+        ("9999-12-31T23:59:59+00:00", "is not in the years 2000 to 2199"),
+    ],
 )
 def test_an_archive_of_a_time_that_will_not_do(before: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=message):

@@ -11,8 +11,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from backoffice.remotes.errors import Retry
+from backoffice.remotes.ireca.client.resources import Orders
 from backoffice.remotes.sandbox import Sandbox
-from backoffice.sync import clients, lease, outbox, outcomes, push
+from backoffice.sync import clients, lease, outbox, outcomes, push, worker
 from backoffice.sync.models import Push
 from catalog.models import Good
 from orders.models import Client, Order
@@ -104,7 +106,16 @@ def test_what_a_dead_sender_had_in_the_air_arrives_after_it_was_looked_for(
     orders = new_orders(8)
     for order in orders:
         order.lines.create(good=Good.objects.get(ireca_id="355864"), count=Decimal(1), price=Decimal(10), total=10)
-    Push.objects.filter(object_id__in=[order.pk for order in orders]).update(attempts=1)
+
+    def dead(*_arguments: Any) -> None:
+        raise Retry("timed out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Orders, "create", dead)
+        push.drain(clients.client(), lease.owner())
+    worker.start()
+    outbox.make_due()
+    assert set(Push.objects.filter(entity="orders").values_list("attempts", flat=True)) == {1}
     build, sent = push.Batch._again, []
 
     def late(batch: push.Batch, items: Any, errors: Any) -> Any:

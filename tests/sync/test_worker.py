@@ -93,6 +93,7 @@ def test_a_killed_worker_loses_nothing(ireca: Sandbox, child_environment: Callab
     again = start(environment, "--once")
     output, _ = again.communicate(timeout=120)
     assert again.returncode == 0, output
+    assert Worker.objects.order_by("started_at").last().stopped_at is not None  # type: ignore[union-attr]
     assert held <= 100 * settings.PUSH_SENDERS
     assert not Push.objects.filter(state__in=Push.OPEN).exists()
     for index, ireca_id in enumerate(

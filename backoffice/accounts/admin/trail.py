@@ -16,7 +16,6 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -26,6 +25,7 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget, Unfol
 from backoffice.accounts import trail
 from backoffice.accounts.models import Event
 from backoffice.sync.admin.base import ViewOnlyAdmin
+from backoffice.values import check_day, moment, whole_number
 
 
 class AskForm(forms.Form):
@@ -35,8 +35,12 @@ class AskForm(forms.Form):
     kind = forms.ChoiceField(label=gettext_lazy("Event"), required=False, widget=UnfoldAdminSelectWidget)
     what = forms.ChoiceField(label=gettext_lazy("Of kind"), required=False, widget=UnfoldAdminSelectWidget)
     key = forms.CharField(label=gettext_lazy("Key"), required=False, widget=UnfoldAdminTextInputWidget)
-    since = forms.DateField(label=gettext_lazy("From day"), required=False, widget=UnfoldAdminDateWidget)
-    until = forms.DateField(label=gettext_lazy("To day"), required=False, widget=UnfoldAdminDateWidget)
+    since = forms.DateField(
+        label=gettext_lazy("From day"), required=False, widget=UnfoldAdminDateWidget, validators=[check_day]
+    )
+    until = forms.DateField(
+        label=gettext_lazy("To day"), required=False, widget=UnfoldAdminDateWidget, validators=[check_day]
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,8 +94,7 @@ class EventAdmin(ViewOnlyAdmin):
         older = ""
         query: dict[str, Any] = {name: value for name, value in request.GET.items() if name not in ("at", "skip")}
         if form.is_valid():
-            skip = request.GET.get("skip", "")
-            asked = form.asked(_moment(request.GET.get("at", "")), int(skip) if skip.isdecimal() else 0)
+            asked = form.asked(moment(request.GET.get("at", "")), whole_number(request.GET.get("skip")) or 0)
             entries = trail.page(asked)
             if len(entries) > trail.PAGE:
                 at, shown = trail.next_page(asked, entries[: trail.PAGE])
@@ -107,14 +110,6 @@ class EventAdmin(ViewOnlyAdmin):
             "media": self.media + form.media,
         }
         return TemplateResponse(request, "admin/accounts/audit.html", context)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        return None
-    return found if found is not None and timezone.is_aware(found) else None
 
 
 def _address(request: HttpRequest, entry: trail.Entry) -> str:

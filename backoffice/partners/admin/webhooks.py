@@ -27,6 +27,7 @@ from backoffice.sync.admin.filters import ExactFilter, PeriodFilter
 from backoffice.sync.admin.labels import badge, block, link, pretty_body, pretty_json, short
 from backoffice.sync.admin.lists import BigTableMixin
 from backoffice.sync.admin.notices import Notice
+from backoffice.values import row_key
 
 NOTICES = 5  # of paused webhooks, above each page
 
@@ -162,7 +163,7 @@ class WebhookAdmin(BigTableMixin, ModelAdmin):
         """A button of the form."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        hook = Webhook.objects.select_related("source").filter(pk=object_id).first() if object_id.isdigit() else None
+        hook = Webhook.objects.select_related("source").filter(pk=row_key(object_id)).first()
         if hook is None or command not in self._commands():
             raise Http404
         if not self.has_change_permission(request, hook):

@@ -14,6 +14,7 @@ from backoffice.partners.api.operations import Entries, Operation
 from backoffice.partners.api.views import ApiView
 from backoffice.partners.descriptions import NOTES, SUMMARIES
 from backoffice.sync.dictionaries import titles
+from backoffice.values import whole_number
 
 # The name of the code, that of the title, and the entries that the seed documents.
 DOCUMENTED: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
@@ -85,4 +86,5 @@ urlpatterns = [
 def _entry(code: str, title: str, value: str, text: str) -> dict[str, Any]:
     if not code:
         return {title: text}
-    return {code: int(value) if value.isdecimal() else value, title: text}
+    number = whole_number(value)
+    return {code: number if number is not None else value, title: text}

@@ -86,6 +86,16 @@ class Value:
     line: int | None = None
 
 
+TEXT: Mapping[str, Any] = {"type": "string"}
+NUMBER: Mapping[str, Any] = {"type": "integer"}
+FLAG: Mapping[str, Any] = {"type": "integer", "enum": [0, 1]}
+MOMENT: Mapping[str, Any] = {"type": ["string", "null"], "pattern": r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"}
+
+
+def values(texts: Mapping[str, StrPromise], **schemas: Mapping[str, Any]) -> dict[str, Value]:
+    return {name: Value(schema, texts[name]) for name, schema in schemas.items()}
+
+
 @dataclass(frozen=True)
 class Plain:
     """An object that is no entity of the contract, in a request or an answer. `required` None: all of it."""
@@ -102,8 +112,8 @@ class Plain:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the query. `kind`: id, number, moment, flag, codes, ids, text, page or count; `of`: the entity's
-    attribute that describes it, where it is one; `text`: what it is, where the seed does not have it.
+    """A parameter of the query. `kind`: id, number, moment, flag, codes, ids, words, text, page or count; `of`: the
+    entity's attribute that describes it, where it is one; `text`: what it is, where the seed does not have it.
     """
 
     name: str

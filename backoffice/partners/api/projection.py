@@ -55,7 +55,8 @@ class WireDay(Func):
         return super().as_sql(compiler, connection, template="to_char(%(expressions)s, 'YYYY-MM-DD')")
 
 
-def _number(value: str | None) -> int | str | None:
+def number_or_text(value: str | None) -> int | str | None:
+    """An id as the wire has it: a number where it is one, else text."""
     if not value:
         return None
     return (
@@ -113,7 +114,7 @@ _LOOKS: Mapping[str, tuple[Ask, Spell | None]] = {
     "text": (F, lambda value: value or ""),
     "text or null": (F, lambda value: value or None),
     "text or blank": (F, lambda value: value or ""),
-    "number or null": (F, _number),
+    "number or null": (F, number_or_text),
     "code": (F, None),
     "code as text": (F, lambda value: str(value or 0)),
     "decimal": (_float, _decimal),

@@ -36,6 +36,7 @@ from backoffice.partners.api.operations import Operation, Operations, of_entity,
 from backoffice.partners.api.projection import Column, Projection
 from backoffice.partners.api.writing import Writable
 from backoffice.remotes.values import read_moment
+from backoffice.values import whole_number
 
 COUNT, MOST = 20, 500  # of a page: the seed's default and its maximum (48)
 LIMITS = {"page": (0, 999_999_999), "count": (1, MOST)}
@@ -133,13 +134,24 @@ def page_of(request: Request) -> slice | None:
     for name, value in asked.items():
         if value:
             least, most = LIMITS[name]
-            # The text first: a number of many digits takes long to read.
-            if not (value.isascii() and value.isdigit() and len(value) <= 9 and least <= int(value) <= most):
+            number = whole_number(value)
+            if number is None or not least <= number <= most:
                 text = _("must be a whole number from %(least)s to %(most)s")
                 raise bad_request(name, text % {"least": least, "most": most})
-            numbers[name] = int(value)
+            numbers[name] = number
     start = numbers["page"] * numbers["count"]
     return slice(start, start + numbers["count"])
+
+
+def filtered(request: Request, filter_set: type[Any] | None, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """What the query asks for, by a FilterSet."""
+    if filter_set is None:
+        return rows
+    chosen = filter_set(request.query_params, queryset=rows, request=request)
+    if not chosen.is_valid():
+        problems = [errors.Problem(None, name, str(text)) for name, texts in chosen.errors.items() for text in texts]
+        raise ApiError(400, problems=problems)
+    return chosen.qs
 
 
 def listed(request: Request, projection: Projection, rows: QuerySet[Any]) -> HttpResponseBase:
@@ -186,7 +198,7 @@ class EntityView(ApiView):
         id_ = request.query_params.get(self.resource.id_parameter)
         rows = self.resource.writable.rows(source_of(request))
         if id_ is None or id_ == "":
-            return self.list(request, self.filtered(request, rows))
+            return self.list(request, filtered(request, self.resource.filters, rows))
         found = self.resource.projections["get"].one(rows.filter(**{self.resource.writable.id_column: id_}))
         if found is None:
             raise errors.not_found()
@@ -204,18 +216,6 @@ class EntityView(ApiView):
         response = listed(request, self.resource.projections["list"], rows)
         response.headers["ETag"] = tag
         return response
-
-    def filtered(self, request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """What the query asks for."""
-        if self.resource.filters is None:
-            return rows
-        chosen = self.resource.filters(request.query_params, queryset=rows, request=request)
-        if not chosen.is_valid():
-            problems = [
-                errors.Problem(None, name, str(text)) for name, texts in chosen.errors.items() for text in texts
-            ]
-            raise ApiError(400, problems=problems)
-        return chosen.qs
 
     def post(self, request: Request) -> Response:
         return once(request, lambda: self.create(request))

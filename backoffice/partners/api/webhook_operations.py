@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from backoffice.partners.api.operations import PAGE, WRITE, Operation, Parameter, Plain, Value
+from backoffice.partners.api.operations import (
+    FLAG,
+    MOMENT,
+    NUMBER,
+    PAGE,
+    TEXT,
+    WRITE,
+    Operation,
+    Parameter,
+    Plain,
+    Value,
+    values,
+)
 from backoffice.partners.descriptions import ENVELOPES, NOTES, SUMMARIES
 from backoffice.partners.descriptions.webhooks import DELIVERY, REPLAY, WEBHOOK
 from backoffice.partners.models import Delivery, Webhook
 
-if TYPE_CHECKING:
-    from django_stubs_ext import StrPromise
-
-TEXT: Mapping[str, Any] = {"type": "string"}
-NUMBER: Mapping[str, Any] = {"type": "integer"}
-FLAG: Mapping[str, Any] = {"type": "integer", "enum": [0, 1]}
-MOMENT: Mapping[str, Any] = {"type": ["string", "null"], "pattern": r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"}
 ID: Mapping[str, Any] = {"type": ["integer", "string"], "minimum": 0, "pattern": r"^\d{1,15}$"}
 URL: Mapping[str, Any] = {"type": "string", "minLength": 1, "maxLength": 2000}
 SET_FLAG: Mapping[str, Any] = {"enum": [0, 1, "0", "1", True, False]}
 KIND: Mapping[str, Any] = {"type": "string", "enum": Webhook.Kind.values}
 
-
-def _values(texts: Mapping[str, StrPromise], **schemas: Mapping[str, Any]) -> dict[str, Value]:
-    return {name: Value(schema, texts[name]) for name, schema in schemas.items()}
-
-
-HOOK_VALUES = _values(
+HOOK_VALUES = values(
     WEBHOOK,
     webhookId=NUMBER,
     kind=KIND,
@@ -40,7 +40,7 @@ HOOK_VALUES = _values(
     lastSuccessAt=MOMENT,
     createdAt=MOMENT,
 )
-DELIVERY_VALUES = _values(
+DELIVERY_VALUES = values(
     DELIVERY,
     deliveryId=NUMBER,
     webhookId=NUMBER,
@@ -57,25 +57,25 @@ DELIVERY_VALUES = _values(
     replayOf={"type": ["integer", "null"]},
 )
 HOOK = Plain("Webhook", HOOK_VALUES)
-NEW_HOOK = Plain("WebhookWithSecret", {**HOOK_VALUES, **_values(WEBHOOK, secret=TEXT)})
+NEW_HOOK = Plain("WebhookWithSecret", {**HOOK_VALUES, **values(WEBHOOK, secret=TEXT)})
 TOLD = Plain("Delivery", DELIVERY_VALUES)
-WHOLE = Plain("DeliveryWithBody", {**DELIVERY_VALUES, **_values(DELIVERY, body=TEXT, response=TEXT)})
-SECRET = Plain("WebhookSecret", _values(WEBHOOK, secret=TEXT, previousUntil=MOMENT))
-REPLAYED = Plain("Replayed", _values(REPLAY, replayed=NUMBER))
+WHOLE = Plain("DeliveryWithBody", {**DELIVERY_VALUES, **values(DELIVERY, body=TEXT, response=TEXT)})
+SECRET = Plain("WebhookSecret", values(WEBHOOK, secret=TEXT, previousUntil=MOMENT))
+REPLAYED = Plain("Replayed", values(REPLAY, replayed=NUMBER))
 
-_WRITTEN = _values(WEBHOOK, url=URL, isActive=SET_FLAG)
+_WRITTEN = values(WEBHOOK, url=URL, isActive=SET_FLAG)
 _DOCUMENTED = {
     name: Value(value.schema, ENVELOPES[name].text, ENVELOPES[name].line) for name, value in _WRITTEN.items()
 }
-CREATE = Plain("WebhookCreate", {**_values(WEBHOOK, kind=KIND), **_WRITTEN}, required=("url",))
+CREATE = Plain("WebhookCreate", {**values(WEBHOOK, kind=KIND), **_WRITTEN}, required=("url",))
 UPDATE = Plain("WebhookUpdate", _WRITTEN, required=())
 REPLAY_SOME = Plain(
     "ReplayDeliveries",
-    _values(REPLAY, deliveryIds={"type": "array", "minItems": 1, "maxItems": 500, "items": dict(ID)}),
+    values(REPLAY, deliveryIds={"type": "array", "minItems": 1, "maxItems": 500, "items": dict(ID)}),
 )
 REPLAY_FAILED = Plain(
     "ReplayFailed",
-    _values(REPLAY, webhookId=ID, failedSince={"type": ["string", "null"]}),
+    values(REPLAY, webhookId=ID, failedSince={"type": ["string", "null"]}),
     required=("webhookId",),
 )
 

@@ -34,6 +34,7 @@ from backoffice.partners.api.views import ANY_TOKEN, ApiView, Scopes, moment_of,
 from backoffice.partners.models import Delivery, Scope, Source, Webhook
 from backoffice.partners.webhooks import manage
 from backoffice.remotes.values import read_moment
+from backoffice.values import whole_number
 
 COUNT = 100  # of a list without page and count: a log may be long
 REPLAYED = 500  # deliveries in one request
@@ -106,10 +107,10 @@ def _is_active(body: Mapping[str, Any]) -> bool:
 
 
 def _number(value: Any, name: str) -> int:
-    text = str(value)
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
+    number = whole_number(str(value))
+    if number is None:
         raise bad_request(name, _("must be a whole number"))
-    return int(text)
+    return number
 
 
 def _mine(source: Source, id_: Any) -> Webhook:

@@ -33,6 +33,7 @@ from backoffice.sync.mirror import Embedded, Field, Mirror, Owner, Parts, Refere
 from backoffice.sync.mirrored import ONLY_NAMED, Mirrored, SyncState
 
 AT_ONCE = 500  # objects in one request, as the seed's pages are
+PARTS_AT_ONCE = 10_000  # rows of parts that have a limit, below all objects of a request
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class PartsOf:
     write: Callable[[list[tuple[Any, list[Any]]], SourceKeys], None]
     checked: Mapping[tuple[str, ...], tuple[type[models.Model], Sequence[Field]]]
     required: Collection[str] = ()
+    most: int | None = None  # rows of one object
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def elements(body: Any) -> list[Any]:
 
 def decode(struct: type[Any], rows: Sequence[Any], operation: str) -> list[Any]:
     """Decode and check what the contract requires. Raises ApiError naming each bad element."""
-    objects, problems = [], []
+    objects: list[Any] = []
+    problems: list[Problem] = []
     for index, row in enumerate(rows):
         try:
             obj = contract.decode(struct, row)
@@ -111,6 +114,20 @@ def decode(struct: type[Any], rows: Sequence[Any], operation: str) -> list[Any]:
     if problems:
         raise ApiError(400, problems=problems)
     return objects
+
+
+def _too_many(what: Writable, objects: Sequence[Any]) -> Iterator[Problem]:
+    """Lists below that are longer than a form or a worker could carry. Raises ApiError where all together are."""
+    total = 0
+    for index, obj in enumerate(objects):
+        for attr, parts in what.parts.items():
+            count = len(getattr(obj, attr) or ()) if parts.most is not None else 0
+            total += count
+            if parts.most is not None and count > parts.most:
+                text = _("has %(count)s rows; there may be %(most)s at most")
+                yield Problem(index, what.mirror.wire(attr), text % {"count": count, "most": parts.most})
+    if total > PARTS_AT_ONCE:
+        raise ApiError(413, _("At most %(count)s rows of all objects fit into one request.") % {"count": PARTS_AT_ONCE})
 
 
 class Mode(Enum):
@@ -157,6 +174,7 @@ def _write(what: Writable, source: Source, objects: Sequence[Any], mode: Mode) -
     mirror = what.mirror
     ids = [mirror.ireca_id(obj) for obj in objects]
     attrs = _writable(mirror)
+    _refuse(mode, 400, list(_too_many(what, objects)))
     for obj in objects:
         _forget_unwritable(what, obj, attrs)
     _refuse(mode, 400, [*_wrong_ids(mirror, ids), *_wrong_values(what, objects, attrs)])

@@ -27,6 +27,7 @@ SUMMARIES: Mapping[str, StrPromise] = {
     "replace": _("Create or change"),
     "multipleUpdate": _("Change the same attributes of many orders"),
     "journalStatuses": _("How the delivery status of an order changed, and where"),
+    "syncStates": _("Which orders the couriers do not have as they are here, and why"),
     "journal": _("What changed in an order, and who changed it"),
     "orderReceipts": _("Receipts of an order's payments"),
     "orderReturnReceipts": _("Receipts of an order's returns"),
@@ -93,6 +94,10 @@ NOTES: Mapping[str, StrPromise] = {
         "A source has 10 webhooks at most, those of the documented calls among them: one more is a 409."
     ),
     "webhooks": _("What is posted, how it is signed and how often it is tried: see the page on webhooks."),
+    "syncStates": _(
+        "Without parameters: all that are `pending`, `failed` or `conflict`. With `orderId` or `state`: those, however"
+        " they stand; a number that you have no order for is left out. Without `page` and `count`: the first 500."
+    ),
     "open": _("New entries may come: read this at run time, do not compile it into a program."),
 }
 
@@ -105,6 +110,8 @@ FILTERS: Mapping[str, StrPromise] = {
     "deliveryStatusId": joined(_("Only orders with this delivery status."), _SEVERAL),
     "courierId": joined(_("Only orders of this courier."), _SEVERAL),
     "parentId": joined(_("Only goods in this group."), _SEVERAL),
+    "orderId": joined(_("Only these orders."), _SEVERAL),
+    "state": joined(_("Only orders in this state."), _SEVERAL),
     "codeAlias": _("Only the order with this number, as people read it."),
     "article": _("Only goods with this article number."),
     "phone": _("Only those with this phone, however it is spelled."),

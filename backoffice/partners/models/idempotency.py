@@ -26,6 +26,8 @@ class IdempotentRequest(models.Model):
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
+        verbose_name = _("request with a key")
+        verbose_name_plural = _("requests with a key")
         constraints = [models.UniqueConstraint(fields=["source", "key"], name="idempotency_key_once")]
 
     def __str__(self) -> str:

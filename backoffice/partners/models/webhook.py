@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.partners.models.source import Scope
 from backoffice.secrets import EncryptedTextField
 from backoffice.sync.models import Leased
+from backoffice.sync.personal import PersonalTextField
 
 
 class Webhook(Leased):
@@ -106,7 +107,7 @@ class Delivery(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     sent_headers = models.JSONField(_("request headers"), default=dict, blank=True)
     status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
-    response = models.TextField(_("answer"), blank=True)
+    response = PersonalTextField(_("answer"), blank=True)
     error = models.TextField(_("error"), blank=True)
     duration_ms = models.PositiveIntegerField(_("duration, ms"), default=0)
     replay_of = models.ForeignKey(

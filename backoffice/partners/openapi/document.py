@@ -112,7 +112,7 @@ def _responses() -> Schema:
         404: _("There is no such object, or it is another partner's."),
         409: _("It exists already, or is used by others, or the key was used for another request or one under way."),
         411: _("The request does not tell the length of its body (`Content-Length`)."),
-        413: _("More than 500 objects, or more bytes than a request may have."),
+        413: _("More than 500 objects, or more rows or bytes than a request may have."),
         415: _("The body is not `application/json`."),
         429: _("More requests a minute than the source may send."),
         503: _("The service is busy for a moment."),

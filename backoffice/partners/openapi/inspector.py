@@ -50,6 +50,7 @@ _PARAMETERS: Mapping[str, Schema] = {
     "moment": {"type": "string", "pattern": ASKED_MOMENT},
     "flag": {"type": "string", "enum": ["1", "0", "true", "false"]},
     "codes": {"type": "string", "pattern": _CODES},
+    "words": {"type": "string", "pattern": r"^[a-z]+(,[a-z]+)*$"},
     "ids": {"type": "string", "pattern": _IDS},
     "page": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     "count": {"type": "integer", "minimum": 1, "maximum": MOST, "default": COUNT},

@@ -21,6 +21,7 @@ from backoffice.remotes.ireca import contract
 from backoffice.remotes.ireca.contract.codec import Entity, plan_of
 from backoffice.sync.mirror import Embedded, Field
 
+NO_LIMITS: Mapping[str, int | None] = {}
 SUFFIXES = {
     "create": "Create",
     "refund": "Refund",
@@ -117,7 +118,8 @@ class Schemas:
 
     def _body(self, body: Body) -> Schema:
         places = _places(body.writable) if body.writable is not None else {}
-        ref = self._taken(body.struct, body.operation, places, body.required)
+        limits = {name: parts.most for name, parts in body.writable.parts.items()} if body.writable is not None else {}
+        ref = self._taken(body.struct, body.operation, places, body.required, limits)
         if body.shape is Shape.ONE:
             return ref
         if body.shape is Shape.ATTRIBUTES:
@@ -140,7 +142,14 @@ class Schemas:
         }
 
     def _taken(
-        self, struct: type[Entity], operation: str, places: Places, also: Sequence[str], *, is_element: bool = False
+        self,
+        struct: type[Entity],
+        operation: str,
+        places: Places,
+        also: Sequence[str],
+        limits: Mapping[str, int | None] = NO_LIMITS,
+        *,
+        is_element: bool = False,
     ) -> Schema:
         # An edit takes any part of what is documented, and lists whole.
         is_part = operation in ("update", "multiple_update") and not is_element
@@ -158,6 +167,8 @@ class Schemas:
                 heads = (f"{field.wire}.", f"{field.wire}[].")
                 below = [path.partition(".")[2] for path in also if path.startswith(heads)]
                 schema = self._taken_nested(field.nested, field.many, operation, places.get(name, {}), below)
+                if (most := limits.get(name)) is not None:
+                    schema |= {"maxItems": most}
             else:
                 schema = taken(field, may_be_null=may_be_null, column=places.get(name))
             properties[field.wire] = described(schema, text.text, text.line)

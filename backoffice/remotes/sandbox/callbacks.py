@@ -72,6 +72,7 @@ class Callbacks:
         self._timeout = timeout
         self._keep = keep
         self._pending: list[Delivery] = []
+        self.enqueued = 0  # so many were ever to be posted
         self._changed = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -103,6 +104,7 @@ class Callbacks:
         delivery = Delivery(kind, url, json.dumps(payload, ensure_ascii=False).encode(), objects)
         struck = {fault.kind for fault in self._faults.fire(url, CALLBACK_KINDS[:2])}
         with self._changed:
+            self.enqueued += 1
             if "drop_callbacks" in struck:
                 self.dropped.append(delivery)
                 return

@@ -13,6 +13,10 @@ class Clock:
         self._source = source or (lambda: datetime.now(UTC))
         self._offset = timedelta()
 
+    def set_ahead(self, seconds: float) -> None:
+        """So far ahead of the source, whatever it was before."""
+        self._offset = timedelta(seconds=seconds)
+
     def advance(self, seconds: float) -> None:
         self._offset += timedelta(seconds=seconds)
 

@@ -90,8 +90,9 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         path = unquote(parts.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if path.startswith(CONTROL_ROOT):
-            self._send(self.server.control(self.command, path.removeprefix(CONTROL_ROOT), parts.query, body))
+        if f"{path}/".startswith(CONTROL_ROOT):  # its root also without the slash at the end
+            what = f"{path}/".removeprefix(CONTROL_ROOT)
+            self._send(self.server.control(self.command, what, parts.query, body))
             return
         struck = self.server.faults.fire(path, HTTP_KINDS, self.command)
         time.sleep(sum(fault.seconds for fault in struck if fault.kind == "delay"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -156,15 +157,22 @@ class Asked:
         return f"?{query.urlencode()}"
 
     def table(self) -> Table:
-        header = [str(COURIER), *(str(figure.title) for figure in COLUMNS)]
+        found = self.balances()
         rows = (
             [name_of(each.courier), *(formats.plain(figure.of(each), figure.kind) for figure in COLUMNS)]
-            for each in self.balances()
+            for each in found
         )
-        return header, rows
+        sums = together(found)
+        foot = [formats.plain(sums[figure.name], figure.kind) if figure in FIGURES else None for figure in COLUMNS]
+        return Table([str(COURIER), *map(formats.heading, COLUMNS)], rows, [[_("Together"), *foot]])
 
     def noted(self) -> Noted:
         return Noted()
+
+
+def together(found: Sequence[Balance]) -> dict[str, Decimal]:
+    """The figures of all of them, by name."""
+    return {figure.name: sum((figure.of(each) for each in found), Decimal(0)) for figure in FIGURES}
 
 
 def name_of(courier: Courier | None) -> str:

@@ -138,7 +138,7 @@ LICENCES = Report(
     columns=(
         Column("at", _("At"), "at", formats.MOMENT, may_sort=True),
         Column("used", _("Used"), "used", COUNT, may_sort=True),
-        Column("total", _("Total"), "total", COUNT),
+        Column("total", _("Licences in all"), "total", COUNT),
         Column("free", _("Free"), F("total") - F("used"), COUNT),
     ),
     figures=(

@@ -19,7 +19,7 @@ from backoffice.reports.cube import COUNT, NUMBER, Dimension, Facts, Measure
 from backoffice.reports.filters import NONE, KeyFilter, NameFilter, ReportFilters, TextFilter
 from backoffice.reports.report import Column, Report
 from backoffice.reports.spans import Milliseconds, Percentile
-from backoffice.sync import pull
+from backoffice.sync import personal, pull
 from backoffice.sync.connection import TITLES
 from backoffice.sync.figures import TEXT
 from backoffice.sync.mirror import registry
@@ -90,10 +90,11 @@ BY_ERROR = Dimension(
     lambda lookup: Substr(lookup("error"), 1, TEXT),
     lambda keys: {key: key or _("none") for key in keys},
     lambda key: {"error": key or NONE},
+    is_personal=True,
 )
 BY_REMOTE = dimensions.text("remote", gettext_lazy("Remote"), "remote", remote_title)
 REMOTE = Column("remote", gettext_lazy("Remote"), "remote", show=remote_title)
-ERROR = Column("error", gettext_lazy("Error"), Substr("error", 1, TEXT))
+ERROR = Column("error", gettext_lazy("Error"), Substr("error", 1, TEXT), mask=personal.mask_said)
 
 
 def by_entity(name: str, title: Any) -> Dimension:
@@ -115,6 +116,8 @@ def days(time: str) -> Sequence[Dimension]:
 
 class ExchangeFilters(ReportFilters):
     """What is alike in everything that is exchanged."""
+
+    PERSONAL = ("error",)  # an answer of a remote may repeat a phone
 
     remote = django_filters.ChoiceFilter(
         label=gettext_lazy("Remote"), choices=list(TITLES.items()), empty_label=gettext_lazy("all of them")

@@ -63,7 +63,7 @@ class OrderFilters(ReportFilters):
     """What orders are narrowed by. The period is that in which their delivery windows begin."""
 
     TIME = "delivery_time_from"
-    PERSONAL = ("client",)
+    PERSONAL: tuple[str, ...] = ("client", "postindex")
 
     source = RowFilter(label=_("Source"), queryset=Source.objects.order_by("title"))
     courier = RowFilter(label=_("Courier"), queryset=Courier.objects.order_by("title"))

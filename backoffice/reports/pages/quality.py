@@ -44,6 +44,7 @@ from backoffice.reports.pages.orders import (
     WINDOW,
 )
 from backoffice.reports.report import Column, Report
+from backoffice.sync import personal
 from orders.conditions import IS_AWAITED, RISK
 from orders.models import Order
 
@@ -69,6 +70,7 @@ def rows() -> QuerySet:
 class QualityFilters(DeliveryFilters):
     """Outcomes that ask for more, exact postal codes, and what is called far. `beyond` is on every row."""
 
+    PERSONAL = (*DeliveryFilters.PERSONAL, "area")
     OUTCOMES: dict[str, tuple[Any, Q]] = {
         **OUTCOME_CHOICES,
         "close": (_("Close to the end"), CLOSE),
@@ -100,7 +102,7 @@ class QualityFilters(DeliveryFilters):
         return super().filter_queryset(queryset.annotate(beyond=Value(beyond, IntegerField())))
 
 
-BY_AREA = dimensions.text("area", _("Postal code"), "to_postindex")
+BY_AREA = dimensions.text("area", _("Postal code"), "to_postindex", is_personal=True)
 
 REPORT = Report(
     name="quality",
@@ -123,7 +125,7 @@ REPORT = Report(
         REASON,
         SOURCE,
         replace(CITY, is_usual=True),
-        Column("postindex", _("Postal code"), "to_postindex"),
+        Column("postindex", _("Postal code"), "to_postindex", mask=personal.mask_all),
         ADDRESS,
     ),
     figures=(

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import django_filters
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, Count, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Abs, Coalesce, Concat
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -28,7 +28,6 @@ from couriers.models import Courier
 from fiscal.models import PaymentType, Receipt
 from orders import fiscal_sums
 from orders.fiscal_sums import UNDIVIDED
-from orders.models import Payment, RefundPayment
 
 TIME = "date_time_receipt"
 SALE, RETURN = Q(kind=Receipt.Kind.SALE), Q(kind=Receipt.Kind.RETURN)
@@ -140,12 +139,6 @@ def card_url(row: Row, reader: Reader) -> str:
     return reverse("fiscal-receipt", args=[row["pk"]])
 
 
-def _sum(rows: QuerySet, column: str, by: str) -> Subquery:
-    """Of the order of a receipt."""
-    own = rows.filter(**{by: OuterRef("order")}).order_by()
-    return Subquery(own.values(by).annotate(sum=Sum(Abs(column) if by != "order" else column)).values("sum"))
-
-
 COLUMNS = (
     Column("at", gettext_lazy("Printed at"), TIME, formats.MOMENT, may_sort=True),
     Column("document", gettext_lazy("FN / FD"), Concat("fn", Value(" / "), "fd_number"), url=card_url),
@@ -159,23 +152,14 @@ COLUMNS = (
     Column(
         "sold",
         gettext_lazy("Sold"),
-        Case(When(SALE & ~UNDIVIDED, then=_sum(Payment.objects.all(), "price", "order"))),
+        fiscal_sums.SOLD,
         MONEY,
         total="sold",
     ),
     Column(
         "returned",
         gettext_lazy("Returned"),
-        Case(
-            When(
-                RETURN & Q(order__is_refund=True) & ~UNDIVIDED,
-                then=Abs(_sum(Payment.objects.all(), "price", "order")),
-            ),
-            When(
-                RETURN & Q(order__is_refund=False) & ~UNDIVIDED,
-                then=_sum(RefundPayment.objects.all(), "sum", "refund__order"),
-            ),
-        ),
+        fiscal_sums.RETURNED,
         MONEY,
         total="returned",
     ),
@@ -223,17 +207,15 @@ def _vat(asked: Any) -> Mapping[str, Any]:
         return {"url": f"?{query.urlencode()}#vat"}
     if asked.totals["receipts"] > MOST_FOR_VAT:
         return {"most": MOST_FOR_VAT}
-    rates = [
-        (row.title, (row.sold, row.sold_vat, row.returned, row.returned_vat))
-        for row in fiscal_sums.by_rate(asked.rows, asked.filters.days[1])
-    ]
+    table = fiscal_sums.by_rate(asked.rows, asked.filters.days[1])
     return {
-        "rates": [(title, *_written(sums)) for title, sums in rates],
-        "totals": _written(sum(column, Decimal(0)) for column in zip(*(sums for _title, sums in rates), strict=True)),
+        "rates": [(row.title, *_written(row.sums)) for row in table.rows],
+        "totals": _written(table.total),
+        "is_incomplete": table.is_incomplete,
     }
 
 
-def _written(sums: Iterable[Decimal]) -> list[str]:
+def _written(sums: Iterable[Decimal | None]) -> list[str]:
     return [formats.written(sum_, MONEY) for sum_ in sums]
 
 

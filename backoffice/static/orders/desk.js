@@ -96,17 +96,17 @@
 
     // The courier in the row
 
-    /* The courier of this name, or the only one whose name begins so; it then stands in the field. */
+    /* The courier of this name, or the only one with a word that begins so; it then stands in the field. */
     function courierIn(field) {
         const name = field.value.trim().toLowerCase();
         const options = [...document.querySelectorAll("#desk-couriers option")];
-        const begun = options.filter((one) => name && one.value.toLowerCase().startsWith(name));
+        const begun = options.filter((one) => name && ` ${one.value.toLowerCase()}`.includes(` ${name}`));
         const option = begun.find((one) => one.value.toLowerCase() === name) ?? (begun.length === 1 ? begun[0] : null);
         field.setAttribute("aria-invalid", String(!option));
         if (option) {
             field.value = option.value;
         } else {
-            say(status.dataset.unknown, false);
+            say(begun.length ? status.dataset.several : status.dataset.unknown, false);
         }
         return option;
     }

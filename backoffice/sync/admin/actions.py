@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from backoffice.sync import outbox, pull
+from backoffice.sync import outbox, personal, pull
 from backoffice.sync.admin.conflicts import ConflictsMixin
 from backoffice.sync.admin.lists import tell
 from backoffice.sync.enqueue import chunks
@@ -60,11 +60,11 @@ class SyncActionsMixin(ConflictsMixin):
         except Unavailable as error:
             messages.error(request, str(error))
 
-    @admin.action(description=gettext_lazy("Conflict: keep ours"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Conflict: keep ours"), permissions=["settle"])
     def keep_ours(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         return self.settle_many(request, queryset, "ours", "keep_ours")
 
-    @admin.action(description=gettext_lazy("Conflict: take iRECA's"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Conflict: take iRECA's"), permissions=["settle"])
     def take_theirs(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         return self.settle_many(request, queryset, "theirs", "take_theirs")
 
@@ -82,7 +82,7 @@ def tell_refreshed(request: HttpRequest, results: Sequence[Refreshed]) -> None:
         found = [result for result in results if result.outcome is outcome]
         plain = [result.row for result in found if not result.text]
         lines = [f"{title}: {_names(plain, len(plain))}"] if plain else []
-        lines += [f"{title}: {result.row}. {result.text}" for result in found if result.text]
+        lines += [f"{title}: {result.row}. {personal.said(result.text)}" for result in found if result.text]
         tell(request, level, lines)
 
 

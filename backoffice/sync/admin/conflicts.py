@@ -18,10 +18,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from msgspec import UNSET
 
 from backoffice.remotes.ireca import contract
@@ -30,10 +29,11 @@ from backoffice.sync import personal
 from backoffice.sync.apply import resolve
 from backoffice.sync.dictionaries import label
 from backoffice.sync.merge import blank
-from backoffice.sync.mirror import Embedded, Field, Mirror, Parts, Reference
+from backoffice.sync.mirror import Embedded, Mirror, Reference
 from backoffice.sync.mirrored import Mirrored, SyncState
 from backoffice.sync.models import Sent
 from backoffice.sync.sent import undecided
+from backoffice.sync.titles import attribute_title
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as Base
@@ -43,15 +43,7 @@ else:
 MANY = 100  # conflicts shown and settled in one go
 
 
-# What people call the nested objects of the wire, and the dictionaries that name its codes.
-NESTED = {
-    "addressEntity": gettext_lazy("Address"),
-    "addressFromEntity": gettext_lazy("Where from"),
-    "addressToEntity": gettext_lazy("Where to"),
-    "client": gettext_lazy("Client"),
-    "goods": gettext_lazy("lines"),
-    "warehouses": gettext_lazy("stock"),
-}
+# The dictionaries that name the codes of the wire.
 DICTIONARIES = {
     "deliveryStatusId": "orderDeliveryStatuses",
     "statusId": "orderStatuses",
@@ -98,7 +90,7 @@ def field_conflicts(mirror: Mirror, row: Any) -> list[FieldConflict]:
                 sides = [f"{label(kind, code)} ({code})" if isinstance(code, int) else code for code in sides]
             note = _note(overwritten[name]) if name in overwritten else ""
             before, here, there = map(readable, sides)
-            found.append(FieldConflict(name, _label(mirror, spec), before, here, there, note))
+            found.append(FieldConflict(name, attribute_title(mirror, spec), before, here, there, note))
     return found
 
 
@@ -141,18 +133,8 @@ def _parts(mirror: Mirror, spec: Embedded, value: Any) -> str:
     lines = []
     for part, column in zip(spec.parts, spec.columns(), strict=True):
         if text := readable(getattr(value, part, None)):
-            lines.append(f"{_column_label(mirror, column)}: {text}")
+            lines.append(f"{mirror.model._meta.get_field(column).verbose_name}: {text}")
     return "\n".join(lines)
-
-
-def _label(mirror: Mirror, spec: Field) -> str:
-    if isinstance(spec, Embedded | Parts):
-        return capfirst(str(NESTED.get(mirror.wire(spec.attr), mirror.wire(spec.attr))))
-    return capfirst(_column_label(mirror, spec.name))
-
-
-def _column_label(mirror: Mirror, column: str) -> str:
-    return str(mirror.model._meta.get_field(column).verbose_name)
 
 
 class ConflictsMixin(Base):
@@ -160,13 +142,17 @@ class ConflictsMixin(Base):
 
     mirror: Any  # given by the admin
 
+    def has_settle_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not for who sees masks: it shows what the other side says, as it says it."""
+        return self.has_change_permission(request, obj) and not personal.is_masked(self.model)
+
     def conflict_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET shows the conflict of one row; POST settles it, by field or (`all`) for all fields."""
         row = self.mirror.queryset().filter(pk=unquote(object_id)).first()
         if row is None:
             raise Http404
-        if not self.has_change_permission(request, row) or personal.is_hidden():
-            raise PermissionDenied  # it shows what the other side says, as it says it
+        if not self.has_settle_permission(request, row):
+            raise PermissionDenied
         back = reverse(self.page_name("change"), args=[row.pk])
         if row.sync_state != SyncState.CONFLICT:
             messages.info(request, _("There is no conflict any more."))

@@ -25,6 +25,7 @@ from backoffice import spreadsheets
 from backoffice.sync import personal, tables
 from backoffice.sync.models import ExportLog
 from backoffice.sync.tables import Column
+from backoffice.values import row_keys
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as Base
@@ -45,10 +46,10 @@ class ExportMixin(Base):
 
     def export_columns(self, request: HttpRequest) -> list[Column]:
         """What this person may take out of this list."""
-        columns = tables.of(self.model).columns
+        columns = tables.of(self.model).exported
         if not request.user.has_perm(PERSONAL) or personal.is_hidden():
             columns = [column for column in columns if not column.personal]
-        return list(columns)
+        return columns
 
     # where it is reached
 
@@ -127,7 +128,10 @@ class ExportMixin(Base):
 
     def _export_rows(self, request: HttpRequest) -> tuple[QuerySet, str]:
         """The rows, in the order of the list, and how the log names them."""
-        if ids := [text for text in request.POST.get("ids", "").split(",") if text]:
+        if said := request.POST.get("ids"):
+            words = said.split(",")
+            if len(ids := row_keys(self.model, words)) < len(words):
+                raise Http404  # our page says nothing of the kind, and rows that somebody meant are not left out
             queryset = self.get_queryset(request).filter(pk__in=ids)
             return queryset.order_by("pk"), _("%(count)d chosen rows") % {"count": len(ids)}
         try:

@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from django.utils.timezone import make_aware
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter, RangeDateTimeFilter
 
+from backoffice.values import check_day
+
 
 class ExactFilter(FieldTextFilter):
     """By the whole text of a column, so that its index serves; `…__isempty` leaves the rows that have none."""
@@ -55,18 +57,18 @@ class PeriodFilter(RangeDateTimeFilter):
         for side, lookup, edge in (("from", "gte", time.min), ("to", "lte", time.max)):
             day, clock = (self.used_parameters.get(f"{self.parameter_name}_{side}_{part}") for part in (0, 1))
             if (found := parse_day(day)) is not None:
-                moment = make_aware(datetime.combine(found, _parse(forms.TimeField, clock) or edge))
+                moment = make_aware(datetime.combine(found, _parse(forms.TimeField(required=False), clock) or edge))
                 queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": moment})
         return queryset
 
 
 def parse_day(text: str | None) -> date | None:
     """A date as the reader's language writes it, None where there is none; for filters."""
-    return _parse(forms.DateField, text)
+    return _parse(forms.DateField(required=False, validators=[check_day]), text)
 
 
-def _parse(field: type[forms.Field], text: str | None) -> Any:
+def _parse(field: forms.Field, text: str | None) -> Any:
     try:
-        return field(required=False).clean(text)
+        return field.clean(text)
     except ValidationError as error:
         raise IncorrectLookupParameters from error

@@ -21,11 +21,12 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSplitDateTimeWidget
 
 from backoffice.secrets import EncryptedTextField, mask
 from backoffice.sync.admin.meanwhile import Authors, Clash, Move, in_words
 from backoffice.sync.admin.references import known_widget
+from backoffice.values import check_day, check_moment
 
 ASKED = ""  # in `row_state`, beside the columns: what those held at first which the person was asked about
 KEEP = "_keep"  # the input that says for all fields, or with a field's name for one, whose value stays
@@ -53,6 +54,15 @@ class RowStateField(forms.CharField):
         return False
 
 
+class MomentField(forms.SplitDateTimeField):
+    """A day and a time that a person says: the year 26, mistyped, is none."""
+
+    default_validators = [check_day]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"widget": UnfoldAdminSplitDateTimeWidget, **kwargs})
+
+
 class RowForm(forms.ModelForm):
     """A ModelForm that saves touched columns only; see the module's docstring. For the `form` of admins and inlines."""
 
@@ -65,6 +75,8 @@ class RowForm(forms.ModelForm):
         if not self.instance._state.adding:
             self.initial["row_state"] = self._dump_state(self._state())
         for name, field in self.fields.items():
+            if isinstance(field, forms.SplitDateTimeField):
+                field.validators = [*field.validators, check_moment]
             if isinstance(field, SecretField):
                 field.widget.attrs["placeholder"] = mask(getattr(self.instance, name) or "") or _("not set")
             elif (widget := known_widget(field)) is not None:

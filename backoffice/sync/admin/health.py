@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from backoffice.sync import connection, figures, pull
+from backoffice.sync import connection, figures, personal, pull
 from backoffice.sync.admin.confirm import is_confirmed
 from backoffice.sync.admin.labels import badge
 from backoffice.sync.admin.outbox import KINDS as PUSH_KINDS
@@ -111,9 +111,10 @@ def _kind(kind: figures.Kind) -> dict[str, Any]:
 
 
 def _failure(failure: figures.Failure) -> dict[str, Any]:
-    query = {"entity": failure.entity, "state": failure.state, "error": failure.text}
+    query = {"entity": failure.entity, "state": failure.state, "like": failure.digest}
     return {
         "failure": failure,
+        "text": personal.said(failure.text),
         "title": entity_title(failure.entity),
         "badge": badge(Push.State(failure.state).label, PUSH_KINDS.get(failure.state, "")),
         "url": _list("push", **query),
@@ -213,17 +214,22 @@ def _unblock(request: HttpRequest) -> None:
     _note(request, RemoteState.objects.get_or_create(pk=remote)[0], _("It is tried again now."))
 
 
-def _failed_alike(request: HttpRequest) -> dict[str, str]:
+def _failed_alike(request: HttpRequest) -> figures.Failure:
     """Which pushes: as the row of the page counted them. Those whose answer was lost are never repeated at once."""
-    entity, state, text = (request.GET.get(name, "") for name in ("entity", "state", "error"))
-    if not (entity and text) or state not in Push.OPEN or state == Push.State.UNKNOWN:
-        raise Http404
-    return {"entity": entity, "state": state, "error__startswith": text}
+    asked, like = (request.GET.get("entity"), request.GET.get("state")), request.GET.get("like", "")
+    for failure in figures.failures():
+        if (failure.entity, failure.state) == asked and failure.is_named(like) and failure.can_be_retried:
+            return failure
+    raise Http404
+
+
+def _where(failure: figures.Failure) -> dict[str, str]:
+    return {"entity": failure.entity, "state": failure.state, **failure.alike}
 
 
 def _ask_retry(request: HttpRequest) -> tuple[str, str]:
-    where = _failed_alike(request)
-    count = Push.objects.filter(**where).count()
+    failure = _failed_alike(request)
+    count = Push.objects.filter(**_where(failure)).count()
     question = ngettext(
         "%(count)d push is sent again now: %(entity)s, “%(error)s”.",
         "%(count)d pushes are sent again now: %(entity)s, “%(error)s”.",
@@ -232,13 +238,13 @@ def _ask_retry(request: HttpRequest) -> tuple[str, str]:
     title = _("Retry all of this kind")
     return title, question % {
         "count": count,
-        "entity": entity_title(where["entity"]),
-        "error": where["error__startswith"],
+        "entity": entity_title(failure.entity),
+        "error": personal.said(failure.text),
     }
 
 
 def _retry(request: HttpRequest) -> None:
-    where = _failed_alike(request)
+    where = _where(_failed_alike(request))
     remotes = Push.objects.filter(**where).order_by().values_list("remote", flat=True).distinct()
     count = sum(make_due(remote, **where) for remote in list(remotes))
     text = ngettext("%(count)d push is sent again now.", "%(count)d pushes are sent again now.", count)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.options import ModelAdmin
+from django.contrib.admin.options import IncorrectLookupParameters, ModelAdmin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -24,6 +24,7 @@ from unfold.views import ChangeList
 
 from backoffice.sync import personal
 from backoffice.sync.admin.export import ExportMixin
+from backoffice.values import row_keys, whole_number
 
 CAP = 10_000
 _KEY = "{key}"
@@ -40,11 +41,29 @@ class CappedPaginator(Paginator):
 
 
 class BigChangeList(ChangeList):
-    """A list whose headers are made once: unfold makes them all again for each row, a fifth of the time of a page."""
+    """A list whose headers are made once: unfold makes them all again for each row, a fifth of the time of a page.
+
+    A reference to a row that no column could hold is a wrong filter here; Django would ask the database for it.
+    """
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_filters_params(params)
+        for name, values in found.items():
+            if name.endswith("__id__exact") and None in map(whole_number, filter(None, values)):
+                raise IncorrectLookupParameters
+        return found
+
+    sortable_by: Any
 
     @cached_property
     def headers(self) -> list[dict[str, Any]]:
+        self.sortable_by = [name for name in self.sortable_by if self.get_ordering_field(name)]
         return list(_headers_of(self))
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """Nothing for a column that is masked, whether its header was clicked or the address was written by hand."""
+        by = super().get_ordering_field(field_name)
+        return None if by and personal.is_hidden() and personal.is_sorted(self.model, by) else by
 
 
 _headers_of = unfold_list.result_headers
@@ -57,7 +76,23 @@ def _headers(cl: ChangeList) -> Iterable[dict[str, Any]]:
 unfold_list.result_headers = _headers  # it offers no other door
 
 
-class BigTableMixin(ExportMixin, ModelAdmin):
+class MasksMixin(ModelAdmin):
+    """Whoever may not see names and phones may not guess at them by filters, nor by the order of rows."""
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        if personal.is_hidden() and personal.is_asked(self.model, lookup):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        by = super().get_ordering(request)
+        is_telling = personal.is_hidden() and any(
+            personal.is_sorted(self.model, each) for each in by or self.model._meta.ordering
+        )
+        return ("pk",) if is_telling else by
+
+
+class BigTableMixin(ExportMixin, MasksMixin, ModelAdmin):
     """Options of a changelist that stays fast however many rows there are."""
 
     paginator = CappedPaginator
@@ -72,14 +107,15 @@ class BigTableMixin(ExportMixin, ModelAdmin):
     def action_checkbox(self, obj: Model) -> str:
         return mark_safe(_checkbox(get_language()).replace(_KEY, str(obj.pk)))  # noqa: S308  # a number in our own HTML
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Whoever may not see names and phones may not guess at them by filters either."""
-        if personal.is_hidden() and personal.is_asked(self.model, lookup):
-            return False
-        return bool(super().lookup_allowed(lookup, value, request))
-
     def response_action(self, request: HttpRequest, queryset: QuerySet, *args: Any) -> HttpResponse | None:
-        """Refuse "all that match" where their number was not counted: one would act on more than the page says."""
+        """Refuse "all that match" where their number was not counted: one would act on more than the page says.
+
+        What is no key of a row is left out: in Django's own query it would be an error.
+        """
+        posted = request.POST.copy()
+        keys = row_keys(self.model, posted.getlist(ACTION_CHECKBOX_NAME))
+        posted.setlist(ACTION_CHECKBOX_NAME, [str(key) for key in keys])
+        request.POST = posted  # type: ignore[assignment]  # what a form posted is not to be changed, but may be replaced
         if request.POST.get("select_across") == "1" and queryset.order_by()[: CAP + 1].count() > CAP:
             text = _("More than %(cap)s rows match. Narrow the list with filters before acting on all of them.")
             messages.error(request, text % {"cap": CAP})

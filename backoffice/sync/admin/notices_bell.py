@@ -16,7 +16,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
-from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +25,7 @@ from backoffice.sync import figures
 from backoffice.sync.notices import kinds
 from backoffice.sync.notices.models import NoticePreference
 from backoffice.sync.notices.reading import kinds_for, mark_seen, open_for
+from backoffice.values import moment
 
 LISTED = 12  # notices in the panel; the page has all
 # How long a kind can be put off: the name in the form, its words, and the span.
@@ -96,7 +96,7 @@ def seen(request: HttpRequest) -> HttpResponse:
     shown = open_for(request.user, now)
     if (key := request.POST.get("notice")) is not None:
         shown = [each for each in shown if str(each.notice.pk) == key]
-    mark_seen(request.user, shown, min(_moment(request.POST.get("at", "")) or now, now))
+    mark_seen(request.user, shown, min(moment(request.POST.get("at", "")) or now, now))
     return _done(request)
 
 
@@ -113,14 +113,6 @@ def put_off(request: HttpRequest) -> HttpResponse:
     preference.put_off(kind.name, now + span[1] if span is not None else None, now)
     preference.save(update_fields=["snoozed"])
     return _done(request)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment is not None and timezone.is_aware(moment) else None
 
 
 def _done(request: HttpRequest) -> HttpResponse:

@@ -10,11 +10,12 @@ from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from backoffice.sync import verdicts
+from backoffice.sync import figures, personal, verdicts
 from backoffice.sync.admin.base import ViewOnlyAdmin
 from backoffice.sync.admin.confirm import confirmation, is_confirmed
 from backoffice.sync.admin.labels import badge, block, exchanges_of, link, pretty_json, short
@@ -86,13 +87,21 @@ class ErrorFilter(admin.SimpleListFilter):
     """By the beginning of an error. Reached from the page Sync health; shown only while it narrows the list."""
 
     title = gettext_lazy("error")
-    parameter_name = "error"
+    parameter_name = "like"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(text, short(text))] if (text := self.value()) else []
+        value = self.value()
+        return [(value, short(personal.said(self._alike[0].text)) if self._alike else "–")] if value else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        return queryset.filter(error__startswith=self.value()) if self.value() else queryset
+        if not self.value():
+            return queryset
+        return queryset.filter(**self._alike[0].alike) if self._alike else queryset.none()
+
+    @cached_property
+    def _alike(self) -> list[figures.Failure]:
+        value = self.value()
+        return [each for each in figures.failures() if each.is_named(value)] if value else []
 
 
 @admin.register(Push)

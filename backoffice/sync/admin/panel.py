@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backoffice.sync import titles
 from backoffice.sync.admin.labels import link, pretty_json
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
@@ -41,11 +42,13 @@ def panel(model_admin: Any, request: HttpRequest, row: Any) -> dict[str, Any]:
         "is_conflict": row.sync_state == SyncState.CONFLICT,
         "is_pending": row.sync_state == SyncState.PENDING,
         "error": row.sync_error,
-        "fields": ", ".join(row.sync_conflict) if row.sync_state == SyncState.CONFLICT else "",
+        "fields": titles.conflict_titles(model_admin.mirror, row) if row.sync_state == SyncState.CONFLICT else "",
         "unavailable": unavailable(model_admin.mirror.remote) if is_open else "",
         "send_url": reverse(model_admin.page_name("send_now"), args=[row.pk]) if may_change and is_open else "",
         "refresh_url": reverse(model_admin.page_name("refresh"), args=[row.pk]) if may_change else "",
-        "conflict_url": reverse(model_admin.page_name("conflict"), args=[row.pk]) if may_change else "",
+        "conflict_url": reverse(model_admin.page_name("conflict"), args=[row.pk])
+        if model_admin.has_settle_permission(request, row)
+        else "",
     }
 
 

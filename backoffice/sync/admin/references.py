@@ -10,6 +10,8 @@ from django.contrib.admin.widgets import AutocompleteSelect, RelatedFieldWidgetW
 from django.db import models
 from django.http import HttpRequest
 
+from backoffice.values import whole_numbers
+
 if TYPE_CHECKING:
     from django.contrib.admin.options import BaseModelAdmin as Base
 else:
@@ -22,9 +24,11 @@ class KnownAutocompleteSelect(AutocompleteSelect):
     known: models.Model | None = None
 
     def optgroups(self, name: str, value: Sequence[Any], attrs: dict[str, Any] | None = None) -> list[Any]:
-        if self.known is None or [str(v) for v in value] != [str(self.known.pk)]:
-            if any(str(v) for v in value if v is not None):
-                return super().optgroups(name, value, attrs)
+        # What a form said may be no key at all, and is shown again with what is wrong with it.
+        keys = whole_numbers(str(key) for key in value if key is not None)
+        if self.known is None or keys != [self.known.pk]:
+            if keys:
+                return super().optgroups(name, [str(key) for key in keys], attrs)
             return [(None, [self.create_option(name, "", "", False, 0)], 0)]
         options = [] if self.is_required else [self.create_option(name, "", "", False, 0)]
         options.append(self.create_option(name, self.known.pk, str(self.known), True, 0))

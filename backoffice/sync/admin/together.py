@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from backoffice.sync import presence
-from backoffice.sync.admin.forms import RowForm
+from backoffice.sync.admin.forms import KEEP, RowForm
 from backoffice.sync.admin.formsets import RowFormSet
 from backoffice.sync.admin.meanwhile import name_of
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 else:
     Base = object
 
+PRESSED = "_pressed"  # the input that repeats the first button beside the question
+GOING_ON = ("_continue", "_addanother")
 TOLD = 12  # changes of others that a page lists one by one
 
 
@@ -49,7 +51,11 @@ class TogetherMixin(Base):
         opts = self.model._meta
         view = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.together_view))
         name = f"{opts.app_label}_{opts.model_name}_together"
-        return [path("<path:object_id>/together/", view, name=name), *super().get_urls()]
+        return [
+            path("add/together/", view, name=f"{name}_new"),
+            path("<path:object_id>/together/", view, name=name),
+            *super().get_urls(),
+        ]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """The row; when it is about to be saved, locked, so that of two saves the second sees what the first did."""
@@ -72,17 +78,30 @@ class TogetherMixin(Base):
         obj: Any = None,
     ) -> HttpResponse:
         form, row = context["adminform"].form, obj
-        if row is not None and isinstance(form, RowForm) and self.has_change_permission(request, row):
+        address = f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_together"
+        if row is None and add and isinstance(form, RowForm):
+            # Nobody else has it, but who is signed out meanwhile hears of it before what he typed is lost.
+            context["together"] = {"url": reverse(f"{address}_new"), "every": presence.EVERY.total_seconds()}
+        elif row is not None and isinstance(form, RowForm) and self.has_change_permission(request, row):
             formsets = [inline.formset for inline in context["inline_admin_formsets"]]
             parts = [form, *(formset for formset in formsets if isinstance(formset, RowFormSet))]
             context["together"] = {
-                "url": reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_together", args=[row.pk]),
+                "url": reverse(address, args=[row.pk]),
                 "stamp": _stamp(row),
                 "every": presence.EVERY.total_seconds(),
                 "clashes": [clash for part in parts for clash in part.clashes()] if form.is_bound else [],
                 "told": _told(form, formsets) if form.is_bound else [],
+                "pressed": _pressed(request),
             }
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if pressed := _pressed(request):
+            # The question came in between: its answer leads to where the first button would have led.
+            posted = request.POST.copy()
+            posted[pressed] = "1"
+            request.POST = posted  # type: ignore[assignment]  # the stubs know only what came in
+        return super().response_change(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -90,8 +109,9 @@ class TogetherMixin(Base):
             for text in _told(form, formsets):
                 messages.info(request, text)
 
-    def together_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """A sign of life of an open form. Answers who else has it open, and whether the row is as it was.
+    def together_view(self, request: HttpRequest, object_id: str | None = None) -> HttpResponse:
+        """A sign of life of an open form. Answers who else has it open, and whether the row is as it was; of a new row
+        nothing but that the session lasts.
 
         `window` is the page's name of itself; `leave` its last word. With the hidden inputs of the form (`look`) it
         answers what others changed since the form was loaded. GET answers the token that a form of this session needs.
@@ -102,13 +122,15 @@ class TogetherMixin(Base):
         if "leave" in request.POST:
             presence.leave(request.user, window)
             return HttpResponse(status=204)
-        row = self.get_object(request, unquote(object_id))
-        if row is None:
+        row = None if object_id is None else self.get_object(request, unquote(object_id))
+        if row is None and object_id is not None:
             raise Http404
-        if not self.has_change_permission(request, row):
+        if not (self.has_add_permission(request) if row is None else self.has_change_permission(request, row)):
             raise PermissionDenied
         if request.method == "GET":
             return JsonResponse({"token": get_token(request)})
+        if row is None:
+            return JsonResponse({"others": [], "stamp": ""})
         others = presence.beat(row, request.user, window)
         answer: dict[str, Any] = {"others": [_present(one, request.user) for one in others], "stamp": _stamp(row)}
         if "look" in request.POST:
@@ -116,6 +138,12 @@ class TogetherMixin(Base):
             formsets, _inlines = self._create_formsets(request, row, change=True)
             answer["told"] = _moved(form, formsets)
         return JsonResponse(answer)
+
+
+def _pressed(request: HttpRequest) -> str:
+    """The button of the form before its question, where that was not the one that just saves."""
+    asked = request.POST.get(PRESSED)
+    return next((name for name in GOING_ON if name in request.POST or (KEEP in request.POST and name == asked)), "")
 
 
 def _stamp(row: Any) -> str:

@@ -16,6 +16,7 @@ from backoffice.sync.mirror import registry
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Callback, NoticePreference, Push, RemoteState, Schedule, Worker
 from backoffice.sync.notices.kinds import Kind, Params, Trouble, register
+from backoffice.sync.personal import mask_said
 from backoffice.sync.titles import entity_title
 
 DOWN = timedelta(minutes=5)  # a remote that answers no more for so long is worth a person's time
@@ -42,7 +43,7 @@ def _remotes(now: datetime) -> Iterator[Trouble]:
         yield Trouble(
             key=f"{state.pk}:{why}",
             url=reverse("admin:sync_remotestate_change", args=[state.pk]),
-            params={"remote": connection.TITLES[state.pk], "why": why, "reason": state.reason[:REASON]},
+            params={"remote": connection.TITLES[state.pk], "why": why, "reason": mask_said(state.reason)[:REASON]},
             is_grave=not state.paused,
         )
 
@@ -102,7 +103,7 @@ def _schedules(now: datetime) -> Iterator[Trouble]:
             key=schedule.name,
             url=reverse("admin:sync_schedule_change", args=[schedule.pk]),
             count=schedule.failures,
-            params={"name": schedule.name, "error": schedule.error[:REASON]},
+            params={"name": schedule.name, "error": mask_said(schedule.error)[:REASON]},
         )
 
 

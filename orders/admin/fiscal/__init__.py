@@ -15,6 +15,7 @@ urlpatterns = [
     path("control/numbers/", control.numbers, name="fiscal-numbers"),
     path("shifts/", shifts.shift_list, name="fiscal-shifts"),
     path("shifts/one/", shifts.shift, name="fiscal-shift"),
+    path("shifts/one/print/", shifts.printed, name="fiscal-shift-print"),
     path("receipts/<int:pk>/", receipts.card, name="fiscal-receipt"),
     path("receipts/<int:pk>/print/", receipts.printed, name="fiscal-receipt-print"),
     path("cash/hand-in/", cash.hand_in, name="fiscal-cash"),

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,14 +23,14 @@ VIEW = ("fiscal.view_receipt", "orders.view_order")
 NO_LEGAL_ADVICE = _("What is said here holds as a rule; it is no legal advice.")
 
 Parameters = ParamSpec("Parameters")
-View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+View = Callable[Concatenate[HttpRequest, Parameters], HttpResponseBase]
 
 
 def fiscal_page(view: View[Parameters]) -> View[Parameters]:
     """A page for who may see both receipts and orders; others are asked to log in, or refused."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponseBase:
         if not request.user.has_perms(VIEW):
             raise PermissionDenied
         return view(request, *args, **kwargs)

@@ -16,18 +16,18 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
     UnfoldBooleanWidget,
 )
 
+from backoffice.sync.admin.forms import MomentField
+from backoffice.values import whole_number
 from couriers.models import Courier
 from fiscal.models import CashHandover
 from orders import cash
@@ -49,10 +49,9 @@ class HandInForm(forms.Form):
         min_value=Decimal("0.01"),
         max_digits=14,
         decimal_places=2,
-        localize=True,
         widget=UnfoldAdminDecimalFieldWidget(),
     )
-    at = forms.SplitDateTimeField(label=gettext_lazy("Handed in at"), widget=UnfoldAdminSplitDateTimeWidget)
+    at = MomentField(label=gettext_lazy("Handed in at"))
     note = forms.CharField(
         label=gettext_lazy("Note"), required=False, max_length=1000, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2})
     )
@@ -113,14 +112,14 @@ def hand_in(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("Act %(act)s is recorded.") % {"act": act})
             return HttpResponseRedirect(reverse("fiscal-cash-act", args=[act.pk]))
-    chosen = form["courier"].value()
+    chosen = whole_number(str(form["courier"].value()))
     return page(
         request,
         "cash.html",
         _("Record cash handed in"),
         form=form,
         text=_("It becomes an act, which is never changed. Mistakes are reversed by a counter entry.")
-        + (" " + _in_hand(chosen) if str(chosen or "").isdecimal() else ""),
+        + (" " + _in_hand(chosen) if chosen is not None else ""),
         button=_("Record"),
         back=reverse("admin:fiscal_cashhandover_changelist"),
     )
@@ -128,16 +127,14 @@ def hand_in(request: HttpRequest) -> HttpResponse:
 
 def _offered(request: HttpRequest) -> dict[str, Any]:
     found: dict[str, Any] = {"key": uuid.uuid4(), "at": timezone.now()}
-    courier = request.GET.get("courier", "")
-    if courier.isdecimal():
-        left = cash.in_hand(int(courier))
-        found |= {"courier": int(courier), "amount": left if left > 0 else None}
+    if (courier := whole_number(request.GET.get("courier"))) is not None:
+        left = cash.in_hand(courier)
+        found |= {"courier": courier, "amount": left if left > 0 else None}
     return found
 
 
-def _in_hand(courier: Any) -> str:
-    left = number_format(cash.in_hand(int(courier)), 2, use_l10n=True, force_grouping=True)
-    return _("He should have %(left)s in hand.") % {"left": left}
+def _in_hand(courier: int) -> str:
+    return _("He should have %(left)s in hand.") % {"left": cash.written(cash.in_hand(courier))}
 
 
 @_for_who_records
@@ -153,14 +150,13 @@ def reverse_act(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, _("Act %(act)s is reversed.") % {"act": act})
             return HttpResponseRedirect(reverse("fiscal-cash-act", args=[made.pk]))
-    amount = number_format(act.amount, 2, use_l10n=True, force_grouping=True)
     return page(
         request,
         "cash.html",
         _("Reverse act %(act)s") % {"act": act},
         form=form,
         text=_("A counter entry takes back the %(amount)s of %(courier)s; both stay in the ledger.")
-        % {"amount": amount, "courier": act.courier},
+        % {"amount": cash.written(act.amount), "courier": act.courier},
         button=_("Reverse"),
         back=reverse("fiscal-cash-act", args=[act.pk]),
     )

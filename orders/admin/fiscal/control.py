@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from backoffice.values import whole_number
 from couriers.models import Courier
 from fiscal import numbers as fiscal_numbers
 from fiscal import shifts
@@ -62,8 +63,8 @@ def control(request: HttpRequest) -> HttpResponse:
 def numbers(request: HttpRequest) -> HttpResponse:
     """Gap by gap; `?fn=` of one drive, `?shift=` of one of its shifts, `?days=` how far back."""
     fn, shift = request.GET.get("fn", ""), request.GET.get("shift", "")
-    given = request.GET.get("days", "")
-    days = int(given) if given.isdecimal() and int(given) in PERIODS else DAYS
+    given = whole_number(request.GET.get("days"))
+    days = given if given in PERIODS else DAYS
     if fn and "shift" in request.GET:
         within = Q(fn=fn, shift_number=shift)
     else:

@@ -53,7 +53,6 @@ class FaultForm(forms.Form):
         min_value=Decimal("0.01"),
         max_digits=14,
         decimal_places=2,
-        localize=True,
         widget=UnfoldAdminDecimalFieldWidget(),
     )
     rate = forms.TypedChoiceField(label=gettext_lazy("VAT rate on the wrong receipt"), required=False, coerce=_number)

@@ -1,43 +1,56 @@
-"""Shifts of registers: a list by period, register and courier, also as CSV, and the accountant's view of one."""
+"""Shifts of registers: a list by period, register and courier, also as a file, and the accountant's view of one."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils import formats, timezone
-from django.utils.translation import get_language, gettext_lazy
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from backoffice import spreadsheets
+from backoffice.sync.admin.export import counted
+from backoffice.sync.models import ExportLog
+from backoffice.values import check_day
 from couriers.models import Courier
 from fiscal import numbers, shifts
 from fiscal.models import CorrectionReceipt, Receipt
 from fiscal.shifts import Shift
 from orders import conditions, fiscal_sums
-from orders.admin.fiscal.base import fiscal_page, page
+from orders.admin.fiscal.base import fiscal_page, page, sheet
+from orders.cash import kopecks
 from orders.fiscal_sums import Money
 
+EXPORT = "reports.export"  # of a file of figures, wherever it is
 WEEK, LONGEST = timedelta(days=7), timedelta(days=92)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a text
-SHOWN = 200  # receipts on the page of a shift
+LIMIT = 500  # shifts on a page: 25 registers for 20 days
+SHOWN, PRINTED = 200, 2000  # receipts on the page of a shift, and on its sheet
 
 
 class ShiftForm(forms.Form):
     """Which shifts. What is left out narrows nothing; without days, the last week."""
 
     since = forms.DateField(
-        label=gettext_lazy("From"), required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "date"})
+        label=gettext_lazy("From"),
+        required=False,
+        validators=[check_day],
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
     )
     until = forms.DateField(
-        label=gettext_lazy("to"), required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "date"})
+        label=gettext_lazy("to"),
+        required=False,
+        validators=[check_day],
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
     )
     register = forms.CharField(
         label=gettext_lazy("Register or fiscal drive"),
@@ -65,9 +78,16 @@ class ShiftForm(forms.Form):
 
 
 @fiscal_page
-def shift_list(request: HttpRequest) -> HttpResponse:
-    """`?export=csv` is the same list as a file."""
+def shift_list(request: HttpRequest) -> HttpResponseBase:
+    """`?export=xlsx` and `?export=csv` are the same list as a file, however long it is: for who may export figures,
+    and with a line in the log of exports.
+    """
     form = ShiftForm(request.GET)
+    query = request.GET.copy()
+    kind = "".join(query.pop("export", [])[-1:])
+    may_export = request.user.has_perm(EXPORT)
+    if kind and not may_export:
+        raise PermissionDenied
     found: list[Shift] = []
     if form.is_valid():
         courier = form.cleaned_data["courier"]
@@ -78,24 +98,26 @@ def shift_list(request: HttpRequest) -> HttpResponse:
             register=form.cleaned_data["register"],
             among=Q(order__courier=courier) if courier is not None else None,
         )
-    shown = found[: shifts.LIMIT]
+    title = _("Shifts of registers")
+    if kind in spreadsheets.TYPES and form.is_valid():
+        file = "shifts-{since}-{until}".format(**form.cleaned_data)
+        log = ExportLog.objects.create(user=request.user, what=title, kind=kind, query=query.urlencode())  # type: ignore[misc]  # a person: the page asks for rights
+        return spreadsheets.response(file, _header(), counted(log, _rows(found)), kind, sheet_title=title)
+    shown = found[:LIMIT]
     money = fiscal_sums.by_shift(shown)
-    rows = [(shift, money[shift.key]) for shift in shown]
-    if request.GET.get("export") == "csv" and form.is_valid():
-        return _csv(rows, form.cleaned_data["since"], form.cleaned_data["until"])
-    query = request.GET.copy()
-    query["export"] = "csv"
     return page(
         request,
         "shifts.html",
-        _("Shifts of registers"),
+        title,
         status=200 if form.is_valid() else 400,
         form=_with_days(form),
-        rows=rows,
+        rows=[(shift, money[shift.key]) for shift in shown],
         total=_total(money.values()),
-        is_cut=len(found) > shifts.LIMIT,
-        limit=shifts.LIMIT,
-        export=f"?{query.urlencode()}",
+        courier=form.cleaned_data.get("courier"),
+        is_cut=len(found) > LIMIT,
+        limit=LIMIT,
+        query=query.urlencode(),
+        may_export=may_export,
     )
 
 
@@ -120,6 +142,34 @@ def _total(money: Iterable[Money]) -> Money:
 @fiscal_page
 def shift(request: HttpRequest) -> HttpResponse:
     """One shift, `?fn=&shift=`: receipts, money, VAT, couriers, numbers not seen."""
+    context = _facts(request, SHOWN)
+    query = {"fn": context["shift"].fn, "shift": context["shift"].number}
+    return page(
+        request,
+        "shift.html",
+        context.pop("title"),
+        print_url=reverse("fiscal-shift-print", query=query),
+        list_url=_list_url(context["shift"]) if request.user.has_perm("reports.view_fiscal") else "",
+        **context,
+    )
+
+
+@fiscal_page
+def printed(request: HttpRequest) -> HttpResponse:
+    """The same for the printer, to be laid beside the register's own report."""
+    context = _facts(request, PRINTED)
+    return sheet(request, "shift_print.html", context.pop("title"), **context)
+
+
+def _list_url(found: Shift) -> str:
+    """The report of receipts, narrowed to this shift."""
+    first, last = (timezone.localdate(moment).isoformat() for moment in (found.since, found.last))
+    query = {"since": first, "until": last, "shift": f"{found.fn} / {found.number}", "by": "list"}
+    return reverse("report", args=["receipts"], query=query)
+
+
+def _facts(request: HttpRequest, shown: int) -> dict[str, Any]:
+    """With so many of its receipts, the last ones."""
     fn, number = request.GET.get("fn", ""), request.GET.get("shift", "")
     found = shifts.one(fn, number, timezone.now()) if fn else None
     if found is None:
@@ -135,64 +185,60 @@ def shift(request: HttpRequest) -> HttpResponse:
         .annotate(count=Count("pk"))
         .order_by("-count", "order__courier__title")
     )
-    return page(
-        request,
-        "shift.html",
-        _("Shift %(number)s") % {"number": number or "–"},
-        shift=found,
-        first=_edge(receipts, "date_time_receipt"),
-        last=_edge(receipts, "-date_time_receipt"),
-        types=types,
-        total=fiscal_sums.Amount(
+    listed = receipts.select_related("order").annotate(sold=fiscal_sums.SOLD, returned=fiscal_sums.RETURNED)
+    return {
+        "title": _("Shift %(number)s") % {"number": number or "–"},
+        "shift": found,
+        "first": _edge(receipts, "date_time_receipt"),
+        "last": _edge(receipts, "-date_time_receipt"),
+        "types": types,
+        "total": fiscal_sums.Amount(
             sum((each.amount.sold for each in types), Decimal(0)),
             sum((each.amount.returned for each in types), Decimal(0)),
         ),
-        undivided=fiscal_sums.undivided(receipts),
-        rates=fiscal_sums.by_rate(receipts, timezone.localdate(found.since)),
-        couriers=list(couriers),
-        gaps=gaps[:SHOWN],
-        unseen=sum(gap.unseen for gap in gaps),
-        gaps_url=reverse("fiscal-numbers", query={"fn": fn, "shift": number}),
-        corrections=list(corrections.order_by("command_executed_at")[:SHOWN]) if found.serial else [],
-        receipts=list(receipts.select_related("order").order_by("-date_time_receipt", "-pk")[:SHOWN]),
-        shown=SHOWN,
-    )
+        "undivided": fiscal_sums.undivided(receipts),
+        "vat": fiscal_sums.by_rate(receipts, timezone.localdate(found.since)),
+        "couriers": list(couriers),
+        "gaps": gaps[:SHOWN],
+        "unseen": sum(gap.unseen for gap in gaps),
+        "gaps_url": reverse("fiscal-numbers", query={"fn": fn, "shift": number}),
+        "corrections": list(corrections.order_by("command_executed_at")[:SHOWN]) if found.serial else [],
+        "receipts": list(listed.order_by("-date_time_receipt", "-pk")[:shown]),
+        "shown": shown,
+    }
 
 
 def _edge(receipts: Any, order: str) -> Receipt | None:
     return receipts.filter(date_time_receipt__isnull=False).order_by(order).first()
 
 
-def _csv(rows: Sequence[tuple[Shift, Money]], since: date, until: date) -> HttpResponse:
-    """In the way that a spreadsheet of the reader's language opens by itself; no cell is a formula."""
-    is_russian = (get_language() or "").startswith("ru")
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="shifts-{since}-{until}.csv"'
-    response.write("\ufeff")
-    writer = csv.writer(response, delimiter=";" if is_russian else ",")
-    header = (
+def _header() -> list[str]:
+    return [
         *(_("fiscal drive (FN)"), _("register's serial number"), _("shift"), _("first receipt"), _("last receipt")),
         *(_("hours"), _("receipts of sale"), _("receipts of return"), _("cash"), _("cashless"), _("other")),
-        *(_("given back"), _("receipts not divided"), _("couriers")),
-    )
-    writer.writerow(header)
-    for shift, money in rows:
-        writer.writerow(
-            [
-                *(text(shift.fn), text(shift.serial), text(shift.number)),
-                *(f"{timezone.localtime(moment):%Y-%m-%d %H:%M}" for moment in (shift.since, shift.last)),
-                *(formats.number_format(shift.hours, 1, use_l10n=True), shift.sales, shift.returns),
-                *(_money(amount.sold) for amount in (money.cash, money.cashless, money.other)),
-                *(_money(money.total.returned), money.undivided, text(", ".join(money.couriers))),
+        *(_("given back in cash"), _("given back cashless"), _("given back otherwise")),
+        *(_("receipts not divided"), _("couriers")),
+    ]
+
+
+def _rows(found: Sequence[Shift]) -> Iterator[list[Any]]:
+    """Of a file, LIMIT shifts at a time. Numbers of drives and registers are texts: a spreadsheet would round them."""
+    total = Money()
+    for start in range(0, len(found), LIMIT):
+        some = found[start : start + LIMIT]
+        money = fiscal_sums.by_shift(some)
+        for shift in some:
+            sums = money[shift.key]
+            yield [
+                *(shift.fn, shift.serial, shift.number, shift.since, shift.last),
+                *(Decimal(f"{shift.hours:.1f}"), shift.sales, shift.returns),
+                *(*_sums(sums), ", ".join(sums.couriers)),
             ]
-        )
-    return response
+        total = _total([total, *money.values()])
+    counts = (sum(shift.sales for shift in found), sum(shift.returns for shift in found))
+    yield [_("Together"), *[None] * 5, *counts, *_sums(total)]
 
 
-def text(value: str) -> str:
-    """A remote's text as a cell that no spreadsheet computes."""
-    return f"'{value}" if value.startswith(FORMULA) else value
-
-
-def _money(value: Decimal) -> str:
-    return formats.number_format(value, 2, use_l10n=True)
+def _sums(money: Money) -> list[Any]:
+    forms = (money.cash, money.cashless, money.other)
+    return [*(kopecks(form.sold) for form in forms), *(kopecks(form.returned) for form in forms), money.undivided]

@@ -16,6 +16,7 @@ from orders.client_data import erase, gather
 from orders.client_data.held import Held, NotThere
 from orders.models import Erasure
 
+NOT_TOLD = 3  # the exit status while the remotes are to be told
 OPEN = "{} orders are not closed yet. Close or cancel them first."
 
 
@@ -23,7 +24,8 @@ class Command(BaseCommand):
     help = (
         "All that is held of one client, as JSON into a file (--export), or erased (--erase). CLIENT is our key or "
         "iRECA's id. Erasing keeps receipts and sums, tells the remotes by the outbox, and can be repeated: it goes on "
-        "where it stopped. docs/security.md says what is in the file and what stays."
+        "where it stopped, and changes nothing when it is done. Exit status 0 when it is done, 3 while the remotes are "
+        "still to be told. docs/security.md says what is in the file and what stays."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,6 +37,8 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="with --erase: do not ask")
 
     def handle(self, *args: Any, client: str, export: str | None, **options: Any) -> None:
+        if export is not None and (given := [name for name in ("dry_run", "yes") if options[name]]):
+            raise CommandError(f"--{given[0].replace('_', '-')} is for --erase, not for --export.")
         try:
             held = Held.of(client)
         except NotThere as error:
@@ -65,20 +69,24 @@ class Command(BaseCommand):
     def _erase(self, held: Held, is_sure: bool) -> None:
         if not is_sure:
             self._tell({"orders.client": len(held.clients), "orders.order": len(held.orders)})
-            if input(f"Erase client {held.client.pk} for good? Type the key to go on: ") != str(held.client.pk):
+            try:
+                typed = input(f"Erase client {held.client.pk} for good? Type the key to go on: ")
+            except EOFError as error:
+                raise CommandError("Nothing was erased: where nobody can be asked, --yes is needed.") from error
+            if typed != str(held.client.pk):
                 raise CommandError("Nothing was erased.")
         try:
             row = erase.advance(erase.ask(held))
         except erase.UnderWay as still_open:
             raise CommandError(OPEN.format(still_open)) from still_open
         self._tell(row.counts)
-        if row.step == Erasure.Step.DONE:
-            self.stdout.write("Done.")
-        else:
-            self.stdout.write(
+        if row.step != Erasure.Step.DONE:
+            raise CommandError(
                 "The remotes are to be told: it is in the outbox. The worker finishes when they were, and so does this "
-                "command when it is repeated."
+                "command when it is repeated.",
+                returncode=NOT_TOLD,
             )
+        self.stdout.write("Done.")
 
     def _tell(self, counts: dict[str, int]) -> None:
         for name, count in sorted(counts.items()):

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from backoffice import arguments
 from orders import kept
 
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--days", type=int, help="only orders that changed in so many days")
+        parser.add_argument("--days", type=arguments.days, metavar="N", help="only orders that changed in so many days")
 
     def handle(self, *args: Any, days: int | None, **options: Any) -> None:
         seen = wrong = 0

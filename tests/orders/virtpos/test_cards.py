@@ -187,7 +187,7 @@ def test_it_waits_for_an_owner_whom_virtpos_does_not_know(
     Push.objects.filter(command="add").update(state="unknown")
     tell()
     card.refresh_from_db()
-    assert card.sync_error.startswith("Waits for customer of VirtPos Анна")
+    assert card.sync_error.startswith("Waits for customer of VirtPos А.")
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     assert not virtpos.cards
     Push.objects.filter(command="add").update(state="queued")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -358,6 +359,14 @@ def asked_since(virtpos: Virtpos) -> str:
     return [str(one) for one in virtpos.requests if "datefrom" in str(one)][-1].partition("'datefrom': '")[2][:8]
 
 
+@pytest.fixture
+def midday() -> Iterator[None]:
+    """No day ends while a test counts days."""
+    with time_machine.travel(builders.at(12)):
+        yield
+
+
+@pytest.mark.usefixtures("midday")
 def test_scheduled_runs_ask_for_the_last_days_and_for_what_is_open(virtpos: Virtpos, read: Read, settings: Any) -> None:
     settings.VIRTPOS_DAYS = 7
     by_courier(virtpos, guid="g-1")
@@ -376,6 +385,7 @@ def test_scheduled_runs_ask_for_the_last_days_and_for_what_is_open(virtpos: Virt
     assert asked_since(virtpos) == f"{timezone.localdate() - timedelta(days=7):%Y%m%d}"
 
 
+@pytest.mark.usefixtures("midday")
 def test_an_open_order_without_a_date_hides_none_that_is_older(virtpos: Virtpos, read: Read, settings: Any) -> None:
     old = timezone.localdate() - timedelta(days=30)
     by_courier(virtpos, guid="old", created_date=f" {old} 10:00:00 ")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections import Counter
 from typing import Any
 
@@ -36,10 +38,15 @@ class Command(BaseCommand):
             found = examine(is_offline=options["offline"])
             wrong = Level.WARNING if options["strict"] else Level.ERROR
             is_ok = all(finding.level < wrong for finding in found)
-            if options["json"]:
-                self.stdout.write(redacted(_as_json(found, is_ok)))
-            else:
-                self._print(found)
+            try:
+                if options["json"]:
+                    self.stdout.write(redacted(_as_json(found, is_ok)))
+                else:
+                    self._print(found)
+                self.stdout.flush()
+            except BrokenPipeError:
+                # Whoever reads has seen enough (`| head`). What is not written yet would break once more at the end.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if not is_ok:
                 raise CommandError(_("Something is wrong."))
 

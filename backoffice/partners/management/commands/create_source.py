@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
+from backoffice import arguments
 from backoffice.partners.models import Scope, Source, Token
 
 DEFAULT_SCOPES = "orders, clients, catalogue:read"
@@ -50,14 +51,14 @@ class Command(BaseCommand):
             metavar="CIDR",
             help="where its requests may come from, such as 203.0.113.0/24 198.51.100.7 (default: anywhere)",
         )
-        parser.add_argument("--valid-days", type=int, metavar="N", help="days until the token expires (default: never)")
+        parser.add_argument(
+            "--valid-days", type=arguments.days, metavar="N", help="days until the token expires (default: never)"
+        )
         parser.add_argument("--label", default="", help="what the token is for, such as the name of a server")
 
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         days: int | None = options["valid_days"]
-        if days is not None and not 0 < days <= 36500:
-            raise CommandError("--valid-days: a number of days from 1 to 36500")
         expires_at = None if days is None else timezone.now() + timedelta(days=days)
         with transaction.atomic():
             source, lines = _settle(options)

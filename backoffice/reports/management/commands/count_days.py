@@ -1,11 +1,12 @@
 """`manage.py count_days`: count couriers' days again."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from backoffice import arguments
 from backoffice.reports import days
 
 
@@ -16,10 +17,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--since", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the first day; 30 days back"
-        )
-        parser.add_argument("--until", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the last day; today")
+        parser.add_argument("--since", type=arguments.day, metavar="YYYY-MM-DD", help="the first day; 30 days back")
+        parser.add_argument("--until", type=arguments.day, metavar="YYYY-MM-DD", help="the last day; today")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()

@@ -1,14 +1,13 @@
 """`manage.py archive`: old rows of what is over into files, then out of the database."""
 
-from argparse import ArgumentTypeError
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from backoffice.sync import archive, pull, retention
+from backoffice import arguments
+from backoffice.sync import archive, retention
 
 
 class Command(BaseCommand):
@@ -20,7 +19,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         names = [kind.name for kind in retention.KINDS]
         parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"default: all of {', '.join(names)}")
-        parser.add_argument("--before", required=True, type=_moment, help="a date or a moment: what is older goes")
+        parser.add_argument(
+            "--before", required=True, type=arguments.moment, help="a date or a moment: what is older goes"
+        )
         parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="where the files are put")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,10 +37,3 @@ class Command(BaseCommand):
         for name in options["kinds"] or kinds:
             moved = archive.run(kinds[name], options["before"], options["to"], self.stdout.write)
             self.stdout.write(f"{name}: {moved} rows moved.")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return pull.parse_since(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error

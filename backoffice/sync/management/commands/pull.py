@@ -1,6 +1,5 @@
 """`manage.py pull`: read entities from a remote now."""
 
-from argparse import ArgumentTypeError
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 from tqdm import tqdm
 
-from backoffice import garbage
+from backoffice import arguments, garbage
 from backoffice.sync import clients, connection, lease, pull
 from backoffice.sync.models import Pull
 
@@ -31,7 +30,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--since",
-            type=_since,
+            type=arguments.moment,
             metavar="DATE|DATETIME",
             help=(
                 f"for {', '.join(_takes_since())}. iRECA's list of orders has no filter, so all of it is read, but "
@@ -81,17 +80,15 @@ class Command(BaseCommand):
                 bar.update(row.read - bar.n)
 
             row = pull.run(claimed[0], clients.client(remote), lease.owner("pull"), show)
-        self.stdout.write(f"{name}: {pull.summary(row)}")
-        if row.error:
-            self.stderr.write(f"  {row.error}")
+        # The row keeps the language of its readers; here it is English, as the rest of what commands say.
+        error, how = row.error, pull.how_it_goes_on(row)
+        with translation.override("en"):
+            self.stdout.write(f"{name}: {pull.summary(row)}")
+            if error.endswith(how):
+                error = error.removesuffix(how) + pull.how_it_goes_on(row)
+        if error:
+            self.stderr.write(f"  {error}")
         return row
-
-
-def _since(text: str) -> datetime:
-    try:
-        return pull.parse_since(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
 
 
 def _takes_since() -> list[str]:

@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone, translation
+from django.utils import timezone
 
+from backoffice import arguments
 from backoffice.remotes.http import RemoteError
-from backoffice.sync import clients, connection, reconcile
+from backoffice.sync import connection, reconcile
+from backoffice.sync.management import ireca_client
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.reconcile import Finding
 
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         narrowed = ", ".join(reconcile.WINDOWS)
         parser.add_argument(
             "--days",
-            type=int,
+            type=arguments.days,
             metavar="N",
             help=f"of {narrowed}: only what is to be delivered, was made or changed in the last N days, or is open",
         )
@@ -38,13 +40,7 @@ class Command(BaseCommand):
         known = {mirror.entity: mirror for mirror in registry.ranked()}
         if unknown := set(options["entities"]) - known.keys():
             raise CommandError(f"unknown: {', '.join(sorted(unknown))}. Known: {', '.join(known)}")
-        client = clients.client()
-        if client is None:
-            raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
-        connection.unblock()
-        if connection.is_blocked(client.session.remote):
-            with translation.override("en"):  # as the rest of what commands say
-                raise CommandError(f"iRECA is paused: {connection.why_blocked(client.session.remote)}")
+        client = ireca_client()
         since = timezone.now() - timedelta(days=options["days"]) if options["days"] is not None else None
         chosen = [mirror for mirror in known.values() if mirror.entity in (options["entities"] or known)]
         bad = [mirror.entity for mirror in chosen if not self._run(mirror, client, since, fix=options["fix"])]

@@ -4,12 +4,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from backoffice.remotes.http import RemoteError
 from backoffice.secrets import fingerprint
-from backoffice.sync import clients
 from backoffice.sync.connection import IRECA
+from backoffice.sync.management import ireca_client
 from backoffice.sync.models import RemoteState
 from backoffice.sync.views import KINDS
 
@@ -21,13 +21,11 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        client = clients.client()
-        if client is None:
-            raise CommandError("iRECA is off: IRECA_URL or IRECA_TOKEN is not set.")
+        client = ireca_client()
         if not settings.CALLBACK_SECRET:
             raise CommandError("CALLBACK_SECRET is not set: without it anybody could post to us.")
-        for kind in KINDS:
-            path = reverse("ireca-callback", kwargs={"secret": settings.CALLBACK_SECRET, "kind": kind})
+        paths = {kind: _path(kind) for kind in KINDS}
+        for kind, path in paths.items():
             try:
                 getattr(client, kind).set_callback(settings.PUBLIC_URL + path)
             except RemoteError as error:
@@ -35,3 +33,13 @@ class Command(BaseCommand):
             self.stdout.write(f"{kind}: registered at {settings.PUBLIC_URL}")
         told = {"callbacks_url": settings.PUBLIC_URL, "callbacks_secret": fingerprint(settings.CALLBACK_SECRET)}
         RemoteState.objects.update_or_create(pk=IRECA, defaults=told)
+
+
+def _path(kind: str) -> str:
+    try:
+        return reverse("ireca-callback", kwargs={"secret": settings.CALLBACK_SECRET, "kind": kind})
+    except NoReverseMatch:
+        # Django's error shows the secret: nothing of it goes on.
+        raise CommandError(
+            "CALLBACK_SECRET cannot stand in an address: make it of letters, digits, - and _ only."
+        ) from None

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from backoffice import rotation
 from backoffice.secrets import UnknownKey, reencrypt_all
+from backoffice.sync import connection
 
 NEXT = {
     "SECRET_KEY": "Restart all processes. When SESSION_HOURS are over: rotate_secrets SECRET_KEY --drop, and restart.",
@@ -39,6 +40,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
+        if name is None and (options["drop"] or options["place"]):
+            # Without one everything would be encrypted anew, which was not asked for.
+            raise CommandError(f"--drop and --in need the name of a secret: one of {', '.join(rotation.NAMES)}.")
         try:
             if name is None:
                 for label, count in reencrypt_all():
@@ -57,6 +61,10 @@ class Command(BaseCommand):
 
     def _check_nothing_needs_it(self, name: str, place: Path) -> None:
         """A key that is taken away too early takes all that it encrypted along."""
+        if name == "SECRET_KEY":
+            if rotation.in_use(place, name) != settings.SECRET_KEY:
+                raise CommandError(f"The {name} in {place} is not the one that is in use: restart first.")
+            connection.renew_fingerprint()
         if name != rotation.LISTED:
             return
         if settings.FIELD_KEYS[0] != rotation.in_use(place, name):

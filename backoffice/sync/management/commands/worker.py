@@ -27,7 +27,7 @@ class Command(BaseCommand):
                 with translation.override("en"):  # as the rest of what commands say
                     self.stderr.write(f"{connection.why_off(remote)} Changes are kept until it is on.")
         if options["once"]:
-            handled = worker.drain(worker.start())
+            handled = worker.once()
             self.stdout.write(f"{handled} handled; nothing more is due.")
             return
         stop = threading.Event()
