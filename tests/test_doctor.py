@@ -102,6 +102,7 @@ def test_a_healthy_office_has_nothing_wrong(healthy: Any) -> None:
         ("FIELD_KEYS", ["s" * 50], "keys", "WARNING", "used both as SECRET_KEY"),
         ("METRICS_TOKEN", "short", "keys", "WARNING", "METRICS_TOKEN is so short"),
         ("CALLBACK_SECRET", "", "keys", "WARNING", "CALLBACK_SECRET is not set"),
+        ("CALLBACK_SECRET", "secret/0123456789-0123", "keys", "ERROR", "CALLBACK_SECRET cannot stand in an address"),
         ("PUBLIC_URL", "office", "our_address", "ERROR", "is no web address"),
         ("PUBLIC_URL", "http://office.example.com", "our_address", "WARNING", "plain http"),
         ("ALLOWED_HOSTS", ["other.example.com"], "our_address", "ERROR", "not in ALLOWED_HOSTS"),

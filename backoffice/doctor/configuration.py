@@ -20,6 +20,7 @@ from backoffice.doctor.findings import Finding, check, error, note, warning
 from backoffice.environment import read_file
 from backoffice.sync import connection, lease
 from backoffice.sync.connection import BIFIT, IRECA, VIRTPOS
+from backoffice.sync.views import callback_path
 
 SHORTEST = {"SECRET_KEY": 32, "CALLBACK_SECRET": 16, "METRICS_TOKEN": 20}  # characters
 ENDINGS = {"IRECA_URL": "/api/v1", "BIFIT_URL": "/cashdesk-api/v1", "VIRTPOS_URL": "/api"}
@@ -69,6 +70,14 @@ def keys(now: datetime) -> Iterator[Finding]:
             _("CALLBACK_SECRET is not set, so iRECA cannot report changes and they arrive only by scheduled reading."),
             _("Set it, restart, and run: manage.py register_callbacks"),
         )
+    elif settings.CALLBACK_SECRET:
+        try:
+            callback_path("orders")
+        except ValueError:
+            yield error(
+                _("CALLBACK_SECRET cannot stand in an address, so that no callback can come."),
+                _("Make it of letters, digits, - and _ only, restart, and run: manage.py register_callbacks"),
+            )
 
 
 @check()

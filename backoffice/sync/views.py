@@ -4,6 +4,7 @@
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -12,6 +13,15 @@ from backoffice.sync import callbacks
 
 KINDS = ("orders", "licenses")
 REGISTER_KINDS = {("bifit", "orders"): "online_orders"}  # what a service posts -> the kind it is stored under
+
+
+def callback_path(kind: str) -> str:
+    """Where iRECA posts changes of this kind. ValueError where CALLBACK_SECRET cannot stand in an address."""
+    try:
+        return reverse("ireca-callback", kwargs={"secret": settings.CALLBACK_SECRET, "kind": kind})
+    except NoReverseMatch:
+        # Django's error shows the secret: nothing of it goes on.
+        raise ValueError("CALLBACK_SECRET cannot stand in an address") from None
 
 
 def _is_secret(given: str) -> bool:

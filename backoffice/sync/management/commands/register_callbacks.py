@@ -4,14 +4,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.urls import NoReverseMatch, reverse
 
 from backoffice.remotes.http import RemoteError
 from backoffice.secrets import fingerprint
 from backoffice.sync.connection import IRECA
 from backoffice.sync.management import ireca_client
 from backoffice.sync.models import RemoteState
-from backoffice.sync.views import KINDS
+from backoffice.sync.views import KINDS, callback_path
 
 
 class Command(BaseCommand):
@@ -24,7 +23,10 @@ class Command(BaseCommand):
         client = ireca_client()
         if not settings.CALLBACK_SECRET:
             raise CommandError("CALLBACK_SECRET is not set: without it anybody could post to us.")
-        paths = {kind: _path(kind) for kind in KINDS}
+        try:
+            paths = {kind: callback_path(kind) for kind in KINDS}
+        except ValueError as error:
+            raise CommandError(f"{error}: make it of letters, digits, - and _ only.") from error
         for kind, path in paths.items():
             try:
                 getattr(client, kind).set_callback(settings.PUBLIC_URL + path)
@@ -33,13 +35,3 @@ class Command(BaseCommand):
             self.stdout.write(f"{kind}: registered at {settings.PUBLIC_URL}")
         told = {"callbacks_url": settings.PUBLIC_URL, "callbacks_secret": fingerprint(settings.CALLBACK_SECRET)}
         RemoteState.objects.update_or_create(pk=IRECA, defaults=told)
-
-
-def _path(kind: str) -> str:
-    try:
-        return reverse("ireca-callback", kwargs={"secret": settings.CALLBACK_SECRET, "kind": kind})
-    except NoReverseMatch:
-        # Django's error shows the secret: nothing of it goes on.
-        raise CommandError(
-            "CALLBACK_SECRET cannot stand in an address: make it of letters, digits, - and _ only."
-        ) from None
