@@ -100,12 +100,17 @@ def test_threads_share_the_rate() -> None:
 
 
 def test_processes_share_the_rate(child_environment: Callable[[], dict[str, str]]) -> None:
-    code = "import time\nfor _ in range(15): throttle.pace('ireca', 10); print(time.time())"
+    # Both moments lie outside of what they measure: a process may be held up between a token and what it does with it.
+    code = (
+        "import time; throttle.RemoteState.objects.exists(); print(time.time())\n"
+        "for _ in range(15): throttle.pace('ireca', 10)\n"
+        "print(time.time())"
+    )
     processes = [child(child_environment(), code) for _ in range(2)]
     outputs = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     moments = sorted(float(line) for output, _ in outputs for line in output.split())
-    assert len(moments) == 30
+    assert len(moments) == 4
     assert moments[-1] - moments[0] >= 29 / 10 - throttle.BURST - 0.1
 
 
