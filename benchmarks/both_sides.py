@@ -136,7 +136,7 @@ class Storm:
         for index, action in enumerate(actions):
             action()
             if index == kill_at:
-                self.kill_worker()
+                self.kill_worker(number)
             if index % 25 == 0:
                 hurry()
         self.move_windows(number)
@@ -227,11 +227,17 @@ class Storm:
                 stderr=subprocess.STDOUT,
             )
 
-    def kill_worker(self) -> None:
+    def kill_worker(self, wave: int) -> None:
         """kill -9 while it has something in its hands, and another one in its place."""
         assert self.worker is not None
         mine = Push.objects.filter(lease_owner__contains=f":{self.worker.pid}:")
-        self.wait(mine.exists, "the worker is at work", pause=0.01)
+
+        def is_at_work() -> bool:
+            if not waiting():  # it was quicker than we are, and would have nothing in its hands ever again
+                self.change_here(self.rng.choice(self.open), wave)
+            return mine.exists()
+
+        self.wait(is_at_work, "the worker is at work", pause=0.01)
         self.worker.kill()
         self.worker.wait()
         self.figures["workers killed"] += 1

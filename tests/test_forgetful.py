@@ -61,6 +61,7 @@ def test_one_that_is_away_holds_nothing(caplog: pytest.LogCaptureFixture) -> Non
 def test_one_that_comes_back_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     cache = cache_at(port)
+    monkeypatch.setattr(forgetful, "PAUSE", 600)
     cache.set("a", 1)
     with valkey(port):
         cache.set("a", 1)

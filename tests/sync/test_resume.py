@@ -19,6 +19,7 @@ from backoffice.sync import arrive, clients, connection, enqueue, lease, pull, w
 from backoffice.sync.models import Pull, RemoteState, Schedule
 from catalog.models import Good
 from orders.models import Order
+from tests.gates import hold
 from tests.sync.clients import ireca_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,8 +164,10 @@ def test_a_row_that_cannot_be_read_is_counted_and_told(many: Sandbox, monkeypatc
     assert len(run.error.splitlines()) == 2
 
 
-def test_kill_9_in_the_middle(many: Sandbox, child_environment: Callable[[], dict[str, str]]) -> None:
-    many.faults.set("delay", seconds=0.7, path_contains="goods")
+def test_kill_9_in_the_middle(
+    many: Sandbox, child_environment: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = hold(many._api, monkeypatch, "GET", "goods", after=2)
     pull.request("goods")
     command = [sys.executable, "manage.py", "worker"]
     process = subprocess.Popen(
@@ -178,11 +181,10 @@ def test_kill_9_in_the_middle(many: Sandbox, child_environment: Callable[[], dic
     finally:
         process.kill()
         process.communicate(timeout=20)
+        gate.open()  # the request that was under way
     left = Pull.objects.get(what="goods")
     assert left.state == "running"
     assert left.lease_owner
-    time.sleep(1)  # for the request that was under way
-    many.faults.clear()
     many.requests.clear()
     again = subprocess.run(
         [*command, "--once"], cwd=ROOT, env=child_environment(), capture_output=True, text=True, timeout=120

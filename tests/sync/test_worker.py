@@ -23,6 +23,7 @@ from backoffice.sync.models import Exchange, Push, Worker
 from backoffice.sync.tasks import Task
 from benchmarks.both_sides import make_orders
 from orders.models import Order
+from tests.gates import hold
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,23 +74,26 @@ def fill(count: int) -> None:
     )
 
 
-def test_a_killed_worker_loses_nothing(ireca: Sandbox, child_environment: Callable[[], dict[str, str]]) -> None:
+def test_a_killed_worker_loses_nothing(
+    ireca: Sandbox, child_environment: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """kill -9 in the middle of 2,000 pushes; after a restart the remote holds the last state of all of them."""
     fill(2000)
-    # Small batches, and an answer that takes its time: the kill falls into the middle.
+    # Small batches, half of which are taken: the kill falls into the middle.
     environment = lambda: {**child_environment(), "PUSH_BATCH": "100"}  # noqa: E731  two callers need the same dict
-    ireca.faults.set("delay", seconds=0.1, method="POST")
+    gate = hold(ireca._api, monkeypatch, "POST", "orders", after=10)
     process = start(environment)
     try:
         wait_until(lambda: Push.objects.filter(state=Push.State.DONE).count() >= 500)
+        assert gate.reached.wait(60)
     finally:
         process.kill()
         process.communicate(timeout=20)
+        gate.open()
     done = Push.objects.filter(state=Push.State.DONE).count()
     assert 500 <= done < 2000
     held = Push.objects.exclude(lease_owner="").count()
     Order.objects.filter(number="N-3").update(description="the last state")
-    ireca.faults.clear()
     again = start(environment, "--once")
     output, _ = again.communicate(timeout=120)
     assert again.returncode == 0, output

@@ -4,8 +4,8 @@ wrong on the way: broken networks, killed workers, tokens that end.
 
 from __future__ import annotations
 
+import itertools
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -208,7 +208,7 @@ def test_one_order_at_which_the_service_always_fails_keeps_no_other_back(
 
 @pytest.mark.django_db(transaction=True)
 def test_four_workers_share_one_renewal_when_the_token_ends_in_the_middle_of_200_fetches(
-    sandbox: Sandbox, settings: Any
+    sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bifit = sandbox.bifit
     steps.switch_on(bifit, settings)
@@ -216,7 +216,14 @@ def test_four_workers_share_one_renewal_when_the_token_ends_in_the_middle_of_200
     steps.read(ids[0])
     assert (bifit.logins, bifit.renewals) == (1, 0)
     runs = [pull.request(BIFIT, ids=ids[number::4]) for number in range(4)]
-    barrier = threading.Barrier(5)
+    barrier, handle, came = threading.Barrier(4), bifit.handle, itertools.count(1)
+
+    def in_the_middle(*arguments: Any) -> Any:
+        if next(came) == 100:
+            bifit.expire_tokens()
+        return handle(*arguments)
+
+    monkeypatch.setattr(bifit, "handle", in_the_middle)
 
     def work(run: Pull) -> None:
         try:
@@ -227,10 +234,6 @@ def test_four_workers_share_one_renewal_when_the_token_ends_in_the_middle_of_200
 
     with ThreadPoolExecutor(4) as pool:
         works = [pool.submit(work, run) for run in runs]
-        barrier.wait(20)
-        while len(bifit.requests) < 100:
-            time.sleep(0.01)
-        bifit.expire_tokens()
         for done in works:
             done.result(120)
     assert {(run.state, run.bad_count, run.error) for run in Pull.objects.all()} == {("done", 0, "")}

@@ -18,6 +18,7 @@ from backoffice.partners.webhooks import delivery as sending
 from backoffice.sync import lease
 from backoffice.sync.models import Worker
 from orders.models import Order
+from tests.gates import Gate
 from tests.partners.webhooks.conftest import deliver, order, states
 from tests.partners.webhooks.receiver import Received, Receiver
 
@@ -66,8 +67,13 @@ def test_a_receiver_that_fails_a_third_of_the_time_and_dies_in_between(
 def test_kill_9_of_a_worker(
     hook: Webhook, receiver: Receiver, source: Source, child_environment: Callable[[], dict[str, str]]
 ) -> None:
+    gates = [(20, Gate(0)), (50, Gate(0))]
+
     def answer(received: Received) -> int:
-        time.sleep(0.02)
+        for count, gate in gates:
+            if len(receiver.taken) >= count:
+                with gate.passed():  # the next one is in the air until its sender is dead
+                    pass
         return 201
 
     receiver.answer = answer
@@ -89,20 +95,14 @@ def test_kill_9_of_a_worker(
             text=True,
         )
 
-    def until(count: int, process: subprocess.Popen[str]) -> None:
-        end = time.monotonic() + 60
-        while len(receiver.taken) < count:
-            assert time.monotonic() < end
-            assert process.poll() is None
-            time.sleep(0.01)
-
-    for count in (20, 50):
+    for _count, gate in gates:
         process = start()
         try:
-            until(count, process)
+            assert gate.reached.wait(60)
         finally:
             process.kill()
             process.communicate(timeout=20)
+            gate.open()
     assert Webhook.objects.exclude(lease_owner="").exists(), "it was killed in the middle of a turn"
     process = start()
     try:
