@@ -55,13 +55,15 @@ def load(file: Path, *, must_exist: bool) -> Path | None:
 
 def load_directory(directory: Path) -> None:
     """Files that are called as variables are, one value in each: how containers get their secrets."""
+    file = directory
     try:
         for file in sorted(directory.iterdir()):
             if file.is_file():
                 os.environ.setdefault(file.name, file.read_text().strip())
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it holds something that is no text"
-        raise ImproperlyConfigured(f"SECRETS_DIR is {directory}, which cannot be read: {reason}.") from None
+        what = "which" if file == directory else f"where {file.name}"
+        raise ImproperlyConfigured(f"SECRETS_DIR is {directory}, {what} cannot be read: {reason}.") from None
 
 
 # Methods below are called as these are.

@@ -1,8 +1,10 @@
 """What the files under deploy/ promise: nobody is root, nothing but `var/` is written, secrets are files."""
 
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,6 +50,15 @@ def test_nobody_works_before_the_migrations_are_there() -> None:
         assert COMPOSE["services"][name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
+def test_migrations_that_fail_end() -> None:
+    """Tried again without an end they would keep `up` waiting for ever, and nobody would see why."""
+    assert re.fullmatch(r"on-failure:\d+", COMPOSE["services"]["migrate"]["restart"])
+
+
+def test_the_image_is_built_by_nothing_that_is_fetched_besides() -> None:
+    assert "# syntax" not in (DEPLOY / "Dockerfile").read_text()
+
+
 def test_the_image_is_not_roots_and_has_only_what_runs() -> None:
     lines = [line.strip() for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line[:1] not in ("#", "")]
     last = max(number for number, line in enumerate(lines) if line.startswith("FROM "))
@@ -72,6 +83,56 @@ def test_a_unit_is_hardened(unit: Path) -> None:
     assert said["NoNewPrivileges"] == "yes"
     assert said["CapabilityBoundingSet"] == ""
     assert said["UMask"] == "0077"
+
+
+# What systemd does: the socket is descriptor 3, and the process is told that it is to have it.
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *sys.argv[2:]])
+"""
+
+
+def test_gunicorn_takes_the_socket_that_systemd_listens_on(tmp_path: Path) -> None:
+    """As with backoffice-web.socket: who asks while nobody is there to answer waits, and is not refused."""
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "BIND": "127.0.0.1:1",
+            "WEB_CONCURRENCY": "1",
+            "PYTHONPATH": str(tmp_path),
+        }
+        (tmp_path / "answer.py").write_text("def application(e, start):\n start('200 OK', [])\n return [b'here']\n")
+        conf = [
+            "-c",
+            str(DEPLOY / "gunicorn.conf.py"),
+            "--logger-class",
+            "gunicorn.glogging.Logger",
+            "answer:application",
+        ]
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as early:
+                early.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                process = subprocess.Popen(
+                    [sys.executable, "-c", HAND_OVER, str(listening.fileno()), *conf],
+                    cwd=tmp_path,
+                    env=environment,
+                    pass_fds=[listening.fileno()],
+                )
+                try:
+                    assert early.makefile("rb").read().endswith(b"here")
+                    process.send_signal(signal.SIGTERM)
+                    assert process.wait(timeout=60) == 0
+                finally:
+                    process.kill()
+
+
+def test_web_listens_on_the_same_address_with_the_socket_and_without() -> None:
+    unit = (DEPLOY / "systemd" / "backoffice-web.socket").read_text()
+    assert "ListenStream=127.0.0.1:8000\n" in unit
+    assert '"BIND", "127.0.0.1:8000"' in (DEPLOY / "gunicorn.conf.py").read_text()
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")

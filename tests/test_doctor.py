@@ -63,7 +63,7 @@ def healthy(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> A
         "default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
     }
     monkeypatch.setattr(machine, "STATIC", ())
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**40))
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**40, total=2**41))
     monkeypatch.setattr(remotes, "probe", lambda url: Answer(200, 0.0, None, b"ok\n"))
     User.objects.create_superuser("root")
     Worker.objects.create(name="alive:1")
@@ -172,10 +172,21 @@ def test_the_cache(healthy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 # machine and database
 
 
-@pytest.mark.parametrize(("free", "level"), [(2**30, "WARNING"), (2**20, "ERROR")])
-def test_a_disk_that_fills_up(healthy: Any, monkeypatch: pytest.MonkeyPatch, free: int, level: str) -> None:
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
-    assert {finding.level.name for finding in found("machine.free_disk")} == {level}
+@pytest.mark.parametrize(
+    ("free", "total", "levels"),
+    [
+        (2**30, 2**40, {"WARNING"}),
+        (2**20, 2**40, {"ERROR"}),
+        (2**28, 2**28, set()),  # the memory that compose.yml gives as /tmp
+        (2**26, 2**28, {"WARNING"}),
+        (2**20, 2**28, {"ERROR"}),
+    ],
+)
+def test_a_disk_that_fills_up(
+    healthy: Any, monkeypatch: pytest.MonkeyPatch, free: int, total: int, levels: set[str]
+) -> None:
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=free, total=total))
+    assert {finding.level.name for finding in found("machine.free_disk")} == levels
 
 
 def test_static_files_that_nobody_collected(healthy: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

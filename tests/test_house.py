@@ -65,6 +65,13 @@ def test_a_wrong_setting_is_one_clear_line(changed: dict[str, str], message: str
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "FIELD_KEYS").write_bytes(b"\xff\xfe")
+    result = manage("check", **{**PRODUCTION, "SECRETS_DIR": str(tmp_path)})
+    said = f"SECRETS_DIR is {tmp_path}, where FIELD_KEYS cannot be read: it holds something that is no text."
+    assert result.stderr == f"Settings: {said}\n"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

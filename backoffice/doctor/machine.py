@@ -34,9 +34,11 @@ def free_disk(now: datetime) -> Iterator[Finding]:
         if not directory.is_dir() or (device := directory.stat().st_dev) in told:
             continue
         told.add(device)
-        free = shutil.disk_usage(directory).free
-        if free < LITTLE:
-            level = error if free < NEXT_TO_NOTHING else warning
+        disk = shutil.disk_usage(directory)
+        free = disk.free
+        # A container's /tmp is small from the beginning: there, what is used counts.
+        if free < min(LITTLE, disk.total // 2):
+            level = error if free < min(NEXT_TO_NOTHING, disk.total // 10) else warning
             yield level(
                 _("Only %(free)s are free on the disk of %(directory)s.")
                 % {"free": filesizeformat(free), "directory": directory},
