@@ -13,6 +13,8 @@ CODE := manage.py backoffice catalog couriers fiscal orders tests benchmarks
 TEMPLATES = $(shell find templates -name '*.html')
 # As many as there are processors, of which more than four gain little
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
+# Side by side: who is through takes from who has most left, and the longest come last
+ASIDE := -n $(WORKERS) --dist worksteal
 MINUTES ?= 60
 # What touches no database, or only asks it whether it is there: once is enough.
 NO_DATABASE := remotes test_deploy.py test_supervise.py test_spreadsheets.py test_translations.py test_house.py \
@@ -24,12 +26,13 @@ PAGES := $(addprefix partners/,test_openapi.py test_sources_admin.py webhooks/te
 	$(addprefix orders/,test_bulk_pages.py test_fiscal_pages.py test_form.py test_form_assist.py) \
 	$(addprefix orders/,test_returns_page.py test_routing.py bifit/test_pages.py) \
 	orders/virtpos/test_admin.py couriers/test_permissions.py $(addprefix reports/test_,mails.py rights.py) \
-	$(addprefix accounts/test_,blind.py personal.py) sync/test_admin_tables.py test_endpoints.py bad_days/test_remote.py \
+	$(addprefix accounts/test_,answers.py blind.py personal.py) $(addprefix sync/test_admin_,pages.py tables.py) \
+	test_endpoints.py bad_days/test_remote.py \
 	$(addprefix security/test_,every_address.py headers.py)
 # Minutes of requests, workers that only a company has, and what others wrote about orders: once is enough, where the
 # database is stricter.
 ON_POSTGRES := partners/test_schemathesis.py sync/test_celery.py bad_days/test_fleet.py couriers/test_sessions.py \
-	sync/test_throttle.py $(addprefix orders/,test_together.py test_traces.py) \
+	sync/test_throttle.py security/test_odd_values.py $(addprefix orders/,test_together.py test_traces.py) \
 	$(addprefix orders/bifit/test_,creating.py reading.py statuses.py) \
 	$(addprefix orders/virtpos/test_,cards.py customers.py orders.py) \
 	$(addprefix partners/,test_isolation.py test_merged_clients.py test_replay.py webhooks/test_crash.py)
@@ -84,10 +87,10 @@ checks: $(DEV_STAMP) ## Django's own checks, and models that have no migration y
 	$(HERMETIC) $(BIN)/python manage.py makemigrations --check --dry-run
 
 test-sqlite: $(DEV_STAMP) ## Tests on SQLite
-	$(BIN)/python -m pytest -n $(WORKERS) $(addprefix --ignore=tests/,$(ON_POSTGRES))
+	$(BIN)/python -m pytest $(ASIDE) $(addprefix --ignore=tests/,$(ON_POSTGRES))
 
 test-postgres: $(DEV_STAMP) ## Tests on PostgreSQL, which comes as a wheel
-	$(BIN)/python -m pytest -n $(WORKERS) -p tests.postgres -m "not browser and not one_engine" \
+	$(BIN)/python -m pytest $(ASIDE) -p tests.postgres -m "not browser and not one_engine" \
 		$(addprefix --ignore=tests/,$(NO_DATABASE) $(PAGES))
 
 bench: $(DEV_STAMP) ## Measure everything and renew docs/benchmarks.md (MINUTES=60 of load on a worker; hours, on an idle machine)
