@@ -41,7 +41,7 @@ def serve() -> Iterator[Callable[..., tuple[IrecaClient, Loopback]]]:
         context = loopback(*replies)
         server = context.__enter__()
         running.append(context)
-        return IrecaClient(Session("ireca", server.url, TOKEN, timeout=(1, 1)), **options), server
+        return IrecaClient(Session("ireca", server.url, TOKEN, timeout=(10, 10)), **options), server
 
     yield start
     for context in running:

