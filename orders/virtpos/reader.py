@@ -1,7 +1,8 @@
 """Orders and customers, read from VirtPos.
 
-Scheduled runs ask for the orders of the last days, and as far back as the oldest one that is open here: what became of
-it is told by no one else. All of an answer is read before anything is stored.
+Scheduled runs ask for the orders of the last days before the last run that went well, for nobody tells later what was
+made during an outage; and as far back as the oldest one that is open here: what became of it is told by no one else.
+All of an answer is read before anything is stored.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from backoffice.remotes.virtpos.scalars import read_local
 from backoffice.sync import pull
 from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.enqueue import chunks
+from backoffice.sync.models import Pull
 from orders import arrivals
 from orders.arrivals import Arrival, Way
 from orders.models import DeliveryStatus, Feed, Origin
@@ -77,14 +79,24 @@ def _since(params: dict[str, Any]) -> date | None:
         return pull.parse_since(params["since"]).astimezone(zone()).date()
     if not settings.VIRTPOS_DAYS:
         return None
-    now = today()
-    since = now - timedelta(days=settings.VIRTPOS_DAYS)
+    now, margin = today(), timedelta(days=settings.VIRTPOS_DAYS)
+    since = min(now, _last_run() or now) - margin
     still_open = Origin.objects.filter(remote=VIRTPOS, is_open=True).exclude(order__delivery_status__in=OVER)
     told = still_open.annotate(told=KT("data__created_date")).values_list("told", flat=True)
     # Not by the window of our order, which a dispatcher may have moved: VirtPos filters by its own date.
     days = (made.date() for made in map(_made, told.iterator()) if made is not None)
     oldest = min(days, default=since)
-    return min(since, max(oldest, now - FURTHEST))
+    return min(now - margin, max(min(since, oldest), now - FURTHEST))
+
+
+def _last_run() -> date | None:
+    """The day of the last scheduled run that went well; None before the first. One of which nobody knows any more was
+    long ago.
+    """
+    runs = Pull.objects.filter(what=VIRTPOS, params={}, state=Pull.State.DONE)
+    if (last := runs.order_by("-id").values_list("started_at", flat=True).first()) is not None:
+        return last.astimezone(zone()).date()
+    return today() - FURTHEST if Origin.objects.filter(remote=VIRTPOS).exists() else None
 
 
 def _made(told: Any) -> datetime | None:
