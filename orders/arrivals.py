@@ -24,6 +24,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, OperationalError, connection, models, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from msgspec import UNSET
@@ -40,6 +41,7 @@ from orders.phones import e164
 SLICE = 100
 OUTCOME = "delivery_status"
 LINES = "lines"
+UNMERGED = "unmerged"  # in `Origin.agreed`: what was read last was not merged, for the order was over here
 IN_HAND = (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
 ENDED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 
@@ -109,7 +111,8 @@ def apply(feed: Feed, arrivals: Iterable[Arrival], *, again: bool = False, claim
 
 def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again: bool, claims: Claims) -> None:
     keys = [arrival.key for arrival in arrivals]
-    known = {row.key: row for row in Origin.objects.filter(remote=feed.remote, key__in=keys)}
+    origins = Origin.objects.filter(remote=feed.remote, key__in=keys)
+    known = {row.key: row for row in origins.annotate(state=F("order__delivery_status"))}
     # Made here and sent there: its origin comes with the first look at it.
     ours = set(Order.objects.filter(source=feed.source, external_id__in=keys).values_list("external_id", flat=True))
     fresh, changed, quiet = [], [], []
@@ -117,7 +120,7 @@ def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again
         origin = known.get(arrival.key)
         if origin is None and arrival.key not in ours:
             fresh.append(arrival)
-        elif again or origin is None or origin.data != arrival.data or origin.sync_conflict:
+        elif again or origin is None or origin.data != arrival.data or origin.sync_conflict or _is_overdue(origin):
             changed.append(arrival)
         else:
             quiet.append(origin.pk)
@@ -143,6 +146,11 @@ def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again
     for arrival in changed:
         with _told_to(result, arrival.key):
             _count(_merge(feed, arrival), result)
+
+
+def _is_overdue(origin: Any) -> bool:
+    """Whether the order changed there while it was over here, and is open again."""
+    return UNMERGED in origin.agreed and origin.state not in ENDED
 
 
 def _count(origin: Origin, result: Arrived) -> None:
@@ -232,7 +240,10 @@ def _merge(feed: Feed, arrival: Arrival) -> Origin:
     agreed, theirs = dict(origin.agreed), _agreed(arrival)
     conflicts: dict[str, Any] = {}
     taken: dict[str, Any] = {}
-    if not order.is_closed:
+    if order.is_closed:
+        agreed[UNMERGED] = True
+    else:
+        agreed.pop(UNMERGED, None)
         taken = {
             name: value
             for name, value in _settled(Order, arrival.columns).items()
