@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models.fields.json import KT
+from django.utils import timezone
 
 from backoffice.remotes.errors import ContractError
 from backoffice.remotes.virtpos.contract import Order, key
@@ -38,9 +39,9 @@ OVER = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 @pull.reader("virtpos-customers", remote=VIRTPOS, rank=10, every=3600)
 def read_customers(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     """All customers, page by page; there is no documented way to ask for those that changed."""
-    feed = Feed.of(VIRTPOS)
+    feed, asked = Feed.of(VIRTPOS), timezone.now()
     for some in chunks(customers.listed(client), customers.SLICE):
-        applied = customers.apply(feed, some)
+        applied = customers.apply(feed, some, asked)
         progress.bad(applied.bad)
         progress.add(applied, len(some))
 

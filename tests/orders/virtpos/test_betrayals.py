@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,10 @@ from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.remotes.sandbox.virtpos import Virtpos
-from orders.models import DeliveryStatus, Order
+from backoffice.remotes.virtpos.client import VirtposClient
+from orders.models import Customer, DeliveryStatus, Order
 from tests.orders import builders
-from tests.orders.virtpos.test_customers import Read, ivan, writable
+from tests.orders.virtpos.test_customers import Do, Read, ivan, pulled, settled, there, writable
 from tests.orders.virtpos.test_orders import asked_since, by_courier, done
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,6 +33,54 @@ def edit(**fields: Any) -> None:
 
 
 # clients
+
+
+def test_what_changed_there_since_the_last_look_is_not_overwritten(virtpos: Virtpos, read: Read, tell: Do) -> None:
+    pulled(read)
+    change_there(virtpos, phone="+7 916 000-00-03", custom_information="VIP")
+    edit(phone="+7 916 000-00-02", email="new@example.com")
+    tell()
+    assert (there(virtpos)["phone"], there(virtpos)["email"]) == ("+7 916 000-00-03", "new@example.com")
+    row = Customer.objects.get()
+    assert row.sync_conflict == {"phone": {"base": "+7 812 555-01-03", "theirs": "+7 916 000-00-03"}}
+    assert (row.sync_state, ivan().description) == ("conflict", "VIP")
+
+
+def test_a_change_is_told_where_no_list_can_be_read(virtpos: Virtpos, read: Read, tell: Do, settings: Any) -> None:
+    pulled(read)
+    settings.VIRTPOS_CUSTOMERS_PATH = "nowhere"
+    edit(email="new@example.com")
+    tell()
+    assert (there(virtpos)["email"], Customer.objects.get().sync_state) == ("new@example.com", "clean")
+
+
+def test_what_is_set_back_there_is_seen(virtpos: Virtpos, read: Read, tell: Do) -> None:
+    pulled(read)
+    before = writable(virtpos)
+    edit(phone="+7 916 000-00-02")
+    tell()
+    virtpos.add_customer(**before)  # just as it was read last
+    pulled(read)
+    assert ivan().phone == "+7 812 555-01-03"
+
+
+def test_a_page_that_was_read_before_ours_arrived_takes_nothing_back(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    customers = VirtposClient.customers
+
+    def told(client: VirtposClient, *asked: Any, **given: Any) -> Iterator[Any]:
+        rows = list(customers(client, *asked, **given))
+        if not given:
+            edit(phone="+7 916 000-00-02")
+            tell()
+        return iter(rows)
+
+    monkeypatch.setattr(VirtposClient, "customers", told)
+    change_there(virtpos, custom_information="VIP")
+    pulled(read)
+    assert (there(virtpos)["phone"], ivan().phone) == ("+7 916 000-00-02", "+7 916 000-00-02")
 
 
 # orders
@@ -71,3 +121,47 @@ def test_what_changed_there_while_it_was_cancelled_here_comes_when_it_is_open_ag
 
 
 # merged
+
+
+def test_what_is_answered_and_not_taken_is_told(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    monkeypatch.setattr(virtpos._records, "put_customer", lambda id_, old, fields: old)
+    edit(email="new@example.com")
+    tell()
+    row = Customer.objects.get()
+    assert (row.sync_state, "e-mail" in row.sync_error) == ("failed", True)
+    pulled(read)
+    assert (ivan().email, there(virtpos)["email"]) == ("new@example.com", "ivan.petrov@example.com")
+    monkeypatch.undo()
+    edit(firstname="Пётр")
+    tell()
+    assert (there(virtpos)["email"], there(virtpos)["fname"]) == ("new@example.com", "Пётр")
+    assert Customer.objects.get().sync_state == "clean"
+
+
+def test_a_phone_that_is_only_spelt_otherwise_is_taken(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    monkeypatch.setattr(virtpos._records, "put_customer", lambda id_, old, fields: old)
+    edit(phone="8 812 555 01 03")
+    tell()
+    assert Customer.objects.get().sync_state == "clean"
+
+
+@pytest.mark.parametrize("way", ["tell", "read"])
+def test_a_word_of_ours_whose_answer_was_lost_is_not_taken_for_theirs(
+    virtpos: Virtpos, sandbox: Sandbox, read: Read, tell: Do, way: str
+) -> None:
+    pulled(read)
+    sandbox.faults.set("reset_after", times=1, path_contains="customer/update")
+    edit(phone="+7 916 000-00-02")
+    tell()
+    edit(phone="+7 916 000-00-04")
+    if way == "read":
+        pulled(read)
+    settled(tell)
+    assert (there(virtpos)["phone"], ivan().phone) == ("+7 916 000-00-04", "+7 916 000-00-04")
+    assert Customer.objects.get().sync_state == "clean"
