@@ -95,21 +95,31 @@ def _no_claims(fresh: Sequence[Arrival]) -> Mapping[str, str]:
 
 
 @seen_by(None)
-def apply(feed: Feed, arrivals: Iterable[Arrival], *, again: bool = False, claims: Claims = _no_claims) -> Arrived:
+def apply(
+    feed: Feed,
+    arrivals: Iterable[Arrival],
+    *,
+    again: bool = False,
+    claims: Claims = _no_claims,
+    asked: datetime | None = None,
+) -> Arrived:
     """Store what a service says. Idempotent; HTTP is over by now.
 
-    What was read before just so is passed over, unless it may mean something else by now (`again`). OperationalError
-    where the database is at fault and not an order: whoever runs this runs it again.
+    What was read before just so is passed over, unless it may mean something else by now (`again`). What was stored
+    since this was `asked` for is `outdated`: this may be older, and would set it back. OperationalError where the
+    database is at fault and not an order: whoever runs this runs it again.
     """
     result = Arrived()
     with history.by(reason=str(feed)):
         # Of two states of one order in one answer the later one counts.
         for some in chunks({arrival.key: arrival for arrival in arrivals}.values(), SLICE):
-            _apply_slice(feed, some, result, again, claims)
+            _apply_slice(feed, some, result, again, claims, asked)
     return result
 
 
-def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again: bool, claims: Claims) -> None:
+def _apply_slice(
+    feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again: bool, claims: Claims, asked: datetime | None
+) -> None:
     keys = [arrival.key for arrival in arrivals]
     origins = Origin.objects.filter(remote=feed.remote, key__in=keys)
     known = {row.key: row for row in origins.annotate(state=F("order__delivery_status"))}
@@ -138,14 +148,14 @@ def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again
             with _told_to(result, arrival.key):
                 # Another worker may have stored it in this moment.
                 if Origin.objects.filter(remote=feed.remote, key=arrival.key).exists():
-                    _count(_merge(feed, arrival), result)
+                    _count(arrival, _merge(feed, arrival, asked), result)
                 else:
                     _create(feed, [arrival])
                     result.created += 1
         result.created += 0 if whole.bad else len(fresh)
     for arrival in changed:
         with _told_to(result, arrival.key):
-            _count(_merge(feed, arrival), result)
+            _count(arrival, _merge(feed, arrival, asked), result)
 
 
 def _is_overdue(origin: Any) -> bool:
@@ -153,7 +163,10 @@ def _is_overdue(origin: Any) -> bool:
     return UNMERGED in origin.agreed and origin.state not in ENDED
 
 
-def _count(origin: Origin, result: Arrived) -> None:
+def _count(arrival: Arrival, origin: Origin | None, result: Arrived) -> None:
+    if origin is None:
+        result.outdated.append(arrival.key)
+        return
     result.updated += 1
     result.conflicts += origin.sync_state == SyncState.CONFLICT
 
@@ -225,7 +238,8 @@ def _ended(feed: Feed, outcome: DeliveryStatus) -> dict[str, Any]:
 # orders that changed there
 
 
-def _merge(feed: Feed, arrival: Arrival) -> Origin:
+def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | None:
+    """None where it is outdated."""
     order = _locked(Order.objects.filter(source=feed.source, external_id=arrival.key))
     origin = _locked(Origin.objects.filter(remote=feed.remote, key=arrival.key)) if order is not None else None
     if order is None:
@@ -237,6 +251,8 @@ def _merge(feed: Feed, arrival: Arrival) -> Origin:
         assert order is not None  # the origin goes with its order
     if origin is None:
         origin = Origin(order=order, remote=feed.remote, key=arrival.key)
+    elif asked is not None and origin.read_at is not None and origin.read_at > asked:
+        return None
     agreed, theirs = dict(origin.agreed), _agreed(arrival)
     conflicts: dict[str, Any] = {}
     taken: dict[str, Any] = {}

@@ -48,7 +48,7 @@ def read_customers(client: Any, progress: pull.Progress, params: dict[str, Any])
 
 @pull.reader("virtpos", remote=VIRTPOS, rank=11, every=300, since=True)
 def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
-    feed = Feed.of(VIRTPOS)
+    feed, asked = Feed.of(VIRTPOS), timezone.now()
     with keeping_bad_rows(client) as bad:
         orders = list(client.orders(since=_since(params)))
     progress.pull.total = len(orders) + len(bad)
@@ -56,7 +56,7 @@ def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) ->
     settled = succession.settle(feed, orders, bad)
     progress.bad(settled.said)
     for some in chunks(orders, arrivals.SLICE):
-        applied = arrivals.apply(feed, arriving(feed, some, settled.doubtful, progress.bad))
+        applied = arrivals.apply(feed, arriving(feed, some, settled.doubtful, progress.bad), asked=asked)
         progress.bad(applied.bad)
         progress.add(applied, len(some))
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from backoffice.remotes.bifit.client import BifitClient
 from backoffice.remotes.sandbox.bifit import Bifit
-from orders.models import PaymentStatus
+from orders.bifit import reader
+from orders.models import Order, PaymentStatus
 from tests.orders.bifit import steps
 
 TAKEN, CLOSED = 7, 10
@@ -35,6 +39,35 @@ def test_a_status_that_is_answered_and_not_taken_is_told(
     order.save()
     bifit_settle()
     assert (steps.status(bifit, id_), steps.origin(order).sync_state) == ("ISSUED", "clean")
+
+
+def test_an_answer_that_was_overtaken_sets_nothing_back(bifit: Bifit, bifit_settle: Settle) -> None:
+    id_, order = steps.born(bifit, currentStatusType="ISSUED")
+    asked, older = timezone.now(), steps.fetched(id_)
+    order.delivery_status = CLOSED
+    order.save()
+    bifit_settle()
+    assert steps.status(bifit, id_) == "FINISHED"
+    assert reader.take([older], asked).outdated == [id_]
+    origin = steps.origin(order)
+    assert (origin.status, origin.is_open, origin.sync_state) == ("FINISHED", False, "clean")
+
+
+def test_a_run_whose_answers_were_overtaken_reads_once_more(bifit: Bifit, monkeypatch: pytest.MonkeyPatch) -> None:
+    (id_, order), (other, _order) = steps.born(bifit), steps.born(bifit)
+    order_of = BifitClient.order
+
+    def reading(client: BifitClient, asked_for: str) -> Any:
+        if asked_for == other and not Order.objects.filter(to_line="Арбат, 2").exists():
+            bifit.change(id_, address="Арбат, 2")
+            reader.take([steps.fetched(id_)])  # as another worker does
+        return order_of(client, asked_for)
+
+    monkeypatch.setattr(BifitClient, "order", reading)
+    run = steps.read(id_, other)
+    order.refresh_from_db()
+    assert (run.state, run.bad_count, order.to_line) == ("done", 0, "Арбат, 2")
+    assert steps.reads(bifit).count(id_) == 4  # born, of the run, of the other worker, and once more
 
 
 def test_what_is_not_said_is_not_emptied(bifit: Bifit, monkeypatch: pytest.MonkeyPatch) -> None:
