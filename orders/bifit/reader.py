@@ -80,6 +80,11 @@ def read(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
         run.cursor = {"left": [*left, *failed], "told": told}
         progress.add(applied, len(found), run.cursor if is_further else None)
         if error is not None and connection.is_outage(error):
+            if "ids" not in params and run.attempts >= pull.ATTEMPTS and len(run.cursor["left"]) == 1:
+                # Nothing but this one: others wait for the next scheduled run, which begins with them.
+                Origin.objects.filter(remote=BIFIT, key=failed[-1]).update(read_at=timezone.now())
+                progress.bad([_("order %(key)s: %(why)s") % {"key": failed[-1], "why": error}])
+                return
             raise error
     if failure is not None:
         raise failure
@@ -105,7 +110,8 @@ def _read_some(client: Any, ids: Sequence[str]) -> tuple[list[OnlineOrder], list
         except RemoteError as error:
             failure = error
             if connection.is_outage(error):
-                return found, told, [*later, *ids[index:]], error
+                # This one last: it may be what the service cannot stand.
+                return found, told, [*later, *ids[index + 1 :], id_], error
             later.append(id_)
         else:
             if order is None:

@@ -9,7 +9,11 @@ import pytest
 from django.utils import timezone
 
 from backoffice.remotes.bifit.client import BifitClient
+from backoffice.remotes.sandbox import Sandbox
 from backoffice.remotes.sandbox.bifit import Bifit
+from backoffice.sync import pull
+from backoffice.sync.connection import BIFIT
+from backoffice.sync.models import Pull, RemoteState
 from orders.bifit import reader
 from orders.models import Order, PaymentStatus
 from tests.orders.bifit import steps
@@ -78,3 +82,40 @@ def test_what_is_not_said_is_not_emptied(bifit: Bifit, monkeypatch: pytest.Monke
     order.refresh_from_db()
     assert (order.to_line, order.description, order.client_firstname) == ("Адрес", "Код 12", "Ирина")
     assert (order.status, order.amount_to_pay, order.origin.status) == (PaymentStatus.PAID, 3000, "ISSUED")
+
+
+@pytest.mark.parametrize("way", ["tell", "read"])
+def test_one_order_over_which_the_service_falls_holds_up_no_other(
+    bifit: Bifit, sandbox: Sandbox, bifit_settle: Settle, way: str
+) -> None:
+    born = [steps.born(bifit, currentStatusType="ACCEPTED", comment="") for _ in range(4)]
+    sandbox.faults.set("503", path_contains=f"online_orders/{born[1][0]}", seconds=0)
+    for id_, order in born:
+        if way == "tell":
+            order.delivery_status = TAKEN
+            order.save()
+        else:
+            bifit.change(id_, comment="Код 12")
+    if way == "read":
+        pull.request(BIFIT, ids=[id_ for id_, _order in born])
+    for _ in range(4):
+        RemoteState.objects.update(blocked_until=None, block="")
+        Pull.objects.filter(state="queued").update(due_at=timezone.now())
+        bifit_settle()
+    for nth, (id_, order) in enumerate(born):
+        order.refresh_from_db()
+        got = steps.status(bifit, id_) == "ISSUED" if way == "tell" else order.description == "Код 12"
+        assert got == (nth != 1), nth
+
+
+def test_a_scheduled_run_ends_though_the_service_falls_over_one_order(bifit: Bifit, sandbox: Sandbox) -> None:
+    born = [steps.born(bifit) for _ in range(3)]
+    sandbox.faults.set("503", path_contains=f"online_orders/{born[0][0]}", seconds=0)
+    run = steps.read()
+    for _ in range(pull.ATTEMPTS + 2):
+        if run.state != Pull.State.DONE:
+            assert run.state == Pull.State.QUEUED
+            run = steps.read()
+    assert (run.state, run.read, run.bad_count) == ("done", 2, 1)
+    assert born[0][0] in run.error
+    assert next(iter(reader._open())) != born[0][0]
