@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ from orders.phones import e164
 SLICE = 100
 OUTCOME = "delivery_status"
 LINES = "lines"
+GONE = "gone"  # in `Origin.agreed`: the service told it no more when it was looked for
 UNMERGED = "unmerged"  # in `Origin.agreed`: what was read last was not merged, for the order was over here
 IN_HAND = (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
 ENDED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
@@ -159,8 +160,8 @@ def _apply_slice(
 
 
 def _is_overdue(origin: Any) -> bool:
-    """Whether the order changed there while it was over here, and is open again."""
-    return UNMERGED in origin.agreed and origin.state not in ENDED
+    """Whether the order changed there while it was over here, and is open again; or was gone there."""
+    return GONE in origin.agreed or (UNMERGED in origin.agreed and origin.state not in ENDED)
 
 
 def _count(arrival: Arrival, origin: Origin | None, result: Arrived) -> None:
@@ -181,6 +182,19 @@ def _told_to(result: Arrived, key: str) -> Iterator[None]:
         raise  # a deadlock, a lock, a lost connection: no order's fault
     except (DatabaseError, ValidationError, ValueError, ArithmeticError) as error:
         result.bad.append(_("order %(key)s: %(why)s") % {"key": key, "why": f"{type(error).__name__}: {error}"})
+
+
+def gone(feed: Feed, keys: Collection[str], text: str) -> None:
+    """Show on these orders that the service tells them no more, until it does."""
+    for key in sorted(keys):
+        with transaction.atomic():
+            origin = _locked(Origin.objects.filter(remote=feed.remote, key=key))
+            if origin is None or GONE in origin.agreed:
+                continue
+            origin.agreed = {**origin.agreed, GONE: True}
+            if origin.sync_state != SyncState.CONFLICT:
+                origin.sync_state, origin.sync_error = SyncState.FAILED, text
+            origin.save(update_fields=["agreed", "sync_state", "sync_error"])
 
 
 @seen_by(None)
@@ -270,6 +284,8 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
     if (hold := _decide_way(feed, order, arrival, agreed)) is not None:
         taken["hold"] = hold
     taken |= _decide_outcome(feed, order, arrival, agreed, conflicts)
+    if agreed.pop(GONE, False) and origin.sync_state == SyncState.FAILED:
+        origin.sync_state, origin.sync_error = SyncState.CLEAN, ""
     origin = _remember(origin, arrival, agreed)
     origin.sync_conflict = conflicts
     if conflicts:

@@ -116,6 +116,7 @@ def _read_some(client: Any, ids: Sequence[str]) -> tuple[list[OnlineOrder], list
         else:
             if order is None:
                 told.append(_("order %(key)s: BIFIT Kassa has none with this id") % {"key": id_})
+                arrivals.gone(Feed.of(BIFIT), [id_], _("BIFIT Kassa has no order %(key)s.") % {"key": id_})
             else:
                 found.append(order)
     return found, told, later, failure

@@ -120,6 +120,30 @@ def test_what_changed_there_while_it_was_cancelled_here_comes_when_it_is_open_ag
     assert order.to_line == "Арбат, 2"
 
 
+def test_two_orders_that_cannot_be_told_apart_are_told(virtpos: Virtpos, read: Read) -> None:
+    at = "2026-01-02 10:00:00"
+    for address in ("Арбат, 1", "Арбат, 2"):
+        by_courier(virtpos, created_date=at, amount="91.00", shipping_address=address)
+    run = read()
+    assert (run.state, run.bad_count) == ("done", 1)
+    assert f"3/{at}/91" in run.error
+    assert Order.objects.get(external_id=f"3/{at}/91").hold == "waits"
+
+
+def test_an_order_that_is_told_no_more_says_so(virtpos: Virtpos, read: Read) -> None:
+    number = by_courier(virtpos, guid="g-1")["number"]
+    done(read())
+    with virtpos._state.lock:
+        virtpos._state.store.remove("virtpos_orders", number)
+    read()
+    order = Order.objects.get(external_id="g-1")
+    assert (order.origin.sync_state, "no more" in order.origin.sync_error) == ("failed", True)
+    assert Order.objects.exclude(pk=order.pk).get().origin.sync_state == "clean"
+    by_courier(virtpos, guid="g-1")
+    done(read())
+    assert order.origin.__class__.objects.get(pk=order.origin.pk).sync_state == "clean"
+
+
 # merged
 
 
