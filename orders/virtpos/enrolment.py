@@ -9,6 +9,7 @@ VirtPos's list; where they cannot tell, a person decides.
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -47,6 +48,7 @@ from orders.virtpos.customers import (
 )
 
 ADD = "add"
+LINGERS = timedelta(minutes=1)  # longer than a web server works on a request that nobody waits for any more
 
 
 # changes of whom VirtPos knows
@@ -301,5 +303,5 @@ def _show(client_id: int, state: SyncState, text: str) -> None:
     rows.update(sync_state=state, sync_error=text)
 
 
-COMMANDS[ENTITY, ADD] = Command(send=_add, exists=_is_there, done=_added)
+COMMANDS[ENTITY, ADD] = Command(send=_add, exists=_is_there, done=_added, lingers=LINGERS)
 rows_changed.connect(heard, sender=Client, dispatch_uid="virtpos-customers")

@@ -108,6 +108,26 @@ def test_one_order_over_which_the_service_falls_holds_up_no_other(
         assert got == (nth != 1), nth
 
 
+def test_an_order_that_is_gone_there_says_so(bifit: Bifit, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_, order = steps.born(bifit)
+    get = bifit._book.get
+    monkeypatch.setattr(bifit._book, "get", lambda id_: get("999"))
+    assert steps.read().bad_count == 1
+    origin = steps.origin(order)
+    assert origin.sync_state == "failed"
+    assert id_ in origin.sync_error
+    monkeypatch.undo()
+    steps.read()
+    assert (steps.origin(order).sync_state, steps.origin(order).sync_error) == ("clean", "")
+
+
+def test_a_way_of_delivery_that_changes_after_it_left_is_for_a_person(both: Sandbox) -> None:
+    id_, order = steps.born(both.bifit, deliveryType="COURIER")
+    assert order.hold == ""
+    both.bifit.change(id_, deliveryType="SELF")
+    assert steps.read(id_).conflict_count == 1
+
+
 def test_a_scheduled_run_ends_though_the_service_falls_over_one_order(bifit: Bifit, sandbox: Sandbox) -> None:
     born = [steps.born(bifit) for _ in range(3)]
     sandbox.faults.set("503", path_contains=f"online_orders/{born[0][0]}", seconds=0)

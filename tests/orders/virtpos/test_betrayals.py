@@ -13,7 +13,9 @@ from django.utils import timezone
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.remotes.sandbox.virtpos import Virtpos
 from backoffice.remotes.virtpos.client import VirtposClient
-from orders.models import Customer, DeliveryStatus, Order
+from backoffice.sync.models import RemoteState
+from orders.models import Client, Customer, DeliveryStatus, Feed, Order
+from orders.virtpos.enrolment import enrol
 from tests.orders import builders
 from tests.orders.virtpos.test_customers import Do, Read, ivan, pulled, settled, there, writable
 from tests.orders.virtpos.test_orders import asked_since, by_courier, done
@@ -189,3 +191,22 @@ def test_a_word_of_ours_whose_answer_was_lost_is_not_taken_for_theirs(
     settled(tell)
     assert (there(virtpos)["phone"], ivan().phone) == ("+7 916 000-00-04", "+7 916 000-00-04")
     assert Customer.objects.get().sync_state == "clean"
+
+
+def test_one_whose_request_is_still_on_its_way_is_not_looked_for_yet(
+    virtpos: Virtpos, sandbox: Sandbox, feed: Feed, tell: Do
+) -> None:
+    sandbox.faults.set("reset_before", times=1, path_contains="customer/update")  # nobody waits for it any more
+    client = Client.objects.create(firstname="Анна", phone="+79160000001")
+    enrol([client])
+    start = timezone.now()
+    with time_machine.travel(start):
+        tell()
+    with time_machine.travel(start + timedelta(seconds=30)):
+        RemoteState.objects.all().delete()
+        tell()
+    virtpos.add_customer(id="50", fname="Анна", phone="+79160000001")  # and now it arrives
+    with time_machine.travel(start + timedelta(minutes=3)):
+        tell()
+    assert [customer["id"] for customer in virtpos.customers] == ["3", "50"]
+    assert Customer.objects.get(client=client).key == "50"
