@@ -41,6 +41,8 @@ from orders.phones import e164
 SLICE = 100
 OUTCOME = "delivery_status"
 LINES = "lines"
+WAY = "hold"
+BY_HAND = (LINES, WAY)  # of theirs, which are not taken over as they are
 GONE = "gone"  # in `Origin.agreed`: the service told it no more when it was looked for
 UNMERGED = "unmerged"  # in `Origin.agreed`: what was read last was not merged, for the order was over here
 IN_HAND = (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
@@ -281,7 +283,7 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
         }
         if arrival.lines is not None and decide(LINES, _digest_of(order), theirs[LINES], agreed, conflicts):
             _write_lines(order, arrival.lines)
-    if (hold := _decide_way(feed, order, arrival, agreed)) is not None:
+    if (hold := _decide_way(feed, order, arrival, agreed, conflicts)) is not None:
         taken["hold"] = hold
     taken |= _decide_outcome(feed, order, arrival, agreed, conflicts)
     if agreed.pop(GONE, False) and origin.sync_state == SyncState.FAILED:
@@ -324,11 +326,23 @@ def decide(name: str, ours: Any, theirs: Any, agreed: dict[str, Any], conflicts:
     return False
 
 
-def _decide_way(feed: Feed, order: Order, arrival: Arrival, agreed: dict[str, Any]) -> Hold | None:
-    """An order that no courier has heard of follows what its service says of the way of delivery."""
+def _decide_way(
+    feed: Feed, order: Order, arrival: Arrival, agreed: dict[str, Any], conflicts: dict[str, Any]
+) -> Hold | None:
+    """An order that no courier has heard of follows what its service says of the way of delivery; of any other a person
+    is told.
+    """
     if arrival.way.value == agreed.get("way") or order.is_closed:
+        if not order.is_closed:
+            agreed.pop(WAY, None)
         return None
     if order.remote_data is not None or not order.hold:
+        theirs = Hold.PICKUP if arrival.way is Way.PICKUP else Hold.NO
+        if arrival.way is Way.UNKNOWN or order.hold == theirs:
+            agreed["way"] = arrival.way.value
+        elif agreed.get(WAY) != theirs.value:
+            base = Hold.PICKUP if agreed.get("way") == Way.PICKUP.value else Hold.NO
+            conflicts[WAY] = {"base": base.value, "theirs": theirs.value}
         return None
     agreed["way"] = arrival.way.value
     return _hold(feed, arrival)
@@ -389,6 +403,8 @@ def resolve(origin: Origin, choices: Mapping[str, str]) -> None:
             current.agreed[name] = theirs
             if side == "theirs" and name == LINES:
                 raise ValueError(_("The lines of the service are taken over by hand."))
+            if side == "theirs" and name == WAY:
+                raise ValueError(_("The order has left for the couriers: its way of delivery is changed by hand."))
             if side == "theirs":
                 column: Any = Order._meta.get_field(name)
                 taken[name] = column.to_python(theirs)

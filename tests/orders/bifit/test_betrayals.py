@@ -14,6 +14,8 @@ from backoffice.remotes.sandbox.bifit import Bifit
 from backoffice.sync import pull
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.models import Pull, RemoteState
+from orders import arrivals
+from orders.admin.registers import differences
 from orders.bifit import reader
 from orders.models import Order, PaymentStatus
 from tests.orders.bifit import steps
@@ -124,6 +126,19 @@ def test_an_order_that_is_gone_there_says_so(bifit: Bifit, monkeypatch: pytest.M
 def test_a_way_of_delivery_that_changes_after_it_left_is_for_a_person(both: Sandbox) -> None:
     id_, order = steps.born(both.bifit, deliveryType="COURIER")
     assert order.hold == ""
+    both.bifit.change(id_, deliveryType="SELF")
+    for _ in range(2):
+        assert steps.read(id_).conflict_count == 1
+    origin = steps.origin(order)
+    assert (origin.sync_state, origin.sync_conflict) == ("conflict", {"hold": {"base": "", "theirs": "pickup"}})
+    [difference] = differences(origin)
+    assert (difference.may_take, bool(difference.ours), bool(difference.theirs)) == (False, True, True)
+    with pytest.raises(ValueError, match="by hand"):
+        arrivals.resolve(origin, {"hold": "theirs"})
+    arrivals.resolve(origin, {"hold": "ours"})
+    assert steps.read(id_).conflict_count == 0
+    both.bifit.change(id_, deliveryType="COURIER")
+    assert steps.read(id_).conflict_count == 0
     both.bifit.change(id_, deliveryType="SELF")
     assert steps.read(id_).conflict_count == 1
 
