@@ -11,12 +11,12 @@ from django.utils import timezone
 from backoffice.remotes.bifit.client import BifitClient
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.remotes.sandbox.bifit import Bifit
-from backoffice.sync import pull
+from backoffice.sync import callbacks, pull
 from backoffice.sync.connection import BIFIT
-from backoffice.sync.models import Pull, RemoteState
+from backoffice.sync.models import Callback, Pull, RemoteState
 from orders import arrivals
 from orders.admin.registers import differences
-from orders.bifit import reader
+from orders.bifit import ENTITY, reader
 from orders.models import Order, PaymentStatus
 from tests.orders.bifit import steps
 
@@ -154,3 +154,28 @@ def test_a_scheduled_run_ends_though_the_service_falls_over_one_order(bifit: Bif
     assert (run.state, run.read, run.bad_count) == ("done", 2, 1)
     assert born[0][0] in run.error
     assert next(iter(reader._open())) != born[0][0]
+
+
+def test_a_hint_that_comes_while_its_order_is_read_is_not_lost(bifit: Bifit, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_, order = steps.born(bifit, currentStatusType="FINISHED")  # no schedule reads it any more
+    order_of = BifitClient.order
+    body = f'{{"id": {id_}}}'.encode()
+
+    def reading(client: BifitClient, asked_for: str) -> Any:
+        found = order_of(client, asked_for)
+        if not Callback.objects.exists():
+            bifit.change(id_, currentStatusType="ISSUED")
+            callbacks.store(BIFIT, ENTITY, body)
+            callbacks.process(None, "other", BIFIT)
+        return found
+
+    monkeypatch.setattr(BifitClient, "order", reading)
+    steps.read(id_)
+    assert steps.origin(order).status == "FINISHED"
+    Callback.objects.update(due_at=timezone.now())
+    callbacks.process(None, "other", BIFIT)
+    assert Callback.objects.get().state == "done"
+    [run] = Pull.objects.filter(state="queued")
+    assert run.params == {"ids": [id_]}
+    assert steps.read(id_).conflict_count == 1
+    assert steps.origin(order).status == "ISSUED"
