@@ -8,7 +8,7 @@ Telling VirtPos is in `enrolment.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -19,7 +19,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.errors import Refused
 from backoffice.remotes.virtpos import contract
-from backoffice.sync import history
+from backoffice.sync import enqueue, history
 from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
@@ -33,6 +33,7 @@ from orders.virtpos.assumed import assumed
 
 ENTITY = "customers"  # what the outbox calls them
 SLICE = 100
+LATE = timedelta(hours=3)  # for how long a request that nobody has answered may be carried out, and be read after that
 TEXTS = {"firstname": "fname", "lastname": "lname", "phone": "phone", "email": "email"}
 TEXTS["description"] = "custom_information"
 BIRTHDAY = "birthday"
@@ -132,6 +133,8 @@ def _apply_slice(feed: Feed, customers: Sequence[contract.Customer], asked: date
             merge(row, told[key], unanswered.get(row.client_id, {}))
             result.updated += 1
             result.conflicts += bool(row.sync_conflict)
+    # An older word of ours that was carried out late: the newer one is said once more.
+    note(Customer.objects.filter(key__in=rows.keys() - quiet, sync_state=SyncState.CLEAN))
     _create(feed, missing)
     result.created = len(missing)
     return result
@@ -149,7 +152,7 @@ def _told_since(rows: Mapping[str, Customer], asked: datetime | None) -> set[str
     by_client = {row.client_id: key for key, row in rows.items()}
     pushes = Push.objects.filter(remote=VIRTPOS, entity=ENTITY, object_id__in=by_client)
     # What was said, and is to be said again, is read right before.
-    told = pushes.filter(Q(done_at__gte=asked) | Q(state=Push.State.QUEUED, payload__isnull=False))
+    told = pushes.filter(Q(done_at__gte=asked) | Q(state=Push.State.QUEUED, attempts__gt=0))
     return {by_client[client] for client in told.values_list("object_id", flat=True) if client is not None}
 
 
@@ -206,8 +209,15 @@ def _create(feed: Feed, customers: Mapping[str, contract.Customer]) -> None:
 def unanswered_words(client_ids: Collection[int]) -> dict[int, dict[str, list[Any]]]:
     """By client and column, what VirtPos was told in requests that may have arrived, though nobody has answered."""
     keys = [Push.key(VIRTPOS, ENTITY, client_id) for client_id in client_ids]
-    rows = Push.objects.filter(open_key__in=keys, action=Push.Action.SAVE, payload__isnull=False)
-    return {push.object_id: push.payload["said"] for push in rows if push.object_id and push.payload}
+    over = Q(object_id__in=client_ids, done_at__gte=timezone.now() - LATE)
+    rows = Push.objects.filter(Q(open_key__in=keys) | over, remote=VIRTPOS, entity=ENTITY, action=Push.Action.SAVE)
+    words: dict[int, dict[str, list[Any]]] = {}
+    for push in rows.filter(payload__isnull=False):
+        if push.object_id is not None and push.payload is not None:
+            told = words.setdefault(push.object_id, {})
+            for name, values in push.payload["said"].items():
+                told[name] = [*told.get(name, []), *values]
+    return words
 
 
 def note_unanswered(client_id: int, said: Mapping[str, Any]) -> None:
@@ -215,7 +225,19 @@ def note_unanswered(client_id: int, said: Mapping[str, Any]) -> None:
     told = unanswered_words([client_id]).get(client_id, {})
     for name, value in said.items():
         told[name] = [*told.get(name, []), value]
-    Push.objects.filter(open_key=Push.key(VIRTPOS, ENTITY, client_id)).update(payload={"said": told})
+    _keep_words(client_id, told)
+
+
+def note_answered(client_id: int, said: Mapping[str, Any]) -> None:
+    """The last request was answered; others that said something else may still be on their way."""
+    words = unanswered_words([client_id]).get(client_id, {})
+    left = {name: [value for value in values if value != said.get(name, UNSET)] for name, values in words.items()}
+    _keep_words(client_id, {name: values for name, values in left.items() if values})
+
+
+def _keep_words(client_id: int, words: Mapping[str, list[Any]]) -> None:
+    payload = {"said": words} if words else None
+    Push.objects.filter(open_key=Push.key(VIRTPOS, ENTITY, client_id)).update(payload=payload)
 
 
 def merge(row: Customer, customer: contract.Customer, unanswered: Mapping[str, list[Any]]) -> None:
@@ -240,6 +262,16 @@ def write(client: Client, values: Mapping[str, Any]) -> None:
         for name, value in _to_columns(values).items():
             setattr(client, name, value)
         client.save(update_fields=list(values))
+
+
+def note(rows: Any) -> None:
+    """Open a push for each of these customers of whom VirtPos has to hear something."""
+    stale = [row for row in rows.select_related("client") if differing(row)]
+    if stale:
+        # The rows before their pushes, and those in order: a worker locks them so, and so do other edits.
+        state = Customer.objects.filter(pk__in=[row.pk for row in stale]).exclude(sync_state=SyncState.CONFLICT)
+        state.update(sync_state=SyncState.PENDING)
+        enqueue.open_pushes(VIRTPOS, ENTITY, sorted((row.client_id, row.key) for row in stale))
 
 
 def differing(row: Customer) -> dict[str, Any]:

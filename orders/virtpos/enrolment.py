@@ -41,6 +41,8 @@ from orders.virtpos.customers import (
     lock_clients,
     locked,
     may_be_same,
+    note,
+    note_answered,
     note_unanswered,
     said_by,
     spelled,
@@ -58,15 +60,6 @@ def heard(sender: Any, ids: Collection[int], **_kwargs: Any) -> None:
     """Clients changed, whoever changed them: open a push for each of whom VirtPos has to hear something."""
     for some in enqueue.chunks(ids):
         note(Customer.objects.filter(client__in=some).exclude(key=""))
-
-
-def note(rows: Any) -> None:
-    stale = [row for row in rows.select_related("client") if differing(row)]
-    if stale:
-        # The rows before their pushes, and those in order: a worker locks them so, and so do other edits.
-        state = Customer.objects.filter(pk__in=[row.pk for row in stale]).exclude(sync_state=SyncState.CONFLICT)
-        state.update(sync_state=SyncState.PENDING)
-        enqueue.open_pushes(VIRTPOS, ENTITY, sorted((row.client_id, row.key) for row in stale))
 
 
 def _tell(client: Any, client_id: int) -> dict[str, Any]:
@@ -129,6 +122,7 @@ def _told(client_id: int, said: dict[str, Any]) -> None:
         return
     row.agreed = {**row.agreed, **said}
     row.sync_error = ""
+    note_answered(client_id, said)
     if row.sync_state != SyncState.CONFLICT:
         row.sync_state = SyncState.PENDING if differing(row) else SyncState.CLEAN
     row.save(update_fields=["agreed", "sync_state", "sync_error"])

@@ -210,3 +210,25 @@ def test_one_whose_request_is_still_on_its_way_is_not_looked_for_yet(
         tell()
     assert [customer["id"] for customer in virtpos.customers] == ["3", "50"]
     assert Customer.objects.get(client=client).key == "50"
+
+
+def test_an_older_word_of_ours_that_arrives_late_is_said_over(
+    virtpos: Virtpos, sandbox: Sandbox, read: Read, tell: Do
+) -> None:
+    pulled(read)
+    sandbox.faults.set("reset_before", times=1, path_contains="customer/update")  # nobody waits for it any more
+    edit(phone="+7 916 000-00-02")
+    tell()
+    edit(phone="+7 916 000-00-04")
+    settled(tell)
+    assert there(virtpos)["phone"] == "+7 916 000-00-04"
+    change_there(virtpos, phone="+7 916 000-00-02")  # and now it arrives
+    pulled(read)
+    assert (ivan().phone, Customer.objects.get().sync_state) == ("+7 916 000-00-04", "pending")
+    settled(tell)
+    assert (there(virtpos)["phone"], Customer.objects.get().sync_state) == ("+7 916 000-00-04", "clean")
+    change_there(virtpos, phone="+7 916 000-00-03")
+    pulled(read)
+    change_there(virtpos, phone="+7 916 000-00-04")  # what was answered is theirs to say
+    pulled(read)
+    assert (ivan().phone, there(virtpos)["phone"]) == ("+7 916 000-00-04", "+7 916 000-00-04")
