@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, OperationalError, connection, models, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from msgspec import UNSET
@@ -40,6 +41,10 @@ from orders.phones import e164
 SLICE = 100
 OUTCOME = "delivery_status"
 LINES = "lines"
+WAY = "hold"
+BY_HAND = (LINES, WAY)  # of theirs, which are not taken over as they are
+GONE = "gone"  # in `Origin.agreed`: the service told it no more when it was looked for
+UNMERGED = "unmerged"  # in `Origin.agreed`: what was read last was not merged, for the order was over here
 IN_HAND = (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
 ENDED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 
@@ -93,23 +98,34 @@ def _no_claims(fresh: Sequence[Arrival]) -> Mapping[str, str]:
 
 
 @seen_by(None)
-def apply(feed: Feed, arrivals: Iterable[Arrival], *, again: bool = False, claims: Claims = _no_claims) -> Arrived:
+def apply(
+    feed: Feed,
+    arrivals: Iterable[Arrival],
+    *,
+    again: bool = False,
+    claims: Claims = _no_claims,
+    asked: datetime | None = None,
+) -> Arrived:
     """Store what a service says. Idempotent; HTTP is over by now.
 
-    What was read before just so is passed over, unless it may mean something else by now (`again`). OperationalError
-    where the database is at fault and not an order: whoever runs this runs it again.
+    What was read before just so is passed over, unless it may mean something else by now (`again`). What was stored
+    since this was `asked` for is `outdated`: this may be older, and would set it back. OperationalError where the
+    database is at fault and not an order: whoever runs this runs it again.
     """
     result = Arrived()
     with history.by(reason=str(feed)):
         # Of two states of one order in one answer the later one counts.
         for some in chunks({arrival.key: arrival for arrival in arrivals}.values(), SLICE):
-            _apply_slice(feed, some, result, again, claims)
+            _apply_slice(feed, some, result, again, claims, asked)
     return result
 
 
-def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again: bool, claims: Claims) -> None:
+def _apply_slice(
+    feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again: bool, claims: Claims, asked: datetime | None
+) -> None:
     keys = [arrival.key for arrival in arrivals]
-    known = {row.key: row for row in Origin.objects.filter(remote=feed.remote, key__in=keys)}
+    origins = Origin.objects.filter(remote=feed.remote, key__in=keys)
+    known = {row.key: row for row in origins.annotate(state=F("order__delivery_status"))}
     # Made here and sent there: its origin comes with the first look at it.
     ours = set(Order.objects.filter(source=feed.source, external_id__in=keys).values_list("external_id", flat=True))
     fresh, changed, quiet = [], [], []
@@ -117,7 +133,7 @@ def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again
         origin = known.get(arrival.key)
         if origin is None and arrival.key not in ours:
             fresh.append(arrival)
-        elif again or origin is None or origin.data != arrival.data or origin.sync_conflict:
+        elif again or origin is None or origin.data != arrival.data or origin.sync_conflict or _is_overdue(origin):
             changed.append(arrival)
         else:
             quiet.append(origin.pk)
@@ -135,17 +151,25 @@ def _apply_slice(feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again
             with _told_to(result, arrival.key):
                 # Another worker may have stored it in this moment.
                 if Origin.objects.filter(remote=feed.remote, key=arrival.key).exists():
-                    _count(_merge(feed, arrival), result)
+                    _count(arrival, _merge(feed, arrival, asked), result)
                 else:
                     _create(feed, [arrival])
                     result.created += 1
         result.created += 0 if whole.bad else len(fresh)
     for arrival in changed:
         with _told_to(result, arrival.key):
-            _count(_merge(feed, arrival), result)
+            _count(arrival, _merge(feed, arrival, asked), result)
 
 
-def _count(origin: Origin, result: Arrived) -> None:
+def _is_overdue(origin: Any) -> bool:
+    """Whether the order changed there while it was over here, and is open again; or was gone there."""
+    return GONE in origin.agreed or (UNMERGED in origin.agreed and origin.state not in ENDED)
+
+
+def _count(arrival: Arrival, origin: Origin | None, result: Arrived) -> None:
+    if origin is None:
+        result.outdated.append(arrival.key)
+        return
     result.updated += 1
     result.conflicts += origin.sync_state == SyncState.CONFLICT
 
@@ -160,6 +184,19 @@ def _told_to(result: Arrived, key: str) -> Iterator[None]:
         raise  # a deadlock, a lock, a lost connection: no order's fault
     except (DatabaseError, ValidationError, ValueError, ArithmeticError) as error:
         result.bad.append(_("order %(key)s: %(why)s") % {"key": key, "why": f"{type(error).__name__}: {error}"})
+
+
+def gone(feed: Feed, keys: Collection[str], text: str) -> None:
+    """Show on these orders that the service tells them no more, until it does."""
+    for key in sorted(keys):
+        with transaction.atomic():
+            origin = _locked(Origin.objects.filter(remote=feed.remote, key=key))
+            if origin is None or GONE in origin.agreed:
+                continue
+            origin.agreed = {**origin.agreed, GONE: True}
+            if origin.sync_state != SyncState.CONFLICT:
+                origin.sync_state, origin.sync_error = SyncState.FAILED, text
+            origin.save(update_fields=["agreed", "sync_state", "sync_error"])
 
 
 @seen_by(None)
@@ -217,7 +254,8 @@ def _ended(feed: Feed, outcome: DeliveryStatus) -> dict[str, Any]:
 # orders that changed there
 
 
-def _merge(feed: Feed, arrival: Arrival) -> Origin:
+def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | None:
+    """None where it is outdated."""
     order = _locked(Order.objects.filter(source=feed.source, external_id=arrival.key))
     origin = _locked(Origin.objects.filter(remote=feed.remote, key=arrival.key)) if order is not None else None
     if order is None:
@@ -229,10 +267,15 @@ def _merge(feed: Feed, arrival: Arrival) -> Origin:
         assert order is not None  # the origin goes with its order
     if origin is None:
         origin = Origin(order=order, remote=feed.remote, key=arrival.key)
+    elif asked is not None and origin.read_at is not None and origin.read_at > asked:
+        return None
     agreed, theirs = dict(origin.agreed), _agreed(arrival)
     conflicts: dict[str, Any] = {}
     taken: dict[str, Any] = {}
-    if not order.is_closed:
+    if order.is_closed:
+        agreed[UNMERGED] = True
+    else:
+        agreed.pop(UNMERGED, None)
         taken = {
             name: value
             for name, value in _settled(Order, arrival.columns).items()
@@ -240,9 +283,11 @@ def _merge(feed: Feed, arrival: Arrival) -> Origin:
         }
         if arrival.lines is not None and decide(LINES, _digest_of(order), theirs[LINES], agreed, conflicts):
             _write_lines(order, arrival.lines)
-    if (hold := _decide_way(feed, order, arrival, agreed)) is not None:
+    if (hold := _decide_way(feed, order, arrival, agreed, conflicts)) is not None:
         taken["hold"] = hold
     taken |= _decide_outcome(feed, order, arrival, agreed, conflicts)
+    if agreed.pop(GONE, False) and origin.sync_state == SyncState.FAILED:
+        origin.sync_state, origin.sync_error = SyncState.CLEAN, ""
     origin = _remember(origin, arrival, agreed)
     origin.sync_conflict = conflicts
     if conflicts:
@@ -281,11 +326,23 @@ def decide(name: str, ours: Any, theirs: Any, agreed: dict[str, Any], conflicts:
     return False
 
 
-def _decide_way(feed: Feed, order: Order, arrival: Arrival, agreed: dict[str, Any]) -> Hold | None:
-    """An order that no courier has heard of follows what its service says of the way of delivery."""
+def _decide_way(
+    feed: Feed, order: Order, arrival: Arrival, agreed: dict[str, Any], conflicts: dict[str, Any]
+) -> Hold | None:
+    """An order that no courier has heard of follows what its service says of the way of delivery; of any other a person
+    is told.
+    """
     if arrival.way.value == agreed.get("way") or order.is_closed:
+        if not order.is_closed:
+            agreed.pop(WAY, None)
         return None
     if order.remote_data is not None or not order.hold:
+        theirs = Hold.PICKUP if arrival.way is Way.PICKUP else Hold.NO
+        if arrival.way is Way.UNKNOWN or order.hold == theirs:
+            agreed["way"] = arrival.way.value
+        elif agreed.get(WAY) != theirs.value:
+            base = Hold.PICKUP if agreed.get("way") == Way.PICKUP.value else Hold.NO
+            conflicts[WAY] = {"base": base.value, "theirs": theirs.value}
         return None
     agreed["way"] = arrival.way.value
     return _hold(feed, arrival)
@@ -346,6 +403,8 @@ def resolve(origin: Origin, choices: Mapping[str, str]) -> None:
             current.agreed[name] = theirs
             if side == "theirs" and name == LINES:
                 raise ValueError(_("The lines of the service are taken over by hand."))
+            if side == "theirs" and name == WAY:
+                raise ValueError(_("The order has left for the couriers: its way of delivery is changed by hand."))
             if side == "theirs":
                 column: Any = Order._meta.get_field(name)
                 taken[name] = column.to_python(theirs)

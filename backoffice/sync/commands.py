@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from backoffice.remotes.errors import ContractError, Refused, RemoteError
+from backoffice.remotes.errors import ContractError, Refused, RemoteError, Unknown
 from backoffice.sync import connection, lease, outbox
 from backoffice.sync.models import Push
 from backoffice.sync.outbox import Awaited
@@ -31,6 +31,8 @@ class Command:
     `exists(client, push)` tells, after a lost answer, whether the remote has done it already; None: it cannot tell.
     `done(push)` writes what follows, in the transaction that closes the push.
     `waits_for(push)` is a row that the remote must know first, if there is one; `waiting(push)` then shows it.
+    `lingers` is how long a request whose answer was lost may still be on its way: `exists` is asked no sooner, for what
+    is not there yet would be done twice.
     """
 
     send: Callable[[Any, Push], None]
@@ -38,6 +40,7 @@ class Command:
     done: Callable[[Push], None] = lambda push: None
     waits_for: Callable[[Push], Awaited | None] = lambda push: None
     waiting: Callable[[Push, str], None] = lambda push, whom: None
+    lingers: timedelta = timedelta(0)
 
 
 COMMANDS: dict[tuple[str, str], Command] = {}
@@ -62,7 +65,7 @@ def run_due(client: Any, holder: str, entities: set[str]) -> int:
             with outbox.guarded(push, holder):
                 _run(client, push, holder)
         except outbox.Outage as outage:
-            outbox.let_go([later.pk for later in pushes[index:]], holder, outage.error)
+            outbox.stopped_at(pushes[index:], holder, outage.error)
             raise
     return len(pushes)
 
@@ -95,6 +98,8 @@ def _run(client: Any, push: Push, holder: str) -> None:
             raise outbox.Outage(error) from error
         # Its own trouble, or a lost answer: looked up at the next attempt.
         delay = timedelta(seconds=connection.backoff(push.attempts))
+        if isinstance(error, Unknown):
+            delay = max(delay, command.lingers)
         mine.update(error=str(error)[:2000], due_at=timezone.now() + delay, **lease.RELEASED)
         return
     connection.worked(client.session.remote)

@@ -130,6 +130,14 @@ def let_go(ids: Sequence[int], holder: str, error: RemoteError | None = None) ->
         mine.update(**reason, **lease.RELEASED)
 
 
+def stopped_at(pushes: Sequence[Push], holder: str, error: RemoteError) -> None:
+    """Give back what is left of a batch from the push on at which the remote went out. That one goes behind the others:
+    it may be what the remote cannot stand.
+    """
+    let_go([push.pk for push in pushes], holder, error)
+    Push.objects.filter(pk=pushes[0].pk, state__in=DUE_STATES).update(due_at=timezone.now())
+
+
 def look_again(push: Push, target: models.Model) -> None:
     """Make a push due that has just begun to wait for `target`, if that became known in the meantime: whoever made it
     known woke those that waited by then. Called after the wait is committed.

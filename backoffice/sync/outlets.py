@@ -54,7 +54,7 @@ def run_due(client: Any, holder: str, entities: set[str]) -> int:
             with outbox.guarded(push, holder):
                 _run(client, push, holder)
         except outbox.Outage as outage:
-            outbox.let_go([later.pk for later in pushes[index:]], holder, outage.error)
+            outbox.stopped_at(pushes[index:], holder, outage.error)
             raise
     return len(pushes)
 

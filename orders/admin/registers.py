@@ -37,7 +37,7 @@ from backoffice.sync.refresh import Unavailable, unavailable
 from orders import arrivals, registers, timeline
 from orders.admin.bulk import tell_outcomes
 from orders.bifit import commands, statuses
-from orders.models import DeliveryStatus, Order, Origin
+from orders.models import DeliveryStatus, Hold, Order, Origin
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin as Base
@@ -72,11 +72,14 @@ def differences(origin: Origin) -> list[Difference]:
         column: Any = Order._meta.get_field(name)
         ours = getattr(origin.order, name)
         base, ours, theirs = (_text(column, value) for value in (sides.get("base"), ours, sides.get("theirs")))
-        found.append(Difference(name, capfirst(str(column.verbose_name)), base, ours, theirs))
+        may_take = name not in arrivals.BY_HAND
+        found.append(Difference(name, capfirst(str(column.verbose_name)), base, ours, theirs, may_take))
     return found
 
 
 def _text(column: Any, value: Any) -> str:
+    if column.name == arrivals.WAY:
+        return str(Hold(value or "").label)
     if value in (None, ""):
         return ""
     if column.is_relation:

@@ -10,9 +10,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from backoffice.remotes.errors import Retry
 from backoffice.sync import callbacks, pull
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.enqueue import chunks
+from backoffice.sync.models import Pull
 from orders.bifit import ENTITY
 
 IDS = ("onlineOrderId", "orderId", "id")  # "id" beside one of the others is of something else, such as the event
@@ -21,12 +23,15 @@ AT_ONCE = 500  # ids of one run
 
 
 def handle(body: Any) -> str:
-    """Ask for the orders that a decoded body names. ValueError when it names none."""
+    """Ask for the orders that a decoded body names. ValueError when it names none; Retry while a run for just these is
+    under way, which may have read before what this tells of.
+    """
     ids = list(dict.fromkeys(_ids(body, DEPTH)))
     if not ids:
         raise ValueError("no id of an order in it")
     for some in chunks(ids, AT_ONCE):
-        pull.request(BIFIT, ids=some)
+        if pull.request(BIFIT, ids=some).state == Pull.State.RUNNING:
+            raise Retry("it is being read, and will be once more", down=False)
     return _("to be read: %(count)s") % {"count": len(ids)}
 
 

@@ -7,7 +7,7 @@ arithmetic: it is kept in `Origin.data` and shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -64,23 +64,28 @@ def arrivals(feed: Feed, orders: Sequence[OnlineOrder]) -> tuple[list[Arrival], 
 
 
 def arrival(feed: Feed, order: OnlineOrder, people: People) -> Arrival:
+    """ValueError for an order without its status: nothing could be told of what has become of it."""
+    if order.current_status_type is UNSET:
+        raise ValueError("currentStatusType: missing")
     key, amount = str(order.id), _said(order.total_amount) or Decimal(0)
-    is_paid = bool(_said(order.paid))
     start = _said(order.delivery_time)
-    columns: dict[str, Any] = {
-        "amount_to_pay": amount,
-        "status": (PaymentStatus.PAID if is_paid else PaymentStatus.UNPAID).value,
-        "delivery_time_from": start,
-        "delivery_time_to": start and start + timedelta(minutes=feed.window_minutes),
-        "to_line": _said(order.address) or "",
-        "description": _said(order.comment) or "",
-        "client_id": people.clients.get(_said(order.client_id) or ""),
-        "client_firstname": _said(order.client_name) or "",
+    # Absent is not null: what the answer leaves out is not said, so that nothing of ours is emptied.
+    columns = {
+        name: value
+        for wire, name, value in (
+            (order.total_amount, "amount_to_pay", amount),
+            (order.delivery_time, "delivery_time_from", start),
+            (order.delivery_time, "delivery_time_to", start and start + timedelta(minutes=feed.window_minutes)),
+            (order.address, "to_line", _said(order.address) or ""),
+            (order.comment, "description", _said(order.comment) or ""),
+            (order.client_id, "client_id", people.clients.get(_said(order.client_id) or "")),
+            (order.client_name, "client_firstname", _said(order.client_name) or ""),
+            *_payment(feed, order.paid),
+        )
+        if wire is not UNSET
     }
-    # Said only where it is known, so that nothing of ours is emptied.
-    payment_type = feed.paid_type_id if is_paid else feed.payment_type_id
+    # Nor is who is not known here.
     courier = people.couriers.get(e164(_said(order.responsible_person_login) or ""))
-    columns |= {"payment_type_id": payment_type} if payment_type else {}
     columns |= {"courier_id": courier} if courier else {}
     status = _said(order.current_status_type) or ""
     delivery = _said(order.delivery_type) or ""
@@ -90,13 +95,19 @@ def arrival(feed: Feed, order: OnlineOrder, people: People) -> Arrival:
         data=dump(order),
         columns=columns,
         way=WAYS.get(delivery, Way.UNKNOWN),
-        lines=_lines(feed, amount),
+        lines=_lines(feed, amount) if order.total_amount is not UNSET else None,
         outcome=ENDS.get(status),
         status=status,
         status_at=_said(order.current_status_time),
         delivery=delivery,
         tax_system=_said(order.tax_system) or "",
     )
+
+
+def _payment(feed: Feed, paid: Any) -> Iterator[tuple[Any, str, Any]]:
+    yield paid, "status", (PaymentStatus.PAID if _said(paid) else PaymentStatus.UNPAID).value
+    if payment_type := feed.paid_type_id if _said(paid) else feed.payment_type_id:
+        yield paid, "payment_type_id", payment_type
 
 
 def _lines(feed: Feed, amount: Decimal) -> list[dict[str, Any]] | None:

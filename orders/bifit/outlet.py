@@ -1,7 +1,8 @@
 """How BIFIT Kassa is told of one order: read it, decide, change its status, read it again.
 
 The object read right before is what goes back whole, so that nothing of it is set back; and what changed there
-meanwhile reaches our order first. Repeating is safe: an order that is already there as it should be is left alone.
+meanwhile reaches our order first. An answer that it was changed is no proof, the order that is read again is. Repeating
+is safe: an order that is already there as it should be is left alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from backoffice.remotes.errors import Refused
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.outlets import OUTLETS, Outlet
-from orders.bifit import ENTITY, statuses
+from orders.bifit import ENTITY, statuses, words
 from orders.bifit.reader import store
 from orders.models import Origin
 
@@ -40,7 +41,13 @@ def tell(client: Any, object_id: int) -> OnlineOrder | None:
     found: OnlineOrder | None = client.order(origin.key)
     if found is None and wanted.status == Status.DELETED:
         return msgspec.structs.replace(there, current_status_type=wanted.status)  # it shows no deleted orders
-    return found if found is not None else _gone(origin.key)
+    if found is None:
+        _gone(origin.key)
+    if found.current_status_type == there.current_status_type != wanted.status:
+        text = _("BIFIT Kassa answered that the order is %(wanted)s now, but it is %(current)s still.")
+        shown = {"wanted": words.status(wanted.status), "current": words.status(str(found.current_status_type))}
+        raise Refused(text % shown)
+    return found
 
 
 def told(object_id: int, there: OnlineOrder | None) -> None:

@@ -7,6 +7,7 @@ fails is asked for again after all others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F
@@ -27,20 +28,20 @@ ROUND = 500  # open orders that one scheduled run reads, those first that were r
 AT_ONCE = 50  # orders stored together
 
 
-def store(orders: Sequence[OnlineOrder]) -> arrivals.Arrived:
-    """Store what was read."""
+def store(orders: Sequence[OnlineOrder], asked: datetime | None = None) -> arrivals.Arrived:
+    """Store what was read; `asked`: since when, where others may have stored something newer meanwhile."""
     feed = Feed.of(BIFIT)
     found, bad = mapping.arrivals(feed, orders)
-    applied = arrivals.apply(feed, found, claims=commands.claims)
+    applied = arrivals.apply(feed, found, claims=commands.claims, asked=asked)
     applied.bad[:0] = bad
     return applied
 
 
-def take(orders: Sequence[OnlineOrder]) -> arrivals.Arrived:
+def take(orders: Sequence[OnlineOrder], asked: datetime | None = None) -> arrivals.Arrived:
     """Store what was read, and open pushes for what BIFIT Kassa is still to be told of it."""
     known = Origin.objects.filter(remote=BIFIT, key__in=[str(order.id) for order in orders])
     before = dict(known.values_list("pk", "status"))
-    applied = store(orders)
+    applied = store(orders, asked)
     statuses.settle(list(known.values_list("order", flat=True)), before)
     return applied
 
@@ -58,8 +59,15 @@ def read(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     failed: list[str] = []
     failure: RemoteError | None = None
     for some in chunks(list(left), AT_ONCE):
+        asked = timezone.now()
         found, texts, later, error = _read_some(client, some)
-        applied = take(found)
+        applied = take(found, asked)
+        if applied.outdated and error is None:
+            again, bad, left_over, error = _read_some(client, applied.outdated)
+            applied += (taken := take(again))
+            texts, later = [*texts, *bad, *taken.bad], [*later, *left_over]
+        elif applied.outdated:
+            later += applied.outdated
         texts += applied.bad
         # Read now as well, though nothing came of it: the next run begins with others.
         Origin.objects.filter(remote=BIFIT, key__in=set(some) - set(later)).update(read_at=timezone.now())
@@ -72,6 +80,11 @@ def read(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
         run.cursor = {"left": [*left, *failed], "told": told}
         progress.add(applied, len(found), run.cursor if is_further else None)
         if error is not None and connection.is_outage(error):
+            if "ids" not in params and run.attempts >= pull.ATTEMPTS and len(run.cursor["left"]) == 1:
+                # Nothing but this one: others wait for the next scheduled run, which begins with them.
+                Origin.objects.filter(remote=BIFIT, key=failed[-1]).update(read_at=timezone.now())
+                progress.bad([_("order %(key)s: %(why)s") % {"key": failed[-1], "why": error}])
+                return
             raise error
     if failure is not None:
         raise failure
@@ -97,11 +110,13 @@ def _read_some(client: Any, ids: Sequence[str]) -> tuple[list[OnlineOrder], list
         except RemoteError as error:
             failure = error
             if connection.is_outage(error):
-                return found, told, [*later, *ids[index:]], error
+                # This one last: it may be what the service cannot stand.
+                return found, told, [*later, *ids[index + 1 :], id_], error
             later.append(id_)
         else:
             if order is None:
                 told.append(_("order %(key)s: BIFIT Kassa has none with this id") % {"key": id_})
+                arrivals.gone(Feed.of(BIFIT), [id_], _("BIFIT Kassa has no order %(key)s.") % {"key": id_})
             else:
                 found.append(order)
     return found, told, later, failure

@@ -36,7 +36,7 @@ from backoffice.sync.models import Push
 from orders.models import Client, Customer, DiscountCard
 from orders.virtpos.assumed import assumed
 from orders.virtpos.clock import today
-from orders.virtpos.enrolment import enrol, supersede, wake
+from orders.virtpos.enrolment import LINGERS, enrol, supersede, wake
 
 ENTITY = "cards"
 INSERT, UPDATE, DELETE = "insertCard", "updateCard", "deleteCard"
@@ -294,7 +294,7 @@ def _shown(push: Push) -> Iterator[None]:
         raise
 
 
-COMMANDS[ENTITY, INSERT] = Command(_insert, _was_inserted, _done, _waits_for, _waiting)
-COMMANDS[ENTITY, UPDATE] = Command(_update, _was_updated, _done, _waits_for, _waiting)
+COMMANDS[ENTITY, INSERT] = Command(_insert, _was_inserted, _done, _waits_for, _waiting, LINGERS)
+COMMANDS[ENTITY, UPDATE] = Command(_update, _was_updated, _done, _waits_for, _waiting, LINGERS)
 COMMANDS[ENTITY, DELETE] = Command(_delete, _was_deleted, _done)
 post_save.connect(_saved, sender=DiscountCard, dispatch_uid="virtpos-cards")

@@ -8,7 +8,7 @@ Telling VirtPos is in `enrolment.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -19,9 +19,11 @@ from msgspec import UNSET
 
 from backoffice.remotes.errors import Refused
 from backoffice.remotes.virtpos import contract
-from backoffice.sync import history
+from backoffice.sync import enqueue, history
+from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
+from backoffice.sync.models import Push
 from backoffice.sync.personal import real
 from orders.arrivals import Arrived, decide
 from orders.models import Client, Customer, Feed
@@ -29,7 +31,9 @@ from orders.phones import e164
 from orders.virtpos.arriving import Owner
 from orders.virtpos.assumed import assumed
 
+ENTITY = "customers"  # what the outbox calls them
 SLICE = 100
+LATE = timedelta(hours=3)  # for how long a request that nobody has answered may be carried out, and be read after that
 TEXTS = {"firstname": "fname", "lastname": "lname", "phone": "phone", "email": "email"}
 TEXTS["description"] = "custom_information"
 BIRTHDAY = "birthday"
@@ -83,51 +87,73 @@ def listed(client: Any) -> Iterator[contract.Customer]:
         yield from client.customers()
 
 
-def apply(feed: Feed, customers: Iterable[contract.Customer]) -> Arrived:
-    """Store customers. Idempotent; HTTP is over by now. One that cannot be stored harms no other."""
+def apply(feed: Feed, customers: Iterable[contract.Customer], asked: datetime | None = None) -> Arrived:
+    """Store customers. Idempotent; HTTP is over by now. One that cannot be stored harms no other.
+
+    Whom VirtPos was told of since the list was `asked` for is left to the next reading: it may tell how he was before.
+    """
     result = Arrived()
     with history.by(reason=str(feed)):
         for some in chunks({customer.id or "": customer for customer in customers}.values(), SLICE):
             try:
                 with transaction.atomic():
-                    whole = _apply_slice(feed, some)
+                    whole = _apply_slice(feed, some, asked)
             except (DatabaseError, ValueError):
                 for customer in some:
-                    _alone(feed, customer, result)
+                    _alone(feed, customer, result, asked)
             else:
                 result += whole
     return result
 
 
-def _alone(feed: Feed, customer: contract.Customer, result: Arrived) -> None:
+def _alone(feed: Feed, customer: contract.Customer, result: Arrived, asked: datetime | None) -> None:
     try:
         with transaction.atomic():
-            result += _apply_slice(feed, [customer])
+            result += _apply_slice(feed, [customer], asked)
     except (DatabaseError, ValueError) as error:
         text = _("customer %(id)s: %(why)s")
         result.bad.append(text % {"id": customer.id, "why": f"{type(error).__name__}: {error}"})
 
 
-def _apply_slice(feed: Feed, customers: Sequence[contract.Customer]) -> Arrived:
+def _apply_slice(feed: Feed, customers: Sequence[contract.Customer], asked: datetime | None) -> Arrived:
     result = Arrived()
     told = {customer.id or "": customer for customer in customers}
     lock_clients(Q(customer__key__in=told) | Q(customer__key="") | Q(source=feed.source, external_id__in=told))
     rows = {row.key: row for row in locked(Customer.objects.filter(key__in=told).select_related("client"))}
-    quiet = [key for key, row in rows.items() if row.data == told[key].raw and not row.sync_conflict]
+    quiet = {key for key, row in rows.items() if _is_known(row, told[key])} | _told_since(rows, asked)
     Customer.objects.filter(pk__in=[rows[key].pk for key in quiet]).update(read_at=timezone.now())
     result.unchanged = len(quiet)
     missing = {key: customer for key, customer in told.items() if key not in rows}
     for key, row in _met_before(feed, missing).items():
         rows[key] = row
         del missing[key]
+    unanswered = unanswered_words([row.client_id for row in rows.values()])
     for key, row in rows.items():
         if key not in quiet:
-            merge(row, told[key])
+            merge(row, told[key], unanswered.get(row.client_id, {}))
             result.updated += 1
             result.conflicts += bool(row.sync_conflict)
+    # An older word of ours that was carried out late: the newer one is said once more.
+    note(Customer.objects.filter(key__in=rows.keys() - quiet, sync_state=SyncState.CLEAN))
     _create(feed, missing)
     result.created = len(missing)
     return result
+
+
+def _is_known(row: Customer, customer: contract.Customer) -> bool:
+    """Whether VirtPos says what it said last, and both sides still agree on it: we may have told otherwise since."""
+    agrees = all(row.agreed.get(name, UNSET) == value for name, value in said_by(customer).items())
+    return row.data == customer.raw and agrees and not row.sync_conflict
+
+
+def _told_since(rows: Mapping[str, Customer], asked: datetime | None) -> set[str]:
+    if asked is None:
+        return set()
+    by_client = {row.client_id: key for key, row in rows.items()}
+    pushes = Push.objects.filter(remote=VIRTPOS, entity=ENTITY, object_id__in=by_client)
+    # What was said, and is to be said again, is read right before.
+    told = pushes.filter(Q(done_at__gte=asked) | Q(state=Push.State.QUEUED, attempts__gt=0))
+    return {by_client[client] for client in told.values_list("object_id", flat=True) if client is not None}
 
 
 def _met_before(feed: Feed, missing: Mapping[str, contract.Customer]) -> dict[str, Customer]:
@@ -180,10 +206,45 @@ def _create(feed: Feed, customers: Mapping[str, contract.Customer]) -> None:
     )
 
 
-def merge(row: Customer, customer: contract.Customer) -> None:
+def unanswered_words(client_ids: Collection[int]) -> dict[int, dict[str, list[Any]]]:
+    """By client and column, what VirtPos was told in requests that may have arrived, though nobody has answered."""
+    keys = [Push.key(VIRTPOS, ENTITY, client_id) for client_id in client_ids]
+    over = Q(object_id__in=client_ids, done_at__gte=timezone.now() - LATE)
+    rows = Push.objects.filter(Q(open_key__in=keys) | over, remote=VIRTPOS, entity=ENTITY, action=Push.Action.SAVE)
+    words: dict[int, dict[str, list[Any]]] = {}
+    for push in rows.filter(payload__isnull=False):
+        if push.object_id is not None and push.payload is not None:
+            told = words.setdefault(push.object_id, {})
+            for name, values in push.payload["said"].items():
+                told[name] = [*told.get(name, []), *values]
+    return words
+
+
+def note_unanswered(client_id: int, said: Mapping[str, Any]) -> None:
+    """Before a request leaves: what it says, so that what is found there later is known for our own word."""
+    told = unanswered_words([client_id]).get(client_id, {})
+    for name, value in said.items():
+        told[name] = [*told.get(name, []), value]
+    _keep_words(client_id, told)
+
+
+def note_answered(client_id: int, said: Mapping[str, Any]) -> None:
+    """The last request was answered; others that said something else may still be on their way."""
+    words = unanswered_words([client_id]).get(client_id, {})
+    left = {name: [value for value in values if value != said.get(name, UNSET)] for name, values in words.items()}
+    _keep_words(client_id, {name: values for name, values in left.items() if values})
+
+
+def _keep_words(client_id: int, words: Mapping[str, list[Any]]) -> None:
+    payload = {"said": words} if words else None
+    Push.objects.filter(open_key=Push.key(VIRTPOS, ENTITY, client_id)).update(payload=payload)
+
+
+def merge(row: Customer, customer: contract.Customer, unanswered: Mapping[str, list[Any]]) -> None:
     """Merge what VirtPos says with our row: changed there only, theirs is taken; on both sides, a person decides."""
     client, said = row.client, said_by(customer)
     ours, agreed = held_by(client), dict(row.agreed)
+    agreed |= {name: value for name, value in said.items() if value in unanswered.get(name, ())}
     conflicts: dict[str, Any] = {}
     taken = {name: value for name, value in said.items() if decide(name, ours[name], value, agreed, conflicts)}
     row.data, row.agreed, row.sync_conflict, row.read_at = dict(customer.raw), agreed, conflicts, timezone.now()
@@ -201,6 +262,16 @@ def write(client: Client, values: Mapping[str, Any]) -> None:
         for name, value in _to_columns(values).items():
             setattr(client, name, value)
         client.save(update_fields=list(values))
+
+
+def note(rows: Any) -> None:
+    """Open a push for each of these customers of whom VirtPos has to hear something."""
+    stale = [row for row in rows.select_related("client") if differing(row)]
+    if stale:
+        # The rows before their pushes, and those in order: a worker locks them so, and so do other edits.
+        state = Customer.objects.filter(pk__in=[row.pk for row in stale]).exclude(sync_state=SyncState.CONFLICT)
+        state.update(sync_state=SyncState.PENDING)
+        enqueue.open_pushes(VIRTPOS, ENTITY, sorted((row.client_id, row.key) for row in stale))
 
 
 def differing(row: Customer) -> dict[str, Any]:
@@ -232,9 +303,10 @@ def ensure(client: Any, feed: Feed, keys: Collection[str], on_error: Callable[[l
     """
     if not (unknown := set(keys) - _known(keys)):
         return
+    asked = timezone.now()
     try:
         for some in chunks(listed(client), SLICE):
-            on_error(apply(feed, some).bad)
+            on_error(apply(feed, some, asked).bad)
     except Refused as error:
         on_error([_("The customers could not be read: %(why)s") % {"why": error}])
     unknown -= _known(unknown)

@@ -1,6 +1,7 @@
 """Telling VirtPos of our clients by `customer/update` (seed 001:68-98).
 
-A change of one whom it knows is an outlet: only what changed is sent, by his id, and may be sent again at any time.
+A change of one whom it knows is an outlet: he is read, what changed there is merged first, and only what changed here
+is sent, by his id; then he is read again, for what VirtPos has answered it need not have taken.
 Adding one is a command, for twice would make two: after a lost answer his phone, e-mail and name are looked for in
 VirtPos's list; where they cannot tell, a person decides.
 """
@@ -8,6 +9,7 @@ VirtPos's list; where they cannot tell, a person decides.
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -26,8 +28,12 @@ from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.outlets import OUTLETS, Outlet
 from orders.models import Client, Customer, Feed
+from orders.phones import e164
+from orders.virtpos.assumed import assumed
 from orders.virtpos.badrows import keeping_bad_rows
 from orders.virtpos.customers import (
+    ENTITY,
+    apply,
     differing,
     held_by,
     is_same,
@@ -35,11 +41,16 @@ from orders.virtpos.customers import (
     lock_clients,
     locked,
     may_be_same,
+    note,
+    note_answered,
+    note_unanswered,
+    said_by,
     spelled,
     write,
 )
 
-ENTITY, ADD = "customers", "add"
+ADD = "add"
+LINGERS = timedelta(minutes=1)  # longer than a web server works on a request that nobody waits for any more
 
 
 # changes of whom VirtPos knows
@@ -51,21 +62,58 @@ def heard(sender: Any, ids: Collection[int], **_kwargs: Any) -> None:
         note(Customer.objects.filter(client__in=some).exclude(key=""))
 
 
-def note(rows: Any) -> None:
-    stale = [row for row in rows.select_related("client") if differing(row)]
-    if stale:
-        # The rows before their pushes, and those in order: a worker locks them so, and so do other edits.
-        state = Customer.objects.filter(pk__in=[row.pk for row in stale]).exclude(sync_state=SyncState.CONFLICT)
-        state.update(sync_state=SyncState.PENDING)
-        enqueue.open_pushes(VIRTPOS, ENTITY, sorted((row.client_id, row.key) for row in stale))
-
-
 def _tell(client: Any, client_id: int) -> dict[str, Any]:
-    row = Customer.objects.select_related("client").filter(client_id=client_id).exclude(key="").first()
+    row = _row(client_id)
+    if row is None or not differing(row):
+        return {}
+    if (customer := _read(client, row.key)) is not None:
+        if bad := apply(Feed.of(VIRTPOS), [customer]).bad:
+            raise Refused("; ".join(bad))
+        row = _row(client_id)
     said = differing(row) if row is not None else {}
     if row is not None and said:
+        note_unanswered(client_id, said)
         client.update_customer(spelled(said), id=row.key)
+        if (customer := _read(client, row.key)) is not None:
+            _check_taken(row, said, customer)
     return said
+
+
+def _row(client_id: int) -> Customer | None:
+    return Customer.objects.select_related("client").filter(client_id=client_id).exclude(key="").first()
+
+
+def _read(client: Any, key: str) -> contract.Customer | None:
+    """How he is there now; None where VirtPos does not tell."""
+    try:
+        with assumed("VIRTPOS_CUSTOMERS_PATH"):
+            found: contract.Customer | None = client.customer(key)
+    except Refused:
+        return None
+    return found
+
+
+def _check_taken(row: Customer, said: dict[str, Any], customer: contract.Customer) -> None:
+    """Raises Refused for what VirtPos was told and still has as it was before."""
+    there = said_by(customer)
+    kept = [
+        name for name in said if there[name] == row.agreed.get(name) and not _is_alike(name, there[name], said[name])
+    ]
+    if kept:
+        names = ", ".join(str(_column(name).verbose_name) for name in kept)
+        raise Refused(
+            _("VirtPos has answered that it took the change, but still tells the former: %(fields)s")
+            % {"fields": names}
+        )
+
+
+def _column(name: str) -> Any:
+    return Client._meta.get_field(name)
+
+
+def _is_alike(name: str, there: Any, said: Any) -> bool:
+    """Whether it is the same in another spelling."""
+    return str(there or "").strip() == str(said or "").strip() or (name == "phone" and e164(there) == e164(said))
 
 
 def _told(client_id: int, said: dict[str, Any]) -> None:
@@ -74,6 +122,7 @@ def _told(client_id: int, said: dict[str, Any]) -> None:
         return
     row.agreed = {**row.agreed, **said}
     row.sync_error = ""
+    note_answered(client_id, said)
     if row.sync_state != SyncState.CONFLICT:
         row.sync_state = SyncState.PENDING if differing(row) else SyncState.CLEAN
     row.save(update_fields=["agreed", "sync_state", "sync_error"])
@@ -248,5 +297,5 @@ def _show(client_id: int, state: SyncState, text: str) -> None:
     rows.update(sync_state=state, sync_error=text)
 
 
-COMMANDS[ENTITY, ADD] = Command(send=_add, exists=_is_there, done=_added)
+COMMANDS[ENTITY, ADD] = Command(send=_add, exists=_is_there, done=_added, lingers=LINGERS)
 rows_changed.connect(heard, sender=Client, dispatch_uid="virtpos-customers")

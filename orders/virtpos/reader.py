@@ -1,7 +1,8 @@
 """Orders and customers, read from VirtPos.
 
-Scheduled runs ask for the orders of the last days, and as far back as the oldest one that is open here: what became of
-it is told by no one else. All of an answer is read before anything is stored.
+Scheduled runs ask for the orders of the last days before the last run that went well, for nobody tells later what was
+made during an outage; and as far back as the oldest one that is open here: what became of it is told by no one else.
+All of an answer is read before anything is stored.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models.fields.json import KT
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backoffice.remotes.errors import ContractError
 from backoffice.remotes.virtpos.contract import Order, key
@@ -20,6 +23,7 @@ from backoffice.remotes.virtpos.scalars import read_local
 from backoffice.sync import pull
 from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.enqueue import chunks
+from backoffice.sync.models import Pull
 from orders import arrivals
 from orders.arrivals import Arrival, Way
 from orders.models import DeliveryStatus, Feed, Origin
@@ -36,24 +40,26 @@ OVER = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 @pull.reader("virtpos-customers", remote=VIRTPOS, rank=10, every=3600)
 def read_customers(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     """All customers, page by page; there is no documented way to ask for those that changed."""
-    feed = Feed.of(VIRTPOS)
+    feed, asked = Feed.of(VIRTPOS), timezone.now()
     for some in chunks(customers.listed(client), customers.SLICE):
-        applied = customers.apply(feed, some)
+        applied = customers.apply(feed, some, asked)
         progress.bad(applied.bad)
         progress.add(applied, len(some))
 
 
 @pull.reader("virtpos", remote=VIRTPOS, rank=11, every=300, since=True)
 def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
-    feed = Feed.of(VIRTPOS)
+    feed, asked = Feed.of(VIRTPOS), timezone.now()
     with keeping_bad_rows(client) as bad:
-        orders = list(client.orders(since=_since(params)))
+        orders = list(client.orders(since=(since := _since(params))))
     progress.pull.total = len(orders) + len(bad)
     customers.ensure(client, feed, {o.customer_id for o in orders if o.customer_id}, progress.bad)
     settled = succession.settle(feed, orders, bad)
     progress.bad(settled.said)
+    if not bad:  # what cannot be read may be any of them
+        _show_gone(feed, {key(order) for order in orders}, since)
     for some in chunks(orders, arrivals.SLICE):
-        applied = arrivals.apply(feed, arriving(feed, some, settled.doubtful, progress.bad))
+        applied = arrivals.apply(feed, arriving(feed, some, settled.doubtful, progress.bad), asked=asked)
         progress.bad(applied.bad)
         progress.add(applied, len(some))
 
@@ -77,14 +83,36 @@ def _since(params: dict[str, Any]) -> date | None:
         return pull.parse_since(params["since"]).astimezone(zone()).date()
     if not settings.VIRTPOS_DAYS:
         return None
-    now = today()
-    since = now - timedelta(days=settings.VIRTPOS_DAYS)
-    still_open = Origin.objects.filter(remote=VIRTPOS, is_open=True).exclude(order__delivery_status__in=OVER)
-    told = still_open.annotate(told=KT("data__created_date")).values_list("told", flat=True)
+    now, margin = today(), timedelta(days=settings.VIRTPOS_DAYS)
+    since = min(now, _last_run() or now) - margin
+    oldest = min((made for _key, made in _still_open()), default=since)
+    return min(now - margin, max(min(since, oldest), now - FURTHEST))
+
+
+def _last_run() -> date | None:
+    """The day of the last scheduled run that went well; None before the first. One of which nobody knows any more was
+    long ago.
+    """
+    runs = Pull.objects.filter(what=VIRTPOS, params={}, state=Pull.State.DONE)
+    if (last := runs.order_by("-id").values_list("started_at", flat=True).first()) is not None:
+        return last.astimezone(zone()).date()
+    return today() - FURTHEST if Origin.objects.filter(remote=VIRTPOS).exists() else None
+
+
+def _still_open() -> Iterator[tuple[str, date]]:
+    """Keys of orders that are open here and there, and the day when each was made."""
+    rows = Origin.objects.filter(remote=VIRTPOS, is_open=True).exclude(order__delivery_status__in=OVER)
     # Not by the window of our order, which a dispatcher may have moved: VirtPos filters by its own date.
-    days = (made.date() for made in map(_made, told.iterator()) if made is not None)
-    oldest = min(days, default=since)
-    return min(since, max(oldest, now - FURTHEST))
+    told = rows.annotate(told=KT("data__created_date")).values_list("key", "told")
+    for kept, text in told.iterator():
+        if (made := _made(text)) is not None:
+            yield kept, made.date()
+
+
+def _show_gone(feed: Feed, present: set[str], since: date | None) -> None:
+    """Open orders that this answer should hold and does not: deleted there, for all we know."""
+    gone = [kept for kept, made in _still_open() if kept not in present and (since is None or made >= since)]
+    arrivals.gone(feed, gone, _("VirtPos tells this order no more: look there whether it was deleted."))
 
 
 def _made(told: Any) -> datetime | None:

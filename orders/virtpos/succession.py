@@ -37,7 +37,12 @@ def settle(feed: Feed, orders: Sequence[Order], bad: Collection[BadRow] = ()) ->
     `bad` are rows of the answer that could not be read: one of them may be the predecessor itself, unchanged.
     """
     result = Succession()
-    present = {key(order): order for order in orders}
+    present: dict[str, Order] = {}
+    for order in orders:
+        if (other := present.setdefault(key(order), order)).raw != order.raw and key(order) not in result.doubtful:
+            result.doubtful.add(key(order))
+            text = _("order %(key)s: VirtPos tells several of them, and nothing tells them apart; here is the last")
+            result.said.append(text % {"key": key(other)})
     known = {
         found
         for some in chunks(present)

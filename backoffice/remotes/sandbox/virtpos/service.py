@@ -25,7 +25,7 @@ _YES, _NO = frozenset({"1", "true"}), frozenset({"", "0", "false"})
 _COMMON = frozenset({"apikey", "format"})
 _PARAMETERS = {
     "orders": frozenset({"id", "external_id", "datefrom", "dateto", "days"}),
-    "customer": frozenset({"page", "page_size"}),
+    "customer": frozenset({"id", "page", "page_size"}),
     "customer/update": WRITABLE | {"id", "create_if_not_exist", "group_name", "group_id"},
     "customer/updateCard": CARD_PARAMETERS | {"create_if_not_exist"},
     "customer/insertCard": CARD_PARAMETERS,
@@ -226,7 +226,8 @@ class Virtpos(Recorded):
 
     def _page(self, given: Record) -> list[Record]:
         page, size = _count("page", given.get("page", "1")), _count("page_size", given.get("page_size", "100"))
-        found = self._state.store.all(CUSTOMERS)[(page - 1) * size : page * size]
+        found = [one for one in self._state.store.all(CUSTOMERS) if given.get("id") in (None, "", one["id"])]
+        found = found[(page - 1) * size : page * size]
         return [{name: customer[name] for name in CUSTOMER} for customer in found]
 
     def _update_customer(self, given: Record) -> tuple[str, bool]:

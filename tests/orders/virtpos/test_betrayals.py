@@ -1,0 +1,234 @@
+"""What VirtPos's people do between two looks of ours, and what its answers leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from backoffice.remotes.sandbox import Sandbox
+from backoffice.remotes.sandbox.virtpos import Virtpos
+from backoffice.remotes.virtpos.client import VirtposClient
+from backoffice.sync.models import RemoteState
+from orders.models import Client, Customer, DeliveryStatus, Feed, Order
+from orders.virtpos.enrolment import enrol
+from tests.orders import builders
+from tests.orders.virtpos.test_customers import Do, Read, ivan, pulled, settled, there, writable
+from tests.orders.virtpos.test_orders import asked_since, by_courier, done
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def change_there(virtpos: Virtpos, **fields: Any) -> None:
+    virtpos.add_customer(**{**writable(virtpos), **fields})
+
+
+def edit(**fields: Any) -> None:
+    client = ivan()
+    for name, value in fields.items():
+        setattr(client, name, value)
+    client.save()
+
+
+# clients
+
+
+def test_what_changed_there_since_the_last_look_is_not_overwritten(virtpos: Virtpos, read: Read, tell: Do) -> None:
+    pulled(read)
+    change_there(virtpos, phone="+7 916 000-00-03", custom_information="VIP")
+    edit(phone="+7 916 000-00-02", email="new@example.com")
+    tell()
+    assert (there(virtpos)["phone"], there(virtpos)["email"]) == ("+7 916 000-00-03", "new@example.com")
+    row = Customer.objects.get()
+    assert row.sync_conflict == {"phone": {"base": "+7 812 555-01-03", "theirs": "+7 916 000-00-03"}}
+    assert (row.sync_state, ivan().description) == ("conflict", "VIP")
+
+
+def test_a_change_is_told_where_no_list_can_be_read(virtpos: Virtpos, read: Read, tell: Do, settings: Any) -> None:
+    pulled(read)
+    settings.VIRTPOS_CUSTOMERS_PATH = "nowhere"
+    edit(email="new@example.com")
+    tell()
+    assert (there(virtpos)["email"], Customer.objects.get().sync_state) == ("new@example.com", "clean")
+
+
+def test_what_is_set_back_there_is_seen(virtpos: Virtpos, read: Read, tell: Do) -> None:
+    pulled(read)
+    before = writable(virtpos)
+    edit(phone="+7 916 000-00-02")
+    tell()
+    virtpos.add_customer(**before)  # just as it was read last
+    pulled(read)
+    assert ivan().phone == "+7 812 555-01-03"
+
+
+def test_a_page_that_was_read_before_ours_arrived_takes_nothing_back(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    customers = VirtposClient.customers
+
+    def told(client: VirtposClient, *asked: Any, **given: Any) -> Iterator[Any]:
+        rows = list(customers(client, *asked, **given))
+        if not given:
+            edit(phone="+7 916 000-00-02")
+            tell()
+        return iter(rows)
+
+    monkeypatch.setattr(VirtposClient, "customers", told)
+    change_there(virtpos, custom_information="VIP")
+    pulled(read)
+    assert (there(virtpos)["phone"], ivan().phone) == ("+7 916 000-00-02", "+7 916 000-00-02")
+
+
+# orders
+
+
+def test_an_outage_of_more_days_than_are_asked_for_loses_no_order(
+    virtpos: Virtpos, sandbox: Sandbox, read: Read, settings: Any
+) -> None:
+    settings.VIRTPOS_DAYS = 7
+    start = builders.at(12)
+    with time_machine.travel(start):
+        done(read())
+    with time_machine.travel(start + timedelta(days=10)):
+        made = timezone.localdate() - timedelta(days=9)
+        by_courier(virtpos, guid="g-1", created_date=f"{made} 10:00:00")
+        done(read())
+        assert Order.objects.filter(external_id="g-1").exists()
+        done(read())
+        assert asked_since(virtpos) == f"{timezone.localdate() - timedelta(days=9):%Y%m%d}"  # it is open
+
+
+def test_what_changed_there_while_it_was_cancelled_here_comes_when_it_is_open_again(
+    virtpos: Virtpos, read: Read
+) -> None:
+    number = by_courier(virtpos, guid="g-1")["number"]
+    done(read())
+    order = Order.objects.get(external_id="g-1")
+    order.delivery_status = DeliveryStatus.CANCELLED
+    order.save()
+    virtpos.change_order(number, shipping_address="Арбат, 2")
+    done(read())
+    order.refresh_from_db()
+    order.delivery_status = DeliveryStatus.PREPARED
+    order.save()
+    done(read())
+    order.refresh_from_db()
+    assert order.to_line == "Арбат, 2"
+
+
+def test_two_orders_that_cannot_be_told_apart_are_told(virtpos: Virtpos, read: Read) -> None:
+    at = "2026-01-02 10:00:00"
+    for address in ("Арбат, 1", "Арбат, 2"):
+        by_courier(virtpos, created_date=at, amount="91.00", shipping_address=address)
+    run = read()
+    assert (run.state, run.bad_count) == ("done", 1)
+    assert f"3/{at}/91" in run.error
+    assert Order.objects.get(external_id=f"3/{at}/91").hold == "waits"
+
+
+def test_an_order_that_is_told_no_more_says_so(virtpos: Virtpos, read: Read) -> None:
+    number = by_courier(virtpos, guid="g-1")["number"]
+    done(read())
+    with virtpos._state.lock:
+        virtpos._state.store.remove("virtpos_orders", number)
+    read()
+    order = Order.objects.get(external_id="g-1")
+    assert (order.origin.sync_state, "no more" in order.origin.sync_error) == ("failed", True)
+    assert Order.objects.exclude(pk=order.pk).get().origin.sync_state == "clean"
+    by_courier(virtpos, guid="g-1")
+    done(read())
+    assert order.origin.__class__.objects.get(pk=order.origin.pk).sync_state == "clean"
+
+
+# merged
+
+
+def test_what_is_answered_and_not_taken_is_told(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    monkeypatch.setattr(virtpos._records, "put_customer", lambda id_, old, fields: old)
+    edit(email="new@example.com")
+    tell()
+    row = Customer.objects.get()
+    assert (row.sync_state, "e-mail" in row.sync_error) == ("failed", True)
+    pulled(read)
+    assert (ivan().email, there(virtpos)["email"]) == ("new@example.com", "ivan.petrov@example.com")
+    monkeypatch.undo()
+    edit(firstname="Пётр")
+    tell()
+    assert (there(virtpos)["email"], there(virtpos)["fname"]) == ("new@example.com", "Пётр")
+    assert Customer.objects.get().sync_state == "clean"
+
+
+def test_a_phone_that_is_only_spelt_otherwise_is_taken(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    monkeypatch.setattr(virtpos._records, "put_customer", lambda id_, old, fields: old)
+    edit(phone="8 812 555 01 03")
+    tell()
+    assert Customer.objects.get().sync_state == "clean"
+
+
+@pytest.mark.parametrize("way", ["tell", "read"])
+def test_a_word_of_ours_whose_answer_was_lost_is_not_taken_for_theirs(
+    virtpos: Virtpos, sandbox: Sandbox, read: Read, tell: Do, way: str
+) -> None:
+    pulled(read)
+    sandbox.faults.set("reset_after", times=1, path_contains="customer/update")
+    edit(phone="+7 916 000-00-02")
+    tell()
+    edit(phone="+7 916 000-00-04")
+    if way == "read":
+        pulled(read)
+    settled(tell)
+    assert (there(virtpos)["phone"], ivan().phone) == ("+7 916 000-00-04", "+7 916 000-00-04")
+    assert Customer.objects.get().sync_state == "clean"
+
+
+def test_one_whose_request_is_still_on_its_way_is_not_looked_for_yet(
+    virtpos: Virtpos, sandbox: Sandbox, feed: Feed, tell: Do
+) -> None:
+    sandbox.faults.set("reset_before", times=1, path_contains="customer/update")  # nobody waits for it any more
+    client = Client.objects.create(firstname="Анна", phone="+79160000001")
+    enrol([client])
+    start = timezone.now()
+    with time_machine.travel(start):
+        tell()
+    with time_machine.travel(start + timedelta(seconds=30)):
+        RemoteState.objects.all().delete()
+        tell()
+    virtpos.add_customer(id="50", fname="Анна", phone="+79160000001")  # and now it arrives
+    with time_machine.travel(start + timedelta(minutes=3)):
+        tell()
+    assert [customer["id"] for customer in virtpos.customers] == ["3", "50"]
+    assert Customer.objects.get(client=client).key == "50"
+
+
+def test_an_older_word_of_ours_that_arrives_late_is_said_over(
+    virtpos: Virtpos, sandbox: Sandbox, read: Read, tell: Do
+) -> None:
+    pulled(read)
+    sandbox.faults.set("reset_before", times=1, path_contains="customer/update")  # nobody waits for it any more
+    edit(phone="+7 916 000-00-02")
+    tell()
+    edit(phone="+7 916 000-00-04")
+    settled(tell)
+    assert there(virtpos)["phone"] == "+7 916 000-00-04"
+    change_there(virtpos, phone="+7 916 000-00-02")  # and now it arrives
+    pulled(read)
+    assert (ivan().phone, Customer.objects.get().sync_state) == ("+7 916 000-00-04", "pending")
+    settled(tell)
+    assert (there(virtpos)["phone"], Customer.objects.get().sync_state) == ("+7 916 000-00-04", "clean")
+    change_there(virtpos, phone="+7 916 000-00-03")
+    pulled(read)
+    change_there(virtpos, phone="+7 916 000-00-04")  # what was answered is theirs to say
+    pulled(read)
+    assert (ivan().phone, there(virtpos)["phone"]) == ("+7 916 000-00-04", "+7 916 000-00-04")
