@@ -143,6 +143,23 @@ def test_customers_by_pages(virtpos: Virtpos, client: VirtposClient) -> None:
     assert virtpos.violations == []
 
 
+@pytest.mark.parametrize("is_asked_for_one", [True, False])
+def test_one_customer_is_one_request(
+    virtpos: Virtpos, client: VirtposClient, monkeypatch: pytest.MonkeyPatch, is_asked_for_one: bool
+) -> None:
+    """Also of a service that knows no such question: whoever is not on its first page is not told."""
+    if not is_asked_for_one:
+        page = virtpos._page
+        monkeypatch.setattr(virtpos, "_page", lambda given: page({**given, "id": ""}))
+    for _ in range(120):
+        virtpos.add_customer(lname="Ли")
+    virtpos.requests.clear()
+
+    assert [getattr(client.customer(id_), "id", None) for id_ in ("3", "11", "404")] == ["3", "11", None]
+    assert getattr(client.customer("130"), "id", None) == ("130" if is_asked_for_one else None)
+    assert len(virtpos.requests) == 4
+
+
 # Customers
 
 

@@ -115,16 +115,15 @@ class VirtposClient:
         subjects = [f"customers:{customer_id}"] if customer_id else []
         yield from self._read(self.orders_path, asked, subjects, layouts.orders)
 
-    def customers(self, page: int = 1, page_size: int = 100, id: str | None = None) -> Iterator[Customer]:
+    def customers(self, page: int = 1, page_size: int = 100) -> Iterator[Customer]:
         """Read the customers from page `page` on, until a page is empty or brings nobody new.
 
-        The number of the first page is assumed; the seed does not know this list, nor that it may be asked for one.
+        The number of the first page is assumed; the seed does not know this list.
         """
         seen: set[str | None] = set()
         while True:
-            asked = {"id": id, "page": page, "page_size": page_size}
-            subjects = [f"customers:{id}"] if id else []
-            told = self._read(self.customers_path, asked, subjects, self._page_of_customers)
+            asked = {"page": page, "page_size": page_size}
+            told = self._read(self.customers_path, asked, [], self._page_of_customers)
             fresh = [(id_, customer) for id_, customer in told if id_ not in seen]
             if not fresh:
                 return
@@ -133,8 +132,12 @@ class VirtposClient:
             page += 1
 
     def customer(self, id: str) -> Customer | None:
-        """Read one customer; None where there is none. A service that tells all of them is read as far as to him."""
-        return next((customer for customer in self.customers(id=id) if customer.id == id), None)
+        """Read one customer; None where he is not told. That the list may be asked for one is assumed: a service that
+        tells all of them is read no further than one page, for this goes before and after each change.
+        """
+        asked = {"id": id, "page": 1, "page_size": 100}
+        told = self._read(self.customers_path, asked, [f"customers:{id}"], self._page_of_customers)
+        return next((customer for id_, customer in told if id_ == id), None)
 
     def _page_of_customers(
         self, answer: layouts.Answer, on_bad_row: Callable[[BadRow], None]
