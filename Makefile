@@ -32,7 +32,7 @@ PAGES := $(addprefix partners/,test_openapi.py test_sources_admin.py webhooks/te
 # Minutes of requests, workers that only a company has, and what others wrote about orders: once is enough, where the
 # database is stricter.
 ON_POSTGRES := partners/test_schemathesis.py sync/test_celery.py bad_days/test_fleet.py couriers/test_sessions.py \
-	sync/test_throttle.py security/test_odd_values.py $(addprefix orders/,test_together.py test_traces.py) \
+	sync/test_throttle.py $(addprefix orders/,test_together.py test_traces.py) \
 	$(addprefix orders/bifit/test_,creating.py reading.py statuses.py) \
 	$(addprefix orders/virtpos/test_,cards.py customers.py orders.py) \
 	$(addprefix partners/,test_isolation.py test_merged_clients.py test_replay.py webhooks/test_crash.py)
