@@ -27,6 +27,7 @@ from django.db import DatabaseError, OperationalError, connection, models, trans
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from msgspec import UNSET
 
 from backoffice.sync import history
@@ -42,7 +43,10 @@ SLICE = 100
 OUTCOME = "delivery_status"
 LINES = "lines"
 WAY = "hold"
-BY_HAND = (LINES, WAY)  # of theirs, which are not taken over as they are
+BY_HAND = {  # of theirs, which are not taken over as they are, and why
+    LINES: gettext_lazy("The lines of the service are taken over by hand."),
+    WAY: gettext_lazy("The order has left for the couriers: its way of delivery is changed by hand."),
+}
 GONE = "gone"  # in `Origin.agreed`: the service told it no more when it was looked for
 UNMERGED = "unmerged"  # in `Origin.agreed`: what was read last was not merged, for the order was over here
 IN_HAND = (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
@@ -401,10 +405,8 @@ def resolve(origin: Origin, choices: Mapping[str, str]) -> None:
                 raise ValueError(_("This was settled or has changed meanwhile: %(field)s") % {"field": name})
             theirs = current.sync_conflict.pop(name)["theirs"]
             current.agreed[name] = theirs
-            if side == "theirs" and name == LINES:
-                raise ValueError(_("The lines of the service are taken over by hand."))
-            if side == "theirs" and name == WAY:
-                raise ValueError(_("The order has left for the couriers: its way of delivery is changed by hand."))
+            if side == "theirs" and name in BY_HAND:
+                raise ValueError(str(BY_HAND[name]))
             if side == "theirs":
                 column: Any = Order._meta.get_field(name)
                 taken[name] = column.to_python(theirs)

@@ -47,14 +47,16 @@ else:
 
 @dataclass(frozen=True)
 class Difference:
-    """A column that both sides changed, in words. `token` stands for theirs in the form."""
+    """A column that both sides changed, in words. `token` stands for theirs in the form, `by_hand` tells why theirs is
+    not taken there.
+    """
 
     name: str
     label: str
     base: str
     ours: str
     theirs: str
-    may_take: bool = True
+    by_hand: str = ""
 
     @property
     def token(self) -> str:
@@ -65,15 +67,15 @@ def differences(origin: Origin) -> list[Difference]:
     """What is in conflict; one query for each reference in it."""
     found = []
     for name, sides in origin.sync_conflict.items():
+        by_hand = str(arrivals.BY_HAND.get(name, ""))
         if name == arrivals.LINES:
             told = _("as told by %(service)s") % {"service": TITLES[origin.remote]}
-            found.append(Difference(name, _("Lines"), "", _("as they are here"), told, may_take=False))
+            found.append(Difference(name, _("Lines"), "", _("as they are here"), told, by_hand))
             continue
         column: Any = Order._meta.get_field(name)
         ours = getattr(origin.order, name)
         base, ours, theirs = (_text(column, value) for value in (sides.get("base"), ours, sides.get("theirs")))
-        may_take = name not in arrivals.BY_HAND
-        found.append(Difference(name, capfirst(str(column.verbose_name)), base, ours, theirs, may_take))
+        found.append(Difference(name, capfirst(str(column.verbose_name)), base, ours, theirs, by_hand))
     return found
 
 
@@ -275,7 +277,7 @@ class RegistersMixin(Base):
                 # What the page showed is what was decided on.
                 if request.POST.get(f"seen:{each.name}") == each.token
                 and (chosen := side or request.POST.get(f"field:{each.name}", "")) in ("ours", "theirs")
-                and (each.may_take or chosen == "ours")
+                and (chosen == "ours" or not each.by_hand)
             }
             try:
                 arrivals.resolve(origin, choices)

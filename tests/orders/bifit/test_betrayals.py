@@ -132,7 +132,7 @@ def test_a_way_of_delivery_that_changes_after_it_left_is_for_a_person(both: Sand
     origin = steps.origin(order)
     assert (origin.sync_state, origin.sync_conflict) == ("conflict", {"hold": {"base": "", "theirs": "pickup"}})
     [difference] = differences(origin)
-    assert (difference.may_take, bool(difference.ours), bool(difference.theirs)) == (False, True, True)
+    assert ("left" in difference.by_hand, bool(difference.ours), bool(difference.theirs)) == (True, True, True)
     with pytest.raises(ValueError, match="by hand"):
         arrivals.resolve(origin, {"hold": "theirs"})
     arrivals.resolve(origin, {"hold": "ours"})
