@@ -216,15 +216,20 @@ def unanswered_words(client_ids: Collection[int]) -> dict[int, dict[str, list[An
         if push.object_id is not None and push.payload is not None:
             told = words.setdefault(push.object_id, {})
             for name, values in push.payload["said"].items():
-                told[name] = [*told.get(name, []), *values]
+                told[name] = _with(told.get(name, []), values)
     return words
+
+
+def _with(words: Sequence[Any], more: Iterable[Any]) -> list[Any]:
+    """Each word once: pushes take them over from one another."""
+    return [*words, *(word for word in more if word not in words)]
 
 
 def note_unanswered(client_id: int, said: Mapping[str, Any]) -> None:
     """Before a request leaves: what it says, so that what is found there later is known for our own word."""
     told = unanswered_words([client_id]).get(client_id, {})
     for name, value in said.items():
-        told[name] = [*told.get(name, []), value]
+        told[name] = _with(told.get(name, []), [value])
     _keep_words(client_id, told)
 
 

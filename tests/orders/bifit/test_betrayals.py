@@ -20,7 +20,7 @@ from orders.bifit import ENTITY, reader
 from orders.models import Order, PaymentStatus
 from tests.orders.bifit import steps
 
-TAKEN, CLOSED = 7, 10
+TAKEN, CLOSED, CANCELLED = 7, 10, 11
 Settle = Callable[[], None]
 
 

@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from backoffice.remotes.sandbox import Sandbox
 from backoffice.remotes.sandbox.virtpos import Virtpos
 from backoffice.remotes.virtpos.client import VirtposClient
-from backoffice.sync.models import RemoteState
-from orders.models import Client, Customer, DeliveryStatus, Feed, Order
+from backoffice.sync.models import Push, RemoteState
+from orders import arrivals
+from orders.models import Client, Customer, DeliveryStatus, Feed, Order, Origin
+from orders.virtpos import customers
+from orders.virtpos.customers import unanswered_words
 from orders.virtpos.enrolment import enrol
 from tests.orders import builders
-from tests.orders.virtpos.test_customers import Do, Read, ivan, pulled, settled, there, writable
+from tests.orders.virtpos.test_customers import Do, Read, due_now, ivan, pulled, settled, there, writable
 from tests.orders.virtpos.test_orders import asked_since, by_courier, done
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -232,3 +237,19 @@ def test_an_older_word_of_ours_that_arrives_late_is_said_over(
     change_there(virtpos, phone="+7 916 000-00-04")  # what was answered is theirs to say
     pulled(read)
     assert (ivan().phone, there(virtpos)["phone"]) == ("+7 916 000-00-04", "+7 916 000-00-04")
+
+
+def test_words_that_nobody_answered_are_kept_once(virtpos: Virtpos, sandbox: Sandbox, read: Read, tell: Do) -> None:
+    pulled(read)
+    sandbox.faults.set("reset_before", times=1, path_contains="customer/update")
+    edit(phone="+7 916 000-00-02")
+    tell()
+    for nth in range(6):
+        edit(phone=f"+7 916 000-00-1{nth}")
+        due_now()
+        tell()
+    assert there(virtpos)["phone"] == "+7 916 000-00-15"
+    assert unanswered_words([ivan().pk]) == {ivan().pk: {"phone": ["+7 916 000-00-02"]}}
+
+
+# told no more
