@@ -127,12 +127,15 @@ def _apply_slice(feed: Feed, customers: Sequence[contract.Customer], asked: date
     for key, row in _met_before(feed, missing).items():
         rows[key] = row
         del missing[key]
-    unanswered = unanswered_words([row.client_id for row in rows.values()])
+    unanswered, over = unanswered_words([row.client_id for row in rows.values()]), []
     for key, row in rows.items():
         if key not in quiet:
             merge(row, told[key], unanswered.get(row.client_id, {}))
             result.updated += 1
             result.conflicts += bool(row.sync_conflict)
+            if row.sync_state == SyncState.FAILED and not differing(row):
+                over.append(row)
+    settle(over)
     # An older word of ours that was carried out late: the newer one is said once more.
     note(Customer.objects.filter(key__in=rows.keys() - quiet, sync_state=SyncState.CLEAN))
     _create(feed, missing)
@@ -271,12 +274,31 @@ def write(client: Client, values: Mapping[str, Any]) -> None:
 
 def note(rows: Any) -> None:
     """Open a push for each of these customers of whom VirtPos has to hear something."""
-    stale = [row for row in rows.select_related("client") if differing(row)]
+    stale, over = [], []
+    for row in rows.select_related("client"):
+        if differing(row):
+            stale.append(row)
+        elif row.sync_state == SyncState.FAILED:
+            over.append(row)
+    settle(over)
     if stale:
         # The rows before their pushes, and those in order: a worker locks them so, and so do other edits.
         state = Customer.objects.filter(pk__in=[row.pk for row in stale]).exclude(sync_state=SyncState.CONFLICT)
         state.update(sync_state=SyncState.PENDING)
         enqueue.open_pushes(VIRTPOS, ENTITY, sorted((row.client_id, row.key) for row in stale))
+
+
+def settle(rows: Collection[Customer]) -> None:
+    """Of these VirtPos was to be told something that it refused, and that is so by now, or is not wanted any more."""
+    if not rows:
+        return
+    keys = [Push.key(VIRTPOS, ENTITY, row.client_id) for row in rows]
+    Customer.objects.filter(pk__in=[row.pk for row in rows], sync_state=SyncState.FAILED).update(
+        sync_state=SyncState.CLEAN, sync_error=""
+    )
+    Push.objects.filter(open_key__in=keys, state=Push.State.REFUSED).update(
+        state=Push.State.DONE, open_key=None, error="", done_at=timezone.now()
+    )
 
 
 def differing(row: Customer) -> dict[str, Any]:

@@ -252,4 +252,33 @@ def test_words_that_nobody_answered_are_kept_once(virtpos: Virtpos, sandbox: San
     assert unanswered_words([ivan().pk]) == {ivan().pk: {"phone": ["+7 916 000-00-02"]}}
 
 
+def test_what_was_not_taken_and_is_there_now_is_no_failure_any_more(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    monkeypatch.setattr(virtpos._records, "put_customer", lambda id_, old, fields: old)
+    edit(email="new@example.com")
+    tell()
+    assert Customer.objects.get().sync_state == "failed"
+    monkeypatch.undo()
+    change_there(virtpos, email="new@example.com")  # it was only slow, or a person wrote it there
+    pulled(read)
+    row = Customer.objects.get()
+    assert (row.sync_state, row.sync_error) == ("clean", "")
+    assert not Push.objects.filter(remote="virtpos", state="refused").exists()
+
+
+def test_what_was_not_taken_and_is_taken_back_here_is_no_failure_any_more(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    monkeypatch.setattr(virtpos._records, "put_customer", lambda id_, old, fields: old)
+    edit(email="new@example.com")
+    tell()
+    edit(email="ivan.petrov@example.com")
+    tell()
+    assert Customer.objects.get().sync_state == "clean"
+    assert not Push.objects.filter(remote="virtpos", state="refused").exists()
+
+
 # told no more
