@@ -113,7 +113,10 @@ def _column(name: str) -> Any:
 
 def _is_alike(name: str, there: Any, said: Any) -> bool:
     """Whether it is the same in another spelling."""
-    return str(there or "").strip() == str(said or "").strip() or (name == "phone" and e164(there) == e164(said))
+    there, said = str(there or "").strip(), str(said or "").strip()
+    if name == "email":
+        there, said = there.casefold(), said.casefold()
+    return there == said or (name == "phone" and e164(there) == e164(said) != "")
 
 
 def _told(client_id: int, said: dict[str, Any]) -> None:

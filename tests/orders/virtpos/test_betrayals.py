@@ -281,4 +281,25 @@ def test_what_was_not_taken_and_is_taken_back_here_is_no_failure_any_more(
     assert not Push.objects.filter(remote="virtpos", state="refused").exists()
 
 
+def test_an_address_that_is_kept_in_small_letters_is_taken(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    monkeypatch.setattr(virtpos._records, "put_customer", lambda id_, old, fields: old)
+    edit(email="Ivan.Petrov@Example.com")
+    tell()
+    assert Customer.objects.get().sync_state == "clean"
+
+
+def test_a_phone_that_is_emptied_and_not_taken_is_told(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_there(virtpos, phone="нет")
+    pulled(read)
+    monkeypatch.setattr(virtpos._records, "put_customer", lambda id_, old, fields: old)
+    edit(phone="")
+    tell()
+    assert Customer.objects.get().sync_state == "failed"
+
+
 # told no more
