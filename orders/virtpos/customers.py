@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -91,6 +91,7 @@ def apply(feed: Feed, customers: Iterable[contract.Customer], asked: datetime | 
     """Store customers. Idempotent; HTTP is over by now. One that cannot be stored harms no other.
 
     Whom VirtPos was told of since the list was `asked` for is left to the next reading: it may tell how he was before.
+    OperationalError where the database is at fault and not a customer: whoever runs this runs it again.
     """
     result = Arrived()
     with history.by(reason=str(feed)):
@@ -98,6 +99,8 @@ def apply(feed: Feed, customers: Iterable[contract.Customer], asked: datetime | 
             try:
                 with transaction.atomic():
                     whole = _apply_slice(feed, some, asked)
+            except OperationalError:
+                raise
             except (DatabaseError, ValueError):
                 for customer in some:
                     _alone(feed, customer, result, asked)
@@ -110,6 +113,8 @@ def _alone(feed: Feed, customer: contract.Customer, result: Arrived, asked: date
     try:
         with transaction.atomic():
             result += _apply_slice(feed, [customer], asked)
+    except OperationalError:
+        raise
     except (DatabaseError, ValueError) as error:
         text = _("customer %(id)s: %(why)s")
         result.bad.append(text % {"id": customer.id, "why": f"{type(error).__name__}: {error}"})

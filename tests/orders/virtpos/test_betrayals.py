@@ -302,4 +302,20 @@ def test_a_phone_that_is_emptied_and_not_taken_is_told(
     assert Customer.objects.get().sync_state == "failed"
 
 
+def test_a_database_that_stumbles_while_one_is_told_refuses_nothing(
+    virtpos: Virtpos, read: Read, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulled(read)
+    edit(email="new@example.com")
+
+    def deadlock(*_args: Any) -> Any:
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(customers, "_apply_slice", deadlock)
+    tell()
+    monkeypatch.undo()
+    settled(tell)
+    assert (there(virtpos)["email"], Customer.objects.get().sync_state) == ("new@example.com", "clean")
+
+
 # told no more
