@@ -17,9 +17,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backoffice.remotes.errors import ContractError, Refused
+from backoffice.remotes.errors import ContractError, Refused, Retry
 from backoffice.remotes.virtpos import contract
-from backoffice.sync import enqueue
+from backoffice.sync import connection, enqueue
 from backoffice.sync.changes import rows_changed
 from backoffice.sync.commands import COMMANDS, Command
 from backoffice.sync.connection import VIRTPOS
@@ -50,6 +50,7 @@ from orders.virtpos.customers import (
 )
 
 ADD = "add"
+PATIENCE = 5  # attempts to read a customer before his change is told unread
 LINGERS = timedelta(minutes=1)  # longer than a web server works on a request that nobody waits for any more
 
 
@@ -66,7 +67,7 @@ def _tell(client: Any, client_id: int) -> dict[str, Any]:
     row = _row(client_id)
     if row is None or not differing(row):
         return {}
-    if (customer := _read(client, row.key)) is not None:
+    if (customer := _read(client, row)) is not None:
         if bad := apply(Feed.of(VIRTPOS), [customer]).bad:
             raise Refused("; ".join(bad))
         row = _row(client_id)
@@ -74,7 +75,7 @@ def _tell(client: Any, client_id: int) -> dict[str, Any]:
     if row is not None and said:
         note_unanswered(client_id, said)
         client.update_customer(spelled(said), id=row.key)
-        if (customer := _read(client, row.key)) is not None:
+        if (customer := _read(client, row)) is not None:
             _check_taken(row, said, customer)
     return said
 
@@ -83,14 +84,23 @@ def _row(client_id: int) -> Customer | None:
     return Customer.objects.select_related("client").filter(client_id=client_id).exclude(key="").first()
 
 
-def _read(client: Any, key: str) -> contract.Customer | None:
-    """How he is there now; None where VirtPos does not tell."""
+def _read(client: Any, row: Customer) -> contract.Customer | None:
+    """How he is there now; None where VirtPos does not tell, or fails at it whenever it is asked."""
     try:
         with assumed("VIRTPOS_CUSTOMERS_PATH"):
-            found: contract.Customer | None = client.customer(key)
+            found: contract.Customer | None = client.customer(row.key)
     except Refused:
         return None
+    except Retry as error:
+        if connection.is_outage(error) or _attempts(row) < PATIENCE:
+            raise
+        return None
     return found
+
+
+def _attempts(row: Customer) -> int:
+    pushes = Push.objects.filter(open_key=Push.key(VIRTPOS, ENTITY, row.client_id))
+    return pushes.values_list("attempts", flat=True).first() or 0
 
 
 def _check_taken(row: Customer, said: dict[str, Any], customer: contract.Customer) -> None:

@@ -318,4 +318,18 @@ def test_a_database_that_stumbles_while_one_is_told_refuses_nothing(
     assert (there(virtpos)["email"], Customer.objects.get().sync_state) == ("new@example.com", "clean")
 
 
+@pytest.mark.parametrize("fault", ["500", "html"])
+def test_a_change_is_told_where_the_list_always_fails(
+    virtpos: Virtpos, sandbox: Sandbox, read: Read, tell: Do, settings: Any, fault: str
+) -> None:
+    pulled(read)
+    settings.VIRTPOS_CUSTOMERS_PATH = "customers-list"
+    sandbox.faults.set(fault, path_contains="customers-list")
+    edit(email="new@example.com")
+    tell()
+    assert there(virtpos)["email"] != "new@example.com"  # it may have been once
+    settled(tell)
+    assert (there(virtpos)["email"], Customer.objects.get().sync_state) == ("new@example.com", "clean")
+
+
 # told no more
