@@ -88,7 +88,9 @@ def _run(client: Any, push: Push, holder: str) -> None:
                     # It became known as this began to wait, and whoever made it known woke those that waited by then.
                     Push.objects.filter(pk=push.pk, state=Push.State.WAITING).update(due_at=timezone.now())
                 return
-            mine.update(attempts=push.attempts + 1, state=Push.State.QUEUED, waits_for="")
+            # What is on its way lingers also where we are killed over it.
+            later = {"due_at": timezone.now() + command.lingers} if command.lingers else {}
+            mine.update(attempts=push.attempts + 1, state=Push.State.QUEUED, waits_for="", **later)
             command.send(client, push)
     except (Refused, ContractError) as error:
         mine.update(state=Push.State.REFUSED, error=str(error), waits_for="", **lease.RELEASED)

@@ -332,4 +332,29 @@ def test_a_change_is_told_where_the_list_always_fails(
     assert (there(virtpos)["email"], Customer.objects.get().sync_state) == ("new@example.com", "clean")
 
 
+def test_one_whose_sender_was_killed_is_not_looked_for_yet(
+    virtpos: Virtpos, feed: Feed, tell: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_args: Any, **_given: Any) -> Any:
+        raise Killed
+
+    client = Client.objects.create(firstname="Анна", phone="+79160000001")
+    enrol([client])
+    start = timezone.now()
+    with time_machine.travel(start), monkeypatch.context() as dying:
+        dying.setattr(VirtposClient, "update_customer", killed)
+        with pytest.raises(Killed):
+            tell()
+    Push.objects.update(lease_owner="", lease_until=None)  # as `release_dead` does
+    with time_machine.travel(start + timedelta(seconds=5)):
+        tell()
+    virtpos.add_customer(id="50", fname="Анна", phone="+79160000001")  # and now it arrives
+    with time_machine.travel(start + timedelta(minutes=3)):
+        tell()
+    assert [customer["id"] for customer in virtpos.customers] == ["3", "50"]
+
+
 # told no more
