@@ -190,17 +190,28 @@ def _told_to(result: Arrived, key: str) -> Iterator[None]:
         result.bad.append(_("order %(key)s: %(why)s") % {"key": key, "why": f"{type(error).__name__}: {error}"})
 
 
-def gone(feed: Feed, keys: Collection[str], text: str) -> None:
-    """Show on these orders that the service tells them no more, until it does."""
-    for key in sorted(keys):
-        with transaction.atomic():
-            origin = _locked(Origin.objects.filter(remote=feed.remote, key=key))
-            if origin is None or GONE in origin.agreed:
-                continue
-            origin.agreed = {**origin.agreed, GONE: True}
-            if origin.sync_state != SyncState.CONFLICT:
-                origin.sync_state, origin.sync_error = SyncState.FAILED, text
-            origin.save(update_fields=["agreed", "sync_state", "sync_error"])
+def gone(feed: Feed, keys: Collection[str], text: str, asked: datetime | None = None) -> None:
+    """Show on these orders that the service tells them no more, until it does. One that ended there may be gone, and
+    one that was read since this was `asked` for is not.
+    """
+    is_shown = models.Q(agreed__has_key=GONE, sync_state__in=(SyncState.FAILED, SyncState.CONFLICT))
+    rows = Origin.objects.filter(remote=feed.remote, is_open=True).exclude(is_shown)
+    if asked is not None:
+        rows = rows.exclude(read_at__gt=asked)
+    for some in chunks(sorted(keys)):
+        for pk in list(rows.filter(key__in=some).order_by("pk").values_list("pk", flat=True)):
+            _show_gone(rows.filter(pk=pk), text)
+
+
+def _show_gone(rows: models.QuerySet[Origin], text: str) -> None:
+    with transaction.atomic():
+        origin = _locked(rows)
+        if origin is None:
+            return
+        origin.agreed = {**origin.agreed, GONE: True}
+        if origin.sync_state != SyncState.CONFLICT:
+            origin.sync_state, origin.sync_error = SyncState.FAILED, text
+        origin.save(update_fields=["agreed", "sync_state", "sync_error"])
 
 
 @seen_by(None)

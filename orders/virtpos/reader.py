@@ -57,7 +57,7 @@ def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) ->
     settled = succession.settle(feed, orders, bad)
     progress.bad(settled.said)
     if not bad:  # what cannot be read may be any of them
-        _show_gone(feed, {key(order) for order in orders}, since)
+        _show_gone(feed, {key(order) for order in orders}, since, asked)
     for some in chunks(orders, arrivals.SLICE):
         applied = arrivals.apply(feed, arriving(feed, some, settled.doubtful, progress.bad), asked=asked)
         progress.bad(applied.bad)
@@ -109,10 +109,10 @@ def _still_open() -> Iterator[tuple[str, date]]:
             yield kept, made.date()
 
 
-def _show_gone(feed: Feed, present: set[str], since: date | None) -> None:
+def _show_gone(feed: Feed, present: set[str], since: date | None, asked: datetime) -> None:
     """Open orders that this answer should hold and does not: deleted there, for all we know."""
     gone = [kept for kept, made in _still_open() if kept not in present and (since is None or made >= since)]
-    arrivals.gone(feed, gone, _("VirtPos tells this order no more: look there whether it was deleted."))
+    arrivals.gone(feed, gone, _("VirtPos tells this order no more: look there whether it was deleted."), asked)
 
 
 def _made(told: Any) -> datetime | None:

@@ -179,3 +179,15 @@ def test_a_hint_that_comes_while_its_order_is_read_is_not_lost(bifit: Bifit, mon
     assert run.params == {"ids": [id_]}
     assert steps.read(id_).conflict_count == 1
     assert steps.origin(order).status == "ISSUED"
+
+
+def test_an_order_that_ended_there_may_be_gone(bifit: Bifit, bifit_settle: Settle, monkeypatch: Any) -> None:
+    id_, order = steps.born(bifit, currentStatusType="NEW")
+    order.delivery_status = CANCELLED
+    order.save()
+    bifit_settle()
+    assert (steps.status(bifit, id_), steps.origin(order).sync_state) == ("DELETED", "clean")
+    get = bifit._book.get
+    monkeypatch.setattr(bifit._book, "get", lambda id_: get("999"))  # it shows no deleted orders
+    assert steps.read(id_).bad_count == 1
+    assert steps.origin(order).sync_state == "clean"

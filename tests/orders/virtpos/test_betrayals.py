@@ -358,3 +358,54 @@ def test_one_whose_sender_was_killed_is_not_looked_for_yet(
 
 
 # told no more
+
+
+def test_an_order_that_came_while_an_older_answer_was_on_its_way_is_not_gone(
+    virtpos: Virtpos, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = VirtposClient.orders
+
+    def older(client: VirtposClient, *asked: Any, **given: Any) -> Iterator[Any]:
+        rows = list(orders(client, *asked, **given))
+        monkeypatch.undo()
+        by_courier(virtpos, guid="g-1")
+        done(read(since=timezone.now() - timedelta(days=9999)))  # as another worker does
+        return iter(rows)
+
+    monkeypatch.setattr(VirtposClient, "orders", older)
+    done(read())
+    assert Order.objects.get(external_id="g-1").origin.sync_state == "clean"
+
+
+def test_what_is_gone_is_still_told_after_a_conflict_was_settled(virtpos: Virtpos, read: Read) -> None:
+    number = by_courier(virtpos, guid="g-1")["number"]
+    done(read())
+    order = Order.objects.get(external_id="g-1")
+    order.description = "Наше"
+    order.save()
+    virtpos.change_order(number, comment="Их")
+    read()
+    with virtpos._state.lock:
+        virtpos._state.store.remove("virtpos_orders", number)
+    read()
+    origin = Origin.objects.get(key="g-1")
+    assert (origin.sync_state, list(origin.sync_conflict)) == ("conflict", ["description"])
+    arrivals.resolve(origin, {"description": "ours"})
+    read()
+    origin.refresh_from_db()
+    assert (origin.sync_state, "no more" in origin.sync_error) == ("failed", True)
+
+
+def test_many_that_are_gone_cost_as_much_as_few(virtpos: Virtpos, read: Read) -> None:
+    counts = []
+    for nth in (1, 21):
+        numbers = [by_courier(virtpos, guid=f"g-{nth}-{n}")["number"] for n in range(nth)]
+        done(read())
+        with virtpos._state.lock:
+            for number in numbers:
+                virtpos._state.store.remove("virtpos_orders", number)
+        read()
+        with CaptureQueriesContext(connection) as queries:
+            read()
+        counts.append(len(queries))
+    assert counts[1] <= counts[0] + 2, counts
