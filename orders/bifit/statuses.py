@@ -172,14 +172,14 @@ def settle(ids: Collection[int], before: Mapping[int, str]) -> None:
         elif origin.sync_state != SyncState.FAILED or before.get(origin.pk) != origin.status:
             differing.append(origin)
     _open(differing)
+    # One that was gone and is back is clean again, though what was refused of it is still open.
+    keys = [Push.key(BIFIT, ENTITY, origin.pk) for origin in over if origin.sync_state != SyncState.CONFLICT]
+    refused = Push.objects.filter(open_key__in=keys, state=Push.State.REFUSED)
     failed = [origin.pk for origin in over if origin.sync_state == SyncState.FAILED]
-    if failed:
-        keys = [Push.key(BIFIT, ENTITY, pk) for pk in failed]
+    if failed or (keys and refused.exists()):
         with transaction.atomic():
             Origin.objects.filter(pk__in=failed).update(sync_state=SyncState.CLEAN, sync_error="")
-            Push.objects.filter(open_key__in=keys, state=Push.State.REFUSED).update(
-                state=Push.State.DONE, open_key=None, error="", done_at=timezone.now()
-            )
+            refused.update(state=Push.State.DONE, open_key=None, error="", done_at=timezone.now())
 
 
 def _open(origins: Iterable[Origin]) -> None:

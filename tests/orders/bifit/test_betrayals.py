@@ -191,3 +191,22 @@ def test_an_order_that_ended_there_may_be_gone(bifit: Bifit, bifit_settle: Settl
     monkeypatch.setattr(bifit._book, "get", lambda id_: get("999"))  # it shows no deleted orders
     assert steps.read(id_).bad_count == 1
     assert steps.origin(order).sync_state == "clean"
+
+
+def test_a_refusal_of_an_order_that_was_gone_ends_when_it_is_back(
+    bifit: Bifit, bifit_settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_, order = steps.born(bifit, currentStatusType="ACCEPTED")
+    get = bifit._book.get
+    monkeypatch.setattr(bifit._book, "get", lambda id_: get("999"))
+    order.delivery_status = TAKEN
+    order.save()
+    bifit_settle()
+    steps.read()
+    assert steps.tells().get().state == "refused"
+    monkeypatch.undo()
+    bifit.change(id_, currentStatusType="ISSUED")
+    steps.read(id_)
+    bifit_settle()
+    assert steps.origin(order).sync_state == "clean"
+    assert not steps.tells().exists()
