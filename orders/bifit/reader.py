@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.bifit.contract import OnlineOrder
-from backoffice.remotes.errors import ContractError, Refused, RemoteError
+from backoffice.remotes.errors import ContractError, Refused, RemoteError, Retry
 from backoffice.sync import connection, pull
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.enqueue import chunks
@@ -80,11 +80,15 @@ def read(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
         run.cursor = {"left": [*left, *failed], "told": told}
         progress.add(applied, len(found), run.cursor if is_further else None)
         if error is not None and connection.is_outage(error):
-            if "ids" not in params and run.attempts >= pull.ATTEMPTS and len(run.cursor["left"]) == 1:
-                # Nothing but this one: others wait for the next scheduled run, which begins with them.
-                Origin.objects.filter(remote=BIFIT, key=failed[-1]).update(read_at=timezone.now())
-                progress.bad([_("order %(key)s: %(why)s") % {"key": failed[-1], "why": error}])
-                return
+            fallen = run.cursor["left"]
+            if "ids" not in params and run.attempts >= max(pull.ATTEMPTS, len(fallen)):
+                # Nothing but these: others wait for the next scheduled run, which begins with them.
+                Origin.objects.filter(remote=BIFIT, key__in=fallen).update(read_at=timezone.now())
+                progress.bad([_("order %(key)s: %(why)s") % {"key": key, "why": error} for key in fallen])
+                if run.read:
+                    return
+                # For all we know nothing can be read: the next run tries, and nobody says that the service works.
+                raise Retry(str(error), status=error.status, down=False) from error
             raise error
     if failure is not None:
         raise failure

@@ -210,3 +210,27 @@ def test_a_refusal_of_an_order_that_was_gone_ends_when_it_is_back(
     bifit_settle()
     assert steps.origin(order).sync_state == "clean"
     assert not steps.tells().exists()
+
+
+def test_a_scheduled_run_ends_though_the_service_falls_over_two_orders(bifit: Bifit, sandbox: Sandbox) -> None:
+    born = [steps.born(bifit) for _ in range(3)]
+    for id_, _order in born[:2]:
+        sandbox.faults.set("503", path_contains=f"online_orders/{id_}", seconds=0)
+    run = steps.read()
+    for _ in range(pull.ATTEMPTS + 2):
+        if run.state != Pull.State.DONE:
+            run = steps.read()
+    assert (run.state, run.read, run.bad_count) == ("done", 1, 2)
+    assert next(iter(reader._open())) == born[2][0]
+
+
+def test_a_run_that_could_read_nothing_does_not_say_that_the_service_works(bifit: Bifit, sandbox: Sandbox) -> None:
+    for _ in range(2):
+        steps.born(bifit)
+    sandbox.faults.set("503", path_contains="online_orders/", seconds=0)
+    run = steps.read()
+    for _ in range(pull.ATTEMPTS + 2):
+        if run.state == Pull.State.QUEUED:
+            run = steps.read()
+    assert (run.state, run.bad_count) == ("failed", 2)
+    assert RemoteState.objects.get().failures > 0
