@@ -24,13 +24,14 @@ AT_ONCE = 500  # ids of one run
 
 def handle(body: Any) -> str:
     """Ask for the orders that a decoded body names. ValueError when it names none; Retry while a run for just these is
-    under way, which may have read before what this tells of.
+    under way, or was interrupted: it may have read before what this tells of.
     """
     ids = list(dict.fromkeys(_ids(body, DEPTH)))
     if not ids:
         raise ValueError("no id of an order in it")
     for some in chunks(ids, AT_ONCE):
-        if pull.request(BIFIT, ids=some).state == Pull.State.RUNNING:
+        run = pull.request(BIFIT, ids=some)
+        if run.state == Pull.State.RUNNING or run.cursor is not None:
             raise Retry("it is being read, and will be once more", down=False)
     return _("to be read: %(count)s") % {"count": len(ids)}
 

@@ -234,3 +234,22 @@ def test_a_run_that_could_read_nothing_does_not_say_that_the_service_works(bifit
             run = steps.read()
     assert (run.state, run.bad_count) == ("failed", 2)
     assert RemoteState.objects.get().failures > 0
+
+
+def test_a_hint_of_what_an_interrupted_run_has_read_is_not_lost(
+    bifit: Bifit, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first, order), (second, _order) = steps.born(bifit, currentStatusType="FINISHED"), steps.born(bifit)
+    sandbox.faults.set("503", path_contains=f"online_orders/{second}", seconds=0)
+    assert steps.read(first, second).state == "queued"
+    sandbox.faults.clear()
+    bifit.change(first, currentStatusType="ISSUED")
+    callbacks.store(BIFIT, ENTITY, f"[{first}, {second}]".encode())
+    for _ in range(2):
+        steps.hurry()
+        Callback.objects.filter(state="new").update(due_at=timezone.now())
+        callbacks.process(None, "other", BIFIT)
+        if Pull.objects.filter(state="queued").exists():
+            steps.read(first, second)
+    assert Callback.objects.get().state == "done"
+    assert steps.origin(order).status == "ISSUED"
