@@ -66,7 +66,7 @@ class Arrival:
     """An order as its service tells it, in our terms.
 
     `columns` are of Order: what the service says and both may change. `lines` are columns of Line, None where the
-    service tells none. `outcome` is what became of it there: CANCELLED, CLOSED, or None while it goes on. `kin` is what
+    service tells none; `way` is None where it says nothing of it. `outcome` is what became of it there: CANCELLED, CLOSED, or None while it goes on. `kin` is what
     an order keeps in common with its former self where its `key` may change.
     """
 
@@ -74,7 +74,7 @@ class Arrival:
     number: str
     data: Mapping[str, Any]
     columns: Mapping[str, Any]
-    way: Way
+    way: Way | None
     lines: Sequence[Mapping[str, Any]] | None = None
     outcome: DeliveryStatus | None = None
     status: str = ""
@@ -347,6 +347,8 @@ def _decide_way(
     """An order that no courier has heard of follows what its service says of the way of delivery; of any other a person
     is told.
     """
+    if arrival.way is None:
+        return None
     if arrival.way.value == agreed.get("way") or order.is_closed:
         if not order.is_closed:
             agreed.pop(WAY, None)
@@ -448,7 +450,7 @@ def _agreed(arrival: Arrival) -> dict[str, Any]:
         said[LINES] = _digest([_plainly(Line, _settled(Line, line)) for line in arrival.lines])
     if arrival.outcome is not None:
         said[OUTCOME] = arrival.outcome.value
-    return {**said, "way": arrival.way.value}
+    return {**said, "way": (arrival.way or Way.UNKNOWN).value}
 
 
 LINE_COLUMNS = ("good_id", "title", "count", "price", "total", "discount_total", "description")

@@ -94,7 +94,7 @@ def arrival(feed: Feed, order: OnlineOrder, people: People) -> Arrival:
         number=_said(order.external_id) or key,
         data=dump(order),
         columns=columns,
-        way=WAYS.get(delivery, Way.UNKNOWN),
+        way=None if order.delivery_type is UNSET else WAYS.get(delivery, Way.UNKNOWN),
         lines=_lines(feed, amount) if order.total_amount is not UNSET else None,
         outcome=ENDS.get(status),
         status=status,

@@ -253,3 +253,13 @@ def test_a_hint_of_what_an_interrupted_run_has_read_is_not_lost(
             steps.read(first, second)
     assert Callback.objects.get().state == "done"
     assert steps.origin(order).status == "ISSUED"
+
+
+def test_a_way_of_delivery_that_is_not_said_is_not_changed(bifit: Bifit, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_, order = steps.born(bifit, deliveryType="SELF")
+    assert order.hold == "pickup"
+    told = {"id": int(id_), "currentStatusType": "ACCEPTED"}
+    monkeypatch.setattr(bifit._book, "get", lambda id_: told)
+    assert steps.read(id_).bad_count == 0
+    order.refresh_from_db()
+    assert (order.hold, order.origin.status) == ("pickup", "ACCEPTED")
