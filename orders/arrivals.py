@@ -291,6 +291,8 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
         agreed[UNMERGED] = True
     else:
         agreed.pop(UNMERGED, None)
+        said = {*theirs, OUTCOME, *([WAY] if arrival.way is not None else [])}
+        conflicts |= {name: sides for name, sides in origin.sync_conflict.items() if name not in said}
         taken = {
             name: value
             for name, value in _settled(Order, arrival.columns).items()

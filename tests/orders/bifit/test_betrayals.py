@@ -263,3 +263,18 @@ def test_a_way_of_delivery_that_is_not_said_is_not_changed(bifit: Bifit, monkeyp
     assert steps.read(id_).bad_count == 0
     order.refresh_from_db()
     assert (order.hold, order.origin.status) == ("pickup", "ACCEPTED")
+
+
+def test_a_conflict_of_what_is_not_said_stays(bifit: Bifit, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_, order = steps.born(bifit, comment="Код 12")
+    order.description = "Код 13"
+    order.save()
+    bifit.change(id_, comment="Код 14")
+    assert steps.read(id_).conflict_count == 1
+    told = {"id": int(id_), "currentStatusType": "ACCEPTED"}
+    monkeypatch.setattr(bifit._book, "get", lambda id_: told)
+    assert steps.read(id_).conflict_count == 1
+    assert steps.origin(order).sync_conflict == {"description": {"base": "Код 12", "theirs": "Код 14"}}
+    monkeypatch.undo()
+    bifit.change(id_, comment="Код 13")
+    assert steps.read(id_).conflict_count == 0
