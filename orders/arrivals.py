@@ -25,12 +25,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, OperationalError, connection, models, transaction
 from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from msgspec import UNSET
 
-from backoffice.sync import history
+from backoffice.sync import clock, history
 from backoffice.sync.apply import Applied
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
@@ -66,8 +65,9 @@ class Arrival:
     """An order as its service tells it, in our terms.
 
     `columns` are of Order: what the service says and both may change. `lines` are columns of Line, None where the
-    service tells none; `way` is None where it says nothing of it. `outcome` is what became of it there: CANCELLED, CLOSED, or None while it goes on. `kin` is what
-    an order keeps in common with its former self where its `key` may change.
+    service tells none; `way` is None where it says nothing of it. `outcome` is what became of it there: CANCELLED,
+    CLOSED, or None while it goes on. `kin` is what an order keeps in common with its former self where its `key` may
+    change.
     """
 
     key: str
@@ -113,8 +113,8 @@ def apply(
     """Store what a service says. Idempotent; HTTP is over by now.
 
     What was read before just so is passed over, unless it may mean something else by now (`again`). What was stored
-    since this was `asked` for is `outdated`: this may be older, and would set it back. OperationalError where the
-    database is at fault and not an order: whoever runs this runs it again.
+    since this was `asked` for, by the database's clock, is `outdated`: this may be older, and would set it back.
+    OperationalError where the database is at fault and not an order: whoever runs this runs it again.
     """
     result = Arrived()
     with history.by(reason=str(feed)):
@@ -141,7 +141,7 @@ def _apply_slice(
             changed.append(arrival)
         else:
             quiet.append(origin.pk)
-    Origin.objects.filter(pk__in=quiet).update(read_at=timezone.now())
+    Origin.objects.filter(pk__in=quiet).update(read_at=clock.now())
     result.unchanged += len(quiet)
     if fresh and (claimed := claims(fresh)):
         changed += [arrival for arrival in fresh if claimed.get(arrival.key) == ""]
@@ -197,7 +197,7 @@ def gone(feed: Feed, keys: Collection[str], text: str, asked: datetime | None = 
     is_shown = models.Q(agreed__has_key=GONE, sync_state__in=(SyncState.FAILED, SyncState.CONFLICT))
     rows = Origin.objects.filter(remote=feed.remote, is_open=True).exclude(is_shown)
     if asked is not None:
-        rows = rows.exclude(read_at__gt=asked)
+        rows = rows.exclude(read_at__gt=asked, read_at__lte=clock.now())
     for some in chunks(sorted(keys)):
         for pk in list(rows.filter(key__in=some).order_by("pk").values_list("pk", flat=True)):
             _show_gone(rows.filter(pk=pk), text)
@@ -218,7 +218,7 @@ def _show_gone(rows: models.QuerySet[Origin], text: str) -> None:
 def adopt(feed: Feed, order: Order, arrival: Arrival) -> Origin:
     """Note that an order of ours is at the service now, under `arrival.key`; what was told there is agreed."""
     origin = Origin(order=order, remote=feed.remote, key=arrival.key)
-    _remember(origin, arrival, _agreed(arrival)).save()
+    _remember(origin, arrival, _agreed(arrival), clock.now()).save()
     return origin
 
 
@@ -226,6 +226,7 @@ def adopt(feed: Feed, order: Order, arrival: Arrival) -> Origin:
 
 
 def _create(feed: Feed, arrivals: Sequence[Arrival]) -> None:
+    now = clock.now()
     orders = Order.objects.bulk_create([_new(feed, arrival) for arrival in arrivals])
     lines = [
         Line(order=order, position=position, **_settled(Line, line))
@@ -236,7 +237,7 @@ def _create(feed: Feed, arrivals: Sequence[Arrival]) -> None:
         Line.objects.bulk_create(lines)
     Origin.objects.bulk_create(
         [
-            _remember(Origin(order=order, remote=feed.remote, key=arrival.key), arrival, _agreed(arrival))
+            _remember(Origin(order=order, remote=feed.remote, key=arrival.key), arrival, _agreed(arrival), now)
             for order, arrival in zip(orders, arrivals, strict=True)
         ]
     )
@@ -282,7 +283,7 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
         assert order is not None  # the origin goes with its order
     if origin is None:
         origin = Origin(order=order, remote=feed.remote, key=arrival.key)
-    elif asked is not None and origin.read_at is not None and origin.read_at > asked:
+    elif _is_overtaken(origin, asked):
         return None
     agreed, theirs = dict(origin.agreed), _agreed(arrival)
     conflicts: dict[str, Any] = {}
@@ -305,7 +306,7 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
     taken |= _decide_outcome(feed, order, arrival, agreed, conflicts)
     if agreed.pop(GONE, False) and origin.sync_state == SyncState.FAILED:
         origin.sync_state, origin.sync_error = SyncState.CLEAN, ""
-    origin = _remember(origin, arrival, agreed)
+    origin = _remember(origin, arrival, agreed, clock.now())
     origin.sync_conflict = conflicts
     if conflicts:
         origin.sync_state = SyncState.CONFLICT
@@ -315,6 +316,12 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
     origin.save()
     _take(order, taken)
     return origin
+
+
+def _is_overtaken(origin: Origin, asked: datetime | None) -> bool:
+    """Whether it was read since; not where it will be, by a clock that ran ahead."""
+    read_at: datetime | None = origin.read_at
+    return asked is not None and read_at is not None and asked < read_at <= clock.now()
 
 
 def _take(order: Order, taken: Mapping[str, Any]) -> None:
@@ -437,8 +444,8 @@ def resolve(origin: Origin, choices: Mapping[str, str]) -> None:
 # what is remembered
 
 
-def _remember(origin: Origin, arrival: Arrival, agreed: dict[str, Any]) -> Origin:
-    origin.data, origin.agreed, origin.read_at = dict(arrival.data), agreed, timezone.now()
+def _remember(origin: Origin, arrival: Arrival, agreed: dict[str, Any], now: datetime) -> Origin:
+    origin.data, origin.agreed, origin.read_at = dict(arrival.data), agreed, now
     origin.status, origin.status_at = arrival.status, arrival.status_at
     origin.delivery, origin.tax_system = arrival.delivery, arrival.tax_system
     origin.is_open, origin.kin = arrival.outcome is None, arrival.kin

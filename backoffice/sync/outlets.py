@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backoffice.remotes.errors import ContractError, Refused, RemoteError, Unknown
-from backoffice.sync import connection, enqueue, lease, outbox
+from backoffice.sync import clock, connection, enqueue, lease, outbox
 from backoffice.sync.models import Push
 
 AT_ONCE = 20
@@ -116,6 +116,6 @@ def _close(push: Push, holder: str, state: Push.State, error: str, result: Any) 
         mine.update(**lease.RELEASED)  # it changed meanwhile: told once more, which says how that ended
         return
     if state == Push.State.DONE:
-        mine.update(state=state, open_key=None, error="", done_at=timezone.now(), **lease.RELEASED)
+        mine.update(state=state, open_key=None, error="", done_at=clock.now(), **lease.RELEASED)
     else:
         mine.update(state=state, error=error, **lease.RELEASED)

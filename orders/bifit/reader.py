@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.bifit.contract import OnlineOrder
 from backoffice.remotes.errors import ContractError, Refused, RemoteError, Retry
-from backoffice.sync import connection, pull
+from backoffice.sync import clock, connection, pull
 from backoffice.sync.connection import BIFIT
 from backoffice.sync.enqueue import chunks
 from orders import arrivals
@@ -59,7 +58,7 @@ def read(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     failed: list[str] = []
     failure: RemoteError | None = None
     for some in chunks(list(left), AT_ONCE):
-        asked = timezone.now()
+        asked = clock.now()
         found, texts, later, error = _read_some(client, some)
         applied = take(found, asked)
         if applied.outdated and error is None:
@@ -70,7 +69,7 @@ def read(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
             later += applied.outdated
         texts += applied.bad
         # Read now as well, though nothing came of it: the next run begins with others.
-        Origin.objects.filter(remote=BIFIT, key__in=set(some) - set(later)).update(read_at=timezone.now())
+        Origin.objects.filter(remote=BIFIT, key__in=set(some) - set(later)).update(read_at=clock.now())
         progress.bad(texts)
         told += texts
         failed += later
@@ -83,7 +82,7 @@ def read(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
             fallen = run.cursor["left"]
             if "ids" not in params and run.attempts >= max(pull.ATTEMPTS, len(fallen)):
                 # Nothing but these: others wait for the next scheduled run, which begins with them.
-                Origin.objects.filter(remote=BIFIT, key__in=fallen).update(read_at=timezone.now())
+                Origin.objects.filter(remote=BIFIT, key__in=fallen).update(read_at=clock.now())
                 progress.bad([_("order %(key)s: %(why)s") % {"key": key, "why": error} for key in fallen])
                 if run.read:
                     return

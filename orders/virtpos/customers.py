@@ -19,7 +19,7 @@ from msgspec import UNSET
 
 from backoffice.remotes.errors import Refused
 from backoffice.remotes.virtpos import contract
-from backoffice.sync import enqueue, history
+from backoffice.sync import clock, enqueue, history
 from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
@@ -335,7 +335,7 @@ def ensure(client: Any, feed: Feed, keys: Collection[str], on_error: Callable[[l
     """
     if not (unknown := set(keys) - _known(keys)):
         return
-    asked = timezone.now()
+    asked = clock.now()
     try:
         for some in chunks(listed(client), SLICE):
             on_error(apply(feed, some, asked).bad)

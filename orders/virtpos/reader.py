@@ -14,13 +14,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models.fields.json import KT
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backoffice.remotes.errors import ContractError
 from backoffice.remotes.virtpos.contract import Order, key
 from backoffice.remotes.virtpos.scalars import read_local
-from backoffice.sync import pull
+from backoffice.sync import clock, pull
 from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.models import Pull
@@ -40,7 +39,7 @@ OVER = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
 @pull.reader("virtpos-customers", remote=VIRTPOS, rank=10, every=3600)
 def read_customers(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     """All customers, page by page; there is no documented way to ask for those that changed."""
-    feed, asked = Feed.of(VIRTPOS), timezone.now()
+    feed, asked = Feed.of(VIRTPOS), clock.now()
     for some in chunks(customers.listed(client), customers.SLICE):
         applied = customers.apply(feed, some, asked)
         progress.bad(applied.bad)
@@ -49,7 +48,7 @@ def read_customers(client: Any, progress: pull.Progress, params: dict[str, Any])
 
 @pull.reader("virtpos", remote=VIRTPOS, rank=11, every=300, since=True)
 def read_orders(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
-    feed, asked = Feed.of(VIRTPOS), timezone.now()
+    feed, asked = Feed.of(VIRTPOS), clock.now()
     with keeping_bad_rows(client) as bad:
         orders = list(client.orders(since=(since := _since(params))))
     progress.pull.total = len(orders) + len(bad)

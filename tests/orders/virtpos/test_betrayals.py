@@ -409,3 +409,12 @@ def test_many_that_are_gone_cost_as_much_as_few(virtpos: Virtpos, read: Read) ->
             read()
         counts.append(len(queries))
     assert counts[1] <= counts[0] + 2, counts
+
+
+def test_a_clock_that_once_ran_ahead_stops_no_order(virtpos: Virtpos, read: Read) -> None:
+    number = by_courier(virtpos, guid="g-1")["number"]
+    done(read())
+    Origin.objects.update(read_at=timezone.now() + timedelta(days=300))
+    virtpos.change_order(number, shipping_address="Арбат, 2")
+    done(read())
+    assert Order.objects.get(external_id="g-1").to_line == "Арбат, 2"
