@@ -39,7 +39,9 @@ def settle(feed: Feed, orders: Sequence[Order], bad: Collection[BadRow] = ()) ->
     result = Succession()
     present: dict[str, Order] = {}
     for order in orders:
-        if (other := present.setdefault(key(order), order)).raw != order.raw and key(order) not in result.doubtful:
+        other = present.setdefault(key(order), order)
+        # With a guid they are two states of one order, of which the later one counts.
+        if not order.guid and other.raw != order.raw and key(order) not in result.doubtful:
             result.doubtful.add(key(order))
             text = _("order %(key)s: VirtPos tells several of them, and nothing tells them apart; here is the last")
             result.said.append(text % {"key": key(other)})

@@ -418,3 +418,11 @@ def test_a_clock_that_once_ran_ahead_stops_no_order(virtpos: Virtpos, read: Read
     virtpos.change_order(number, shipping_address="Арбат, 2")
     done(read())
     assert Order.objects.get(external_id="g-1").to_line == "Арбат, 2"
+
+
+def test_two_states_of_one_order_with_a_guid_are_one_order(virtpos: Virtpos, read: Read) -> None:
+    for address in ("Арбат, 1", "Арбат, 2"):
+        by_courier(virtpos, guid="g-1", shipping_address=address)
+    done(read())
+    order = Order.objects.get(external_id="g-1")
+    assert (order.to_line, order.hold) == ("Арбат, 2", "")
