@@ -1,7 +1,7 @@
 """Orders of register services: what a service says of an order becomes rows of ours, merged three ways.
 
-A service speaks its own language; `orders/bifit` and `orders/virtpos` put it into ours, as an `Arrival`. Here it is
-told apart what is new, what changed there, and what changed on both sides:
+Here it is told apart what is new of what was told (`told.py`), what changed there, and what changed on both sides
+(`three_ways.py`):
 
 1. what was read before just so costs nothing but the note that it was read;
 2. new orders are made in bulk, by SLICE; where a slice fails, each order of it by itself, so that a bad one is told and
@@ -12,14 +12,10 @@ told apart what is new, what changed there, and what changed on both sides:
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
-from enum import Enum
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -27,7 +23,6 @@ from django.db import DatabaseError, OperationalError, connection, models, trans
 from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from msgspec import UNSET
 
 from backoffice.sync import clock, history
 from backoffice.sync.apply import Applied
@@ -37,51 +32,16 @@ from backoffice.sync.personal import seen_by
 from orders.actions import by_line
 from orders.models import DeliveryStatus, Feed, Hold, Line, Order, Origin
 from orders.phones import e164
+from orders.three_ways import ENDED, WAY, decide, decide_outcome, decide_way, ended, hold_of
+from orders.told import LINES, OUTCOME, Arrival, agreed_by, digest_of, plain, settled
 
 SLICE = 100
-OUTCOME = "delivery_status"
-LINES = "lines"
-WAY = "hold"
 BY_HAND = {  # of theirs, which are not taken over as they are, and why
     LINES: gettext_lazy("The lines of the service are taken over by hand."),
     WAY: gettext_lazy("The order has left for the couriers: its way of delivery is changed by hand."),
 }
 GONE = "gone"  # in `Origin.agreed`: the service told it no more when it was looked for
 UNMERGED = "unmerged"  # in `Origin.agreed`: what was read last was not merged, for the order was over here
-IN_HAND = (DeliveryStatus.TAKEN, DeliveryStatus.DELIVERED)
-ENDED = (DeliveryStatus.CLOSED, DeliveryStatus.CANCELLED)
-
-
-class Way(Enum):
-    """How the client gets the order, as far as its service tells."""
-
-    COURIER = "courier"
-    PICKUP = "pickup"
-    UNKNOWN = ""
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """An order as its service tells it, in our terms.
-
-    `columns` are of Order: what the service says and both may change. `lines` are columns of Line, None where the
-    service tells none; `way` is None where it says nothing of it. `outcome` is what became of it there: CANCELLED,
-    CLOSED, or None while it goes on. `kin` is what an order keeps in common with its former self where its `key` may
-    change.
-    """
-
-    key: str
-    number: str
-    data: Mapping[str, Any]
-    columns: Mapping[str, Any]
-    way: Way | None
-    lines: Sequence[Mapping[str, Any]] | None = None
-    outcome: DeliveryStatus | None = None
-    status: str = ""
-    status_at: datetime | None = None
-    delivery: str = ""
-    tax_system: str = ""
-    kin: str = ""
 
 
 @dataclass
@@ -218,7 +178,7 @@ def _show_gone(rows: models.QuerySet[Origin], text: str) -> None:
 def adopt(feed: Feed, order: Order, arrival: Arrival) -> Origin:
     """Note that an order of ours is at the service now, under `arrival.key`; what was told there is agreed."""
     origin = Origin(order=order, remote=feed.remote, key=arrival.key)
-    _remember(origin, arrival, _agreed(arrival), clock.now()).save()
+    _remember(origin, arrival, agreed_by(arrival), clock.now()).save()
     return origin
 
 
@@ -229,7 +189,7 @@ def _create(feed: Feed, arrivals: Sequence[Arrival]) -> None:
     now = clock.now()
     orders = Order.objects.bulk_create([_new(feed, arrival) for arrival in arrivals])
     lines = [
-        Line(order=order, position=position, **_settled(Line, line))
+        Line(order=order, position=position, **settled(Line, line))
         for order, arrival in zip(orders, arrivals, strict=True)
         for position, line in enumerate(arrival.lines or (), 1)
     ]
@@ -237,34 +197,21 @@ def _create(feed: Feed, arrivals: Sequence[Arrival]) -> None:
         Line.objects.bulk_create(lines)
     Origin.objects.bulk_create(
         [
-            _remember(Origin(order=order, remote=feed.remote, key=arrival.key), arrival, _agreed(arrival), now)
+            _remember(Origin(order=order, remote=feed.remote, key=arrival.key), arrival, agreed_by(arrival), now)
             for order, arrival in zip(orders, arrivals, strict=True)
         ]
     )
 
 
 def _new(feed: Feed, arrival: Arrival) -> Order:
-    values = _settled(Order, arrival.columns)
-    hold = _hold(feed, arrival)
+    values = settled(Order, arrival.columns)
+    hold = hold_of(feed, arrival)
     if arrival.outcome is not None:
-        values |= _ended(feed, arrival.outcome)
+        values |= ended(feed, arrival.outcome)
         hold = hold or Hold.WAITS  # over before we met: no courier needs to hear of it
     order = Order(source=feed.source, external_id=arrival.key, number=arrival.number, hold=hold, **values)
     order.phone_e164 = e164(order.phone)
     return order
-
-
-def _hold(feed: Feed, arrival: Arrival) -> Hold:
-    if arrival.way is Way.PICKUP:
-        return Hold.PICKUP
-    if arrival.way is Way.COURIER and not feed.source.waits_for_dispatcher:
-        return Hold.NO
-    return Hold.WAITS
-
-
-def _ended(feed: Feed, outcome: DeliveryStatus) -> dict[str, Any]:
-    reason = {"return_reason_id": feed.return_reason_id} if outcome == DeliveryStatus.CANCELLED else {}
-    return {OUTCOME: outcome.value, **reason}
 
 
 # orders that changed there
@@ -285,7 +232,7 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
         origin = Origin(order=order, remote=feed.remote, key=arrival.key)
     elif _is_overtaken(origin, asked):
         return None
-    agreed, theirs = dict(origin.agreed), _agreed(arrival)
+    agreed, theirs = dict(origin.agreed), agreed_by(arrival)
     conflicts: dict[str, Any] = {}
     taken: dict[str, Any] = {}
     if order.is_closed:
@@ -296,14 +243,14 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
         conflicts |= {name: sides for name, sides in origin.sync_conflict.items() if name not in said}
         taken = {
             name: value
-            for name, value in _settled(Order, arrival.columns).items()
-            if decide(name, _plain(Order, name, getattr(order, name)), theirs[name], agreed, conflicts)
+            for name, value in settled(Order, arrival.columns).items()
+            if decide(name, plain(Order, name, getattr(order, name)), theirs[name], agreed, conflicts)
         }
-        if arrival.lines is not None and decide(LINES, _digest_of(order), theirs[LINES], agreed, conflicts):
+        if arrival.lines is not None and decide(LINES, digest_of(order), theirs[LINES], agreed, conflicts):
             _write_lines(order, arrival.lines)
-    if (hold := _decide_way(feed, order, arrival, agreed, conflicts)) is not None:
+    if (hold := decide_way(feed, order, arrival, agreed, conflicts)) is not None:
         taken["hold"] = hold
-    taken |= _decide_outcome(feed, order, arrival, agreed, conflicts)
+    taken |= decide_outcome(feed, order, arrival, agreed, conflicts)
     if agreed.pop(GONE, False) and origin.sync_state == SyncState.FAILED:
         origin.sync_state, origin.sync_error = SyncState.CLEAN, ""
     origin = _remember(origin, arrival, agreed, clock.now())
@@ -335,75 +282,11 @@ def _take(order: Order, taken: Mapping[str, Any]) -> None:
     order.save(update_fields=list(taken))
 
 
-def decide(name: str, ours: Any, theirs: Any, agreed: dict[str, Any], conflicts: dict[str, Any]) -> bool:
-    """Three ways for one column: whether theirs is taken. `agreed` and `conflicts` are brought up to date."""
-    base = agreed.get(name, UNSET)
-    if theirs == ours:
-        agreed[name] = theirs
-        return False
-    if theirs == base:
-        return False
-    if ours == base or (base is UNSET and ours in (None, "")):
-        agreed[name] = theirs
-        return True
-    conflicts[name] = {"base": None if base is UNSET else base, "theirs": theirs}
-    return False
-
-
-def _decide_way(
-    feed: Feed, order: Order, arrival: Arrival, agreed: dict[str, Any], conflicts: dict[str, Any]
-) -> Hold | None:
-    """An order that no courier has heard of follows what its service says of the way of delivery; of any other a person
-    is told.
-    """
-    if arrival.way is None:
-        return None
-    if arrival.way.value == agreed.get("way") or order.is_closed:
-        if not order.is_closed:
-            agreed.pop(WAY, None)
-        return None
-    if order.remote_data is not None or not order.hold:
-        theirs = Hold.PICKUP if arrival.way is Way.PICKUP else Hold.NO
-        if arrival.way is Way.UNKNOWN or order.hold == theirs:
-            agreed["way"] = arrival.way.value
-        elif agreed.get(WAY) != theirs.value:
-            base = Hold.PICKUP if agreed.get("way") == Way.PICKUP.value else Hold.NO
-            conflicts[WAY] = {"base": base.value, "theirs": theirs.value}
-        return None
-    agreed["way"] = arrival.way.value
-    return _hold(feed, arrival)
-
-
-def _decide_outcome(
-    feed: Feed, order: Order, arrival: Arrival, agreed: dict[str, Any], conflicts: dict[str, Any]
-) -> dict[str, Any]:
-    """Cancelled or finished there: it ends here too, unless a courier has it in hand or it ended otherwise. Opened
-    again there after both had ended it: a person decides.
-    """
-    outcome = arrival.outcome
-    if outcome is None:
-        if agreed.get(OUTCOME) in ENDED and order.delivery_status == agreed[OUTCOME]:
-            conflicts[OUTCOME] = {"base": agreed[OUTCOME], "theirs": DeliveryStatus.PREPARED.value}
-        else:
-            agreed.pop(OUTCOME, None)
-        return {}
-    if agreed.get(OUTCOME) == outcome.value:
-        return {}
-    if order.delivery_status == outcome:
-        agreed[OUTCOME] = outcome.value
-        return {}
-    if outcome == DeliveryStatus.CANCELLED and not order.is_closed and order.delivery_status not in IN_HAND:
-        agreed[OUTCOME] = outcome.value
-        return _ended(feed, outcome)
-    conflicts[OUTCOME] = {"base": agreed.get(OUTCOME), "theirs": outcome.value}
-    return {}
-
-
 def _write_lines(order: Order, lines: Sequence[Mapping[str, Any]]) -> None:
     """The service's lines take the place of ours, which nobody has touched since they came."""
     Line.objects.filter(order=order).delete()
     Line.objects.bulk_create(
-        [Line(order=order, position=position, **_settled(Line, line)) for position, line in enumerate(lines, 1)]
+        [Line(order=order, position=position, **settled(Line, line)) for position, line in enumerate(lines, 1)]
     )
 
 
@@ -434,7 +317,7 @@ def resolve(origin: Origin, choices: Mapping[str, str]) -> None:
                 taken[name] = column.to_python(theirs)
         if OUTCOME in taken:
             taken["return_reason_id"] = None  # of an order that is open again
-            taken |= _ended(Feed.of(current.remote), DeliveryStatus(taken[OUTCOME]))
+            taken |= ended(Feed.of(current.remote), DeliveryStatus(taken[OUTCOME]))
         if not current.sync_conflict:
             current.sync_state = SyncState.CLEAN
         current.save(update_fields=["agreed", "sync_conflict", "sync_state"])
@@ -450,66 +333,6 @@ def _remember(origin: Origin, arrival: Arrival, agreed: dict[str, Any], now: dat
     origin.delivery, origin.tax_system = arrival.delivery, arrival.tax_system
     origin.is_open, origin.kin = arrival.outcome is None, arrival.kin
     return origin
-
-
-def _agreed(arrival: Arrival) -> dict[str, Any]:
-    """What the service says, as JSON has it."""
-    said = _plainly(Order, _settled(Order, arrival.columns))
-    if arrival.lines is not None:
-        said[LINES] = _digest([_plainly(Line, _settled(Line, line)) for line in arrival.lines])
-    if arrival.outcome is not None:
-        said[OUTCOME] = arrival.outcome.value
-    return {**said, "way": (arrival.way or Way.UNKNOWN).value}
-
-
-LINE_COLUMNS = ("good_id", "title", "count", "price", "total", "discount_total", "description")
-
-
-def _digest_of(order: Order) -> str:
-    rows = Line.objects.filter(order=order).order_by("position", "id").values(*LINE_COLUMNS)
-    return _digest([_plainly(Line, row) for row in rows])
-
-
-def _digest(lines: Sequence[Mapping[str, Any]]) -> str:
-    """What lines say, as `_plainly` gives it. What is not said is the column's default; a good has its own title."""
-    unsaid = _plainly(Line, {name: _default(name) for name in LINE_COLUMNS})
-    whole = [{**unsaid, **{name: line[name] for name in LINE_COLUMNS if name in line}} for line in lines]
-    for line in whole:
-        if line["good_id"] is not None:
-            line["title"] = ""
-    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def _default(name: str) -> Any:
-    column: Any = Line._meta.get_field(name)
-    return column.get_default()
-
-
-def _settled(model: type[models.Model], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as the columns hold them: what is not said is the column's default."""
-    settled: dict[str, Any] = {}
-    for name, value in values.items():
-        column: Any = model._meta.get_field(name)
-        if value is None and not column.null:
-            value = column.get_default()
-        if isinstance(value, Decimal):
-            value = value.quantize(Decimal(1).scaleb(-column.decimal_places))
-        settled[name] = value
-    return settled
-
-
-def _plainly(model: type[models.Model], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(model, name, value) for name, value in values.items()}
-
-
-def _plain(model: type[models.Model], name: str, value: Any) -> Any:
-    """A column's value as JSON has it, the same however it is spelt."""
-    if isinstance(value, Decimal):
-        column: Any = model._meta.get_field(name)
-        return str(value.quantize(Decimal(1).scaleb(-column.decimal_places)))
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(microsecond=0).isoformat()
-    return value
 
 
 def _locked(queryset: models.QuerySet[Any]) -> Any | None:

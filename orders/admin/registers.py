@@ -34,7 +34,7 @@ from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.refresh import Unavailable, unavailable
-from orders import arrivals, registers, timeline
+from orders import arrivals, registers, three_ways, timeline, told
 from orders.admin.bulk import tell_outcomes
 from orders.bifit import commands, statuses
 from orders.models import DeliveryStatus, Hold, Order, Origin
@@ -68,9 +68,9 @@ def differences(origin: Origin) -> list[Difference]:
     found = []
     for name, sides in origin.sync_conflict.items():
         by_hand = str(arrivals.BY_HAND.get(name, ""))
-        if name == arrivals.LINES:
-            told = _("as told by %(service)s") % {"service": TITLES[origin.remote]}
-            found.append(Difference(name, _("Lines"), "", _("as they are here"), told, by_hand))
+        if name == told.LINES:
+            theirs = _("as told by %(service)s") % {"service": TITLES[origin.remote]}
+            found.append(Difference(name, _("Lines"), "", _("as they are here"), theirs, by_hand))
             continue
         column: Any = Order._meta.get_field(name)
         ours = getattr(origin.order, name)
@@ -80,7 +80,7 @@ def differences(origin: Origin) -> list[Difference]:
 
 
 def _text(column: Any, value: Any) -> str:
-    if column.name == arrivals.WAY:
+    if column.name == three_ways.WAY:
         return str(Hold(value or "").label)
     if value in (None, ""):
         return ""

@@ -27,6 +27,7 @@ from orders import arrivals
 from orders.actions import Outcome
 from orders.bifit import ENTITY, mapping, statuses
 from orders.models import Feed, Order, Origin
+from orders.told import Arrival
 
 COMMAND = "create"
 NEEDED = ("BIFIT_ORGANIZATION_ID", "BIFIT_TRADE_OBJECT_ID")
@@ -191,7 +192,7 @@ def _link(order: Order, id_: str, said: OnlineOrder | None) -> None:
     arrivals.adopt(feed, order, arrival)
 
 
-def claims(fresh: Sequence[arrivals.Arrival]) -> dict[str, str]:
+def claims(fresh: Sequence[Arrival]) -> dict[str, str]:
     """Which of these orders, unknown here, a creation of ours may have made (see `arrivals.Claims`). One query.
 
     It is read before its origin is written when BIFIT Kassa posts it at once, or when a person fetches it after the

@@ -22,10 +22,10 @@ from backoffice.remotes.bifit.contract import DeliveryType, OnlineOrder, Status,
 from backoffice.sync.enqueue import chunks
 from couriers.models import Courier
 from fiscal.models import PaymentType
-from orders.arrivals import Arrival, Way
 from orders.bifit.statuses import ENDS
 from orders.models import Client, Feed, Hold, Line, Order, PaymentStatus
 from orders.phones import e164
+from orders.told import Arrival, Way
 
 WAYS: dict[str, Way] = {  # 70-72: SERVICE is "not used", so that it is none of these
     DeliveryType.COURIER: Way.COURIER,

@@ -18,8 +18,8 @@ from typing import Any
 from backoffice.remotes.errors import ContractError
 from backoffice.remotes.virtpos.contract import Item, Order, key
 from catalog.models import Warehouse
-from orders.arrivals import Arrival
 from orders.models import Client, DeliveryStatus, Feed, PaymentStatus
+from orders.told import Arrival
 from orders.virtpos.clock import zone
 from orders.virtpos.mapping import Targets, of_item
 from orders.virtpos.succession import kin_of

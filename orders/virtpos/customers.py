@@ -25,9 +25,10 @@ from backoffice.sync.enqueue import chunks
 from backoffice.sync.mirrored import SyncState
 from backoffice.sync.models import Push
 from backoffice.sync.personal import real
-from orders.arrivals import Arrived, decide
+from orders.arrivals import Arrived
 from orders.models import Client, Customer, Feed
 from orders.phones import e164
+from orders.three_ways import decide
 from orders.virtpos.arriving import Owner
 from orders.virtpos.assumed import assumed
 

@@ -20,8 +20,8 @@ from django.utils import timezone
 from backoffice.remotes.virtpos.contract import Item, Order
 from catalog.models import Good, Warehouse
 from fiscal.models import PaymentType
-from orders.arrivals import Way
 from orders.models import Feed, Mapping
+from orders.told import Way
 
 Kind = Mapping.Kind
 SEEN_EVERY = timedelta(hours=1)  # `seen_at` is for people: nobody needs it to the minute

@@ -24,8 +24,8 @@ from backoffice.sync.connection import VIRTPOS
 from backoffice.sync.enqueue import chunks
 from backoffice.sync.models import Pull
 from orders import arrivals
-from orders.arrivals import Arrival, Way
 from orders.models import DeliveryStatus, Feed, Origin
+from orders.told import Arrival, Way
 from orders.virtpos import customers, succession
 from orders.virtpos.arriving import arrival
 from orders.virtpos.badrows import keeping_bad_rows

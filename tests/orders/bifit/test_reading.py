@@ -22,6 +22,7 @@ from fiscal.models import PaymentType
 from orders import arrivals
 from orders.bifit import reader, words
 from orders.models import Client, Feed, Order, Origin
+from orders.told import Arrival
 from tests.orders import builders
 from tests.orders.bifit import steps
 
@@ -230,7 +231,7 @@ def test_a_bad_one_among_a_slice_is_told_and_the_others_are_stored(
     ids = [bifit.add(externalId=f"N{number}")["id"] for number in range(5)]
     make = arrivals._new
 
-    def fail_at_one(feed: Feed, arrival: arrivals.Arrival) -> Order:
+    def fail_at_one(feed: Feed, arrival: Arrival) -> Order:
         if arrival.number == "N3":
             raise ValueError("cannot be stored")
         return make(feed, arrival)
