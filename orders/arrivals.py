@@ -87,6 +87,7 @@ def apply(
 def _apply_slice(
     feed: Feed, arrivals: Sequence[Arrival], result: Arrived, again: bool, claims: Claims, asked: datetime | None
 ) -> None:
+    now = clock.now()
     keys = [arrival.key for arrival in arrivals]
     origins = Origin.objects.filter(remote=feed.remote, key__in=keys)
     known = {row.key: row for row in origins.annotate(state=F("order__delivery_status"))}
@@ -101,7 +102,7 @@ def _apply_slice(
             changed.append(arrival)
         else:
             quiet.append(origin.pk)
-    Origin.objects.filter(pk__in=quiet).update(read_at=clock.now())
+    Origin.objects.filter(pk__in=quiet).update(read_at=now)
     result.unchanged += len(quiet)
     if fresh and (claimed := claims(fresh)):
         changed += [arrival for arrival in fresh if claimed.get(arrival.key) == ""]
@@ -110,19 +111,19 @@ def _apply_slice(
     if fresh:
         whole = Arrived()
         with _told_to(whole, _("a batch")):
-            _create(feed, fresh)
+            _create(feed, fresh, now)
         for arrival in fresh if whole.bad else ():
             with _told_to(result, arrival.key):
                 # Another worker may have stored it in this moment.
                 if Origin.objects.filter(remote=feed.remote, key=arrival.key).exists():
-                    _count(arrival, _merge(feed, arrival, asked), result)
+                    _count(arrival, _merge(feed, arrival, asked, now), result)
                 else:
-                    _create(feed, [arrival])
+                    _create(feed, [arrival], now)
                     result.created += 1
         result.created += 0 if whole.bad else len(fresh)
     for arrival in changed:
         with _told_to(result, arrival.key):
-            _count(arrival, _merge(feed, arrival, asked), result)
+            _count(arrival, _merge(feed, arrival, asked, now), result)
 
 
 def _is_overdue(origin: Any) -> bool:
@@ -185,8 +186,7 @@ def adopt(feed: Feed, order: Order, arrival: Arrival) -> Origin:
 # new orders
 
 
-def _create(feed: Feed, arrivals: Sequence[Arrival]) -> None:
-    now = clock.now()
+def _create(feed: Feed, arrivals: Sequence[Arrival], now: datetime) -> None:
     orders = Order.objects.bulk_create([_new(feed, arrival) for arrival in arrivals])
     lines = [
         Line(order=order, position=position, **settled(Line, line))
@@ -217,7 +217,7 @@ def _new(feed: Feed, arrival: Arrival) -> Order:
 # orders that changed there
 
 
-def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | None:
+def _merge(feed: Feed, arrival: Arrival, asked: datetime | None, now: datetime) -> Origin | None:
     """None where it is outdated."""
     order = _locked(Order.objects.filter(source=feed.source, external_id=arrival.key))
     origin = _locked(Origin.objects.filter(remote=feed.remote, key=arrival.key)) if order is not None else None
@@ -253,7 +253,7 @@ def _merge(feed: Feed, arrival: Arrival, asked: datetime | None) -> Origin | Non
     taken |= decide_outcome(feed, order, arrival, agreed, conflicts)
     if agreed.pop(GONE, False) and origin.sync_state == SyncState.FAILED:
         origin.sync_state, origin.sync_error = SyncState.CLEAN, ""
-    origin = _remember(origin, arrival, agreed, clock.now())
+    origin = _remember(origin, arrival, agreed, now)
     origin.sync_conflict = conflicts
     if conflicts:
         origin.sync_state = SyncState.CONFLICT
