@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from django.contrib import messages
@@ -99,6 +100,10 @@ class BigTableMixin(ExportMixin, MasksMixin, ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 0
+    # Templates of Unfold ask each row, and each field of a form, for these. Of what is not there a template of Django
+    # lists all names of the admin before it goes on: a twelfth of the page.
+    list_sections = ()
+    conditional_fields: Mapping[str, str] = MappingProxyType({})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BigChangeList
