@@ -224,7 +224,7 @@ def couriers(rows: Sequence[_Row], now: datetime) -> list[CourierDay]:
 
 
 def missing_receipts(now: datetime) -> list[Figure]:
-    """Paid and closed orders without their receipts, by how long ago their window ended."""
+    """Paid and closed orders without their receipts, by how long these have been due."""
     queue = fiscal_control.BY_NAME["no_receipt"]
     return by_age(queue, fiscal_control.counts(queue, now))
 

@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Abs
+from django.db.models import Case, Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Abs, Coalesce
 from django.db.models.lookups import GreaterThan
 from django.utils.translation import gettext_lazy as _
 
@@ -58,10 +58,11 @@ class Age:
         return found
 
 
+FRESH = Age("hour", _("less than an hour"), None, HOUR)
 UNKNOWN = Age("unknown", _("age not known"), None, None, "warning")
 OLDER = Age("older", _("older than a month"), HORIZON, None, "danger")
 AGES = (
-    Age("hour", _("less than an hour"), None, HOUR),
+    FRESH,
     Age("day", _("up to a day"), HOUR, DAY, "warning"),
     Age("week", _("up to a week"), DAY, 7 * DAY, "danger"),
     Age("month", _("up to a month"), 7 * DAY, HORIZON, "danger"),
@@ -122,7 +123,11 @@ def _differ(first: Any, second: Any) -> Q:
 
 
 def _no_receipt(orders: Rows, now: datetime) -> Rows:
-    return orders.filter(LACKS_RECEIPT)
+    """It is due once the goods are with the client, be that days before the window ends or hours after. A moment that
+    is still to come is that of a wrong clock.
+    """
+    delivered = Case(When(delivered_at__lte=now, then="delivered_at"))
+    return orders.filter(LACKS_RECEIPT).annotate(receipt_due=Coalesce(delivered, "delivery_time_to"))
 
 
 def _paid_open(orders: Rows, now: datetime) -> Rows:
@@ -181,8 +186,12 @@ QUEUES = (
     Queue(
         "no_receipt",
         _("Closed and paid, without a receipt"),
-        _("Receipts that a closed and paid order should have and that iRECA has not told; with a prepayment, two."),
+        _(
+            "Receipts that a closed and paid order should have and that iRECA has not told; with a prepayment, two. "
+            "Aged by when it was delivered, or by the end of the window where that is not known."
+        ),
         _no_receipt,
+        moment="receipt_due",
     ),
     Queue(
         "paid_open",

@@ -62,6 +62,7 @@ def random_orders(count: int, seed: int) -> None:
                 prepayment_sum=Decimal(chance.choice([0, 0, 30])),
                 amount_to_pay=Decimal(chance.randint(5_000, 100_000)) / 100,
                 delivery_time_to=None if chance.random() < 0.05 else ended,
+                delivered_at=ended + timedelta(minutes=chance.randint(-90, 90)) if chance.random() < 0.5 else None,
             )
             builders.with_lines(row, 1)
             builders.discount(row, Decimal(chance.randint(-500, 0)) / 100)
@@ -105,7 +106,7 @@ def placed(now: datetime) -> dict[str, dict[str, set[int]]]:
         ended = order.delivery_time_to
         due = 2 if order.prepayment_sum and not order.is_refund else 1
         if paid and closed and len(returns if order.is_refund else sales) < due:
-            put("no_receipt", order, ended)
+            put("no_receipt", order, order.delivered_at if order.delivered_at and order.delivered_at <= now else ended)
         if paid and order.delivery_status in OPEN and (ended is None or now - ended >= timedelta(days=1)):
             put("paid_open", order, ended)
         if closed and order.status == PaymentStatus.UNPAID:
@@ -155,6 +156,30 @@ def test_each_figure_equals_the_list_behind_it(admin_client: Browser, all_: str)
             seen += figure.value
         assert admin_client.get(row["url"]).status_code == 200
     assert seen > 30
+
+
+def test_a_receipt_is_due_from_when_it_was_delivered_and_not_from_the_end_of_the_window() -> None:
+    now = timezone.now()
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    for nth, (ended, delivered) in enumerate(
+        [(2 * day, -5 * hour), (-2 * day, -hour / 2), (-5 * hour, None), (-5 * hour, 300 * day), (None, None)]
+    ):
+        builders.order(
+            nth,
+            **builders.CLOSED,
+            delivery_time_to=now + ended if ended is not None else None,
+            delivered_at=now + delivered if delivered is not None else None,
+        )
+    queue = fiscal_control.BY_NAME["no_receipt"]
+    ages = {age.name: sorted(row.number for row in queue.orders(Order.objects.all(), now, age)) for age in AGES}
+    assert ages == {
+        "hour": ["N-1"],
+        "day": ["N-0", "N-2", "N-3"],
+        "week": [],
+        "month": [],
+        "older": [],
+        "unknown": ["N-4"],
+    }
 
 
 def test_a_second_receipt_is_right_with_a_prepayment() -> None:
