@@ -56,7 +56,7 @@ def random_orders(count: int, seed: int) -> None:
             )
             row = builders.order(
                 nth,
-                delivery_status=chance.choice([*DeliveryStatus.values, 8, 12, 10, 10, 10, 10]),
+                delivery_status=chance.choice([*DeliveryStatus.values, 8, 12, 9, 11, 10, 10, 10, 10]),
                 status=chance.choice([0, 1, 1]),
                 is_refund=chance.random() < 0.2,
                 prepayment_sum=Decimal(chance.choice([0, 0, 30])),
@@ -78,7 +78,8 @@ def random_orders(count: int, seed: int) -> None:
                 for price in (part, money(whole - part)):
                     builders.pay(row, price)
             if chance.random() < 0.4:
-                refund = Refund.objects.create(order=row)
+                told = now - timedelta(minutes=chance.randint(5, 60_000)) if chance.random() < 0.8 else None
+                refund = Refund.objects.create(order=row, created_at=told)
                 back = Decimal(chance.randint(100, 9_000)) / 100
                 for _each in range(chance.choice([0, 1, 2])):
                     RefundPayment.objects.create(refund=refund, sum=back)
@@ -111,6 +112,9 @@ def placed(now: datetime) -> dict[str, dict[str, set[int]]]:
             put("paid_open", order, ended)
         if closed and order.status == PaymentStatus.UNPAID:
             put("closed_unpaid", order, ended)
+        delivered = order.delivery_status == DeliveryStatus.DELIVERED and order.status == PaymentStatus.UNPAID
+        if delivered and (ended is None or now - ended >= timedelta(days=1)):
+            put("delivered_open", order, ended)
         if len(sales) > due or len(returns) > 1:
             times = [each.date_time_receipt for each in receipts if each.date_time_receipt]
             put("doubled", order, max(times, default=None))
@@ -120,16 +124,21 @@ def placed(now: datetime) -> dict[str, dict[str, set[int]]]:
             put("payments_differ", order, ended)
         if paid and closed and receipts and not sums:
             put("no_payments", order, ended)
-        if (refund := getattr(order, "refund", None)) is not None and refund.payments.all():
-            back = sum(each.sum for each in refund.payments.all())
-            if back != sum(each.sum for each in refund.goods.all()) or (sums and back > sum(sums)):
-                put("returns_differ", order, ended)
+        refund = getattr(order, "refund", None)
+        back = sum(each.sum for each in refund.payments.all()) if refund is not None else 0
+        if order.delivery_status == DeliveryStatus.CANCELLED and not order.is_refund and sum(sums) > back:
+            put("cancelled_paid", order, ended)
+        if back and not order.is_refund and not returns:
+            put("no_return_receipt", order, refund.created_at)
+        differs = back and (back != sum(each.sum for each in refund.goods.all()) or (sums and back > sum(sums)))
+        if differs:
+            put("returns_differ", order, ended)
     return found
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_each_order_is_where_plain_reckoning_puts_it(admin_client: Browser, seed: int) -> None:
-    random_orders(70, seed)
+    random_orders(110, seed)
     now = timezone.now()
     expected = placed(now)
     for queue in QUEUES:
@@ -180,6 +189,56 @@ def test_a_receipt_is_due_from_when_it_was_delivered_and_not_from_the_end_of_the
         "older": [],
         "unknown": ["N-4"],
     }
+
+
+def found_in(name: str) -> list[str]:
+    queue = fiscal_control.BY_NAME[name]
+    return sorted(queue.orders(Order.objects.all(), timezone.now()).values_list("number", flat=True))
+
+
+def test_money_of_a_cancelled_order_that_nobody_gave_back_is_seen() -> None:
+    back, part, kept, other = (builders.order(nth, **builders.CANCELLED) for nth in range(1, 5))
+    for row in (back, part, kept):
+        builders.pay(row, Decimal("100.10"))
+    builders.order(5, status=PaymentStatus.PAID, **builders.CANCELLED)  # to a shop online: no register took it
+    told = Refund.objects.create(order=back)
+    RefundPayment.objects.create(refund=told, sum=Decimal("50.05"))
+    half = builders.order(6, is_refund=True, refund_of=back, status=PaymentStatus.PAID)
+    builders.pay(half, Decimal("50.05"))
+    cancelled = builders.order(7, is_refund=True, refund_of=kept, **builders.CANCELLED)
+    builders.pay(cancelled, Decimal("100.10"))
+    RefundPayment.objects.create(refund=Refund.objects.create(order=part), sum=Decimal("100.09"))
+    assert found_in("cancelled_paid") == [part.number, kept.number]
+    assert other.number not in found_in("cancelled_paid")
+
+
+def test_a_return_in_the_app_without_its_receipt_is_seen_and_one_made_here_is_an_order_of_its_own() -> None:
+    bare, printed, ours, goods_only = (builders.order(nth, is_returned=True, **builders.CLOSED) for nth in range(1, 5))
+    made = builders.order(6, is_refund=True, refund_of=ours, **builders.CLOSED)
+    for row, returned in ((bare, bare), (printed, printed), (ours, made)):
+        told = Refund.objects.create(order=row, returned_order_ireca_id=returned.ireca_id)
+        RefundPayment.objects.create(refund=told, sum=100)
+    RefundGood.objects.create(refund=Refund.objects.create(order=goods_only), sum=100)
+    receipt(printed, "return", timezone.now(), 1)
+    assert found_in("no_return_receipt") == [bare.number]
+    assert made.number in found_in("no_receipt")
+
+
+def test_what_was_delivered_and_never_closed_is_seen_though_nothing_says_that_it_was_paid() -> None:
+    long, day = timezone.now() - timedelta(days=2), timedelta(days=1)
+    builders.order(1, delivery_status=DeliveryStatus.DELIVERED, delivery_time_to=long)
+    builders.order(2, delivery_status=DeliveryStatus.DELIVERED, delivery_time_to=long + 2 * day)
+    builders.order(3, delivery_status=DeliveryStatus.TAKEN, delivery_time_to=long)
+    assert found_in("delivered_open") == ["N-1"]
+
+
+def test_a_return_agrees_however_its_sums_are_signed() -> None:
+    row = builders.order(1, **builders.CLOSED)
+    builders.pay(row, 100)
+    told = Refund.objects.create(order=row)
+    RefundPayment.objects.create(refund=told, sum=-100)
+    RefundGood.objects.create(refund=told, sum=100)
+    assert found_in("returns_differ") == []
 
 
 def test_a_second_receipt_is_right_with_a_prepayment() -> None:
