@@ -191,9 +191,9 @@ def _payments_differ(orders: Rows, now: datetime) -> Rows:
     return (
         _paid_and_closed(orders)
         .filter(paid__isnull=False)
-        .annotate(due=F("amount_to_pay") + F("discounts"))
-        .filter(_differ(F("paid"), F("due")))
-        .filter(_differ(F("paid"), F("due") - F("prepayment_sum")))
+        .alias(whole=F("amount_to_pay") + F("discounts"))
+        .filter(_differ(F("paid"), F("whole")))
+        .filter(_differ(F("paid"), F("whole") - F("prepayment_sum")))
     )
 
 
