@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from fiscal.models import Receipt
 from orders.models import Order
@@ -47,6 +50,33 @@ def test_counting_is_no_edit_of_the_order() -> None:
     assert order.history.count() == before
     order.refresh_from_db()
     assert order.sync_state == "clean"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_counts_while_another_one_stores_a_receipt_counts_it_too() -> None:
+    order = builders.order(1)
+    receipt(order, 1).save()
+
+    def again() -> None:
+        try:
+            Receipt.objects.bulk_create([receipt(order, 1)], ignore_conflicts=True)
+        finally:
+            connection.close()
+
+    reader = threading.Thread(target=again)
+    with transaction.atomic():
+        Receipt.objects.bulk_create([receipt(order, 2)])
+        reader.start()
+        while connection.vendor == "postgresql" and reader.is_alive() and not is_somebody_waiting():
+            time.sleep(0.01)
+    reader.join(30)
+    assert counts(order) == (2, 0)
+
+
+def is_somebody_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize(
