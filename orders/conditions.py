@@ -1,4 +1,4 @@
-"""What orders are called late, at risk, of a day: the same for lists, figures and reports."""
+"""What orders are called late, at risk, of a day, without a receipt: the same for lists, figures and reports."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from django.db.models import Q
 from django.utils import timezone
 
 from backoffice.sync.mirrored import SyncState
-from orders.models import DeliveryStatus, Order, Origin, PaymentStatus
-from orders.models.order import IS_OPEN
+from orders.models import DeliveryStatus, Hold, Order, Origin, PaymentStatus
+from orders.models.order import IS_OPEN, LACKS_RECEIPT
 
 TO_COLLECT = IS_OPEN & Q(status=PaymentStatus.UNPAID, is_refund=False)
 # Who has the goods waits for nobody, whatever is still to be closed.
 IS_AWAITED = IS_OPEN & ~Q(delivery_status=DeliveryStatus.DELIVERED)
 IN_TROUBLE = (SyncState.FAILED, SyncState.CONFLICT)
 RISK = timedelta(minutes=30)
+# iRECA does not know it, so no courier had it: the client fetched it, or it was over at its register service before it
+# came here. The register there prints the receipt, and nobody tells us of it.
+PRINTED_ELSEWHERE = Q(remote_data__isnull=True) & (Q(hold=Hold.PICKUP) | Q(hold=Hold.WAITS, origin__isnull=False))
+NO_RECEIPT = LACKS_RECEIPT & ~PRINTED_ELSEWHERE
 
 
 def is_awaited(delivery_status: int) -> bool:

@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy as _
 from fiscal.models import Receipt
 from orders import conditions, refunds
 from orders.models import DeliveryStatus, Order, Payment, PaymentStatus, Refund, RefundGood, RefundPayment
-from orders.models.order import HAS_SEVERAL_RECEIPTS, LACKS_RECEIPT
+from orders.models.order import HAS_SEVERAL_RECEIPTS
 
 LONG = timedelta(days=1)  # after the window, by when a paid order should be closed
 HORIZON = timedelta(days=31)
@@ -127,7 +127,7 @@ def _no_receipt(orders: Rows, now: datetime) -> Rows:
     is still to come is that of a wrong clock.
     """
     delivered = Case(When(delivered_at__lte=now, then="delivered_at"))
-    return orders.filter(LACKS_RECEIPT).annotate(receipt_due=Coalesce(delivered, "delivery_time_to"))
+    return orders.filter(conditions.NO_RECEIPT).annotate(receipt_due=Coalesce(delivered, "delivery_time_to"))
 
 
 def _paid_open(orders: Rows, now: datetime) -> Rows:

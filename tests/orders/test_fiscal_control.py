@@ -20,8 +20,9 @@ from backoffice.sync.enqueue import untracked
 from fiscal.models import Receipt, RegistrarError
 from orders import fiscal_control
 from orders.fiscal_control import AGES, OLDER, QUEUES, UNKNOWN
-from orders.models import DeliveryStatus, Order, PaymentStatus, Refund, RefundGood, RefundPayment
+from orders.models import DeliveryStatus, Order, Origin, PaymentStatus, Refund, RefundGood, RefundPayment
 from tests.orders import builders
+from tests.orders.pages import LIST
 
 pytestmark = pytest.mark.django_db
 
@@ -189,6 +190,25 @@ def test_a_receipt_is_due_from_when_it_was_delivered_and_not_from_the_end_of_the
         "older": [],
         "unknown": ["N-4"],
     }
+
+
+def test_no_receipt_is_missed_that_another_register_prints(admin_client: Browser) -> None:
+    """Nothing would ever end such a warning: iRECA does not know the order."""
+    fetched = builders.order(1, hold="pickup", **builders.CLOSED)
+    over = builders.order(2, hold="waits", **builders.CLOSED)
+    by_hand = builders.order(3, hold="waits", **builders.CLOSED)
+    Order._base_manager.filter(pk__in=[fetched.pk, over.pk, by_hand.pk]).update(remote_data=None)
+    Origin.objects.create(order=over, remote="bifit", key="1")
+    builders.order(4, hold="pickup", **builders.CLOSED)  # a courier may have it
+    assert found_in("no_receipt") == ["N-3", "N-4"]
+    for query in ("attention=no_receipt", "fiscal=no_receipt"):
+        rows = admin_client.get(f"{LIST}?{query}").context["cl"].queryset
+        assert sorted(row.number for row in rows) == ["N-3", "N-4"]
+    text = admin_client.get(LIST, headers={"accept-language": "en"}).text
+    assert text.count("Paid and closed, but there is no receipt.") == 2
+    for row, is_late in ((over, False), (by_hand, True)):
+        form = admin_client.get(f"{LIST}{row.pk}/change/")
+        assert form.context["correction"]["is_late"] is is_late
 
 
 def found_in(name: str) -> list[str]:

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection, transaction
 
 from fiscal.models import Receipt
+from orders import conditions
 from orders.models import Order
-from orders.models.order import HAS_SEVERAL_RECEIPTS, LACKS_RECEIPT
+from orders.models.order import HAS_SEVERAL_RECEIPTS
 from tests.orders import builders
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +81,7 @@ def is_somebody_waiting() -> bool:
 
 
 @pytest.mark.parametrize(
-    ("condition", "index"), [(LACKS_RECEIPT, "order_no_receipt"), (HAS_SEVERAL_RECEIPTS, "order_receipts")]
+    ("condition", "index"), [(conditions.NO_RECEIPT, "order_no_receipt"), (HAS_SEVERAL_RECEIPTS, "order_receipts")]
 )
 def test_an_index_holds_what_is_looked_for(condition: object, index: str) -> None:
     if connection.vendor == "postgresql":
