@@ -280,6 +280,14 @@ class OrderAdmin(
         # The sums of a return are those of its payments.
         return (*fields, "amount_to_pay", "prepayment_sum") if obj is not None and obj.is_refund else fields
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or not conditions.why_kept([obj]))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
+        shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        kept = conditions.why_kept(objs)
+        return shown, counts, set() if kept else lacking, [*protected, *kept]
+
     def get_inlines(self, request: HttpRequest, obj: Any) -> tuple[type[admin.TabularInline], ...]:
         if obj is None:
             return (LineInline,)  # what iRECA tells comes later

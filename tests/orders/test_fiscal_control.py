@@ -192,6 +192,26 @@ def test_a_receipt_is_due_from_when_it_was_delivered_and_not_from_the_end_of_the
     }
 
 
+def test_an_order_with_money_is_not_deleted_with_it(admin_client: Browser) -> None:
+    """Neither the missing receipt nor the courier's cash may vanish that way."""
+    bare, lacking, cancelled = builders.order(1), builders.order(2, **builders.CLOSED), builders.order(3)
+    builders.pay(cancelled, 100)
+    Order.objects.filter(pk=cancelled.pk).update(**builders.CANCELLED)
+    returned = builders.order(4, is_refund=True, status=PaymentStatus.PAID)
+    builders.pay(returned, 100)  # is to be given back: until it is closed it may be given up
+    for row in (lacking, cancelled):
+        assert admin_client.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    data = {"action": "delete_selected", "post": "yes"}
+    for row in (lacking, cancelled):
+        data["_selected_action"] = [row.pk, bare.pk]
+        page = admin_client.post(LIST, data, headers={"accept-language": "en"})
+        assert f"{row} was paid: deleted, it would be missing from cash and receipts." in page.text
+    assert Order.objects.count() == 4
+    data["_selected_action"] = [bare.pk, returned.pk]
+    admin_client.post(LIST, data)
+    assert set(Order.objects.all()) == {lacking, cancelled}
+
+
 def test_no_receipt_is_missed_that_another_register_prints(admin_client: Browser) -> None:
     """Nothing would ever end such a warning: iRECA does not know the order."""
     fetched = builders.order(1, hold="pickup", **builders.CLOSED)
