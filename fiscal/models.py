@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.db.models.signals import post_delete, post_save
@@ -89,9 +89,13 @@ class ReceiptQuerySet(models.QuerySet):
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         rows = list(objs)
+        orders = {row.order_id for row in rows}
         with transaction.atomic(using=self.db):
+            if connection.features.has_select_for_update:
+                # Locked before anything is stored: who waited for another one to store his would not count it.
+                list(_orders(orders).order_by("pk").select_for_update().values_list("pk"))
             made = super().bulk_create(rows, *args, **kwargs)
-            count_receipts({row.order_id for row in rows})
+            count_receipts(orders)
         return made
 
 
@@ -137,10 +141,13 @@ def count_receipts(orders: Collection[int]) -> None:
         found = Receipt._base_manager.filter(order=OuterRef("pk"), kind=kind).order_by().values("order")
         return Coalesce(Subquery(found.annotate(count=models.Count("pk")).values("count")), 0)
 
-    order = Receipt._meta.get_field("order").related_model
-    order._base_manager.filter(pk__in=orders).update(
-        sale_receipts=count(Receipt.Kind.SALE), return_receipts=count(Receipt.Kind.RETURN)
-    )
+    _orders(orders).update(sale_receipts=count(Receipt.Kind.SALE), return_receipts=count(Receipt.Kind.RETURN))
+
+
+def _orders(keys: Collection[int]) -> models.QuerySet[Any]:
+    """Apps of this rank know orders by their keys only."""
+    order: type[Any] = Receipt._meta.get_field("order").related_model
+    return order._base_manager.filter(pk__in=keys)
 
 
 @receiver([post_save, post_delete], sender=Receipt)

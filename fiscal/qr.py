@@ -79,6 +79,8 @@ def receipt_sum(receipt: Receipt) -> ReceiptSum:
     same = [other for other in order.receipts.all() if other.kind == receipt.kind]
     if len(same) > 1:
         return _one_of_two(receipt, same)
+    if receipt.kind == Receipt.Kind.SALE and not order.is_refund and order.prepayment_sum:
+        return _only_one_of_two(order)
     if receipt.kind == Receipt.Kind.SALE or order.is_refund:  # a return that is an order has payments of its own
         value = _total(payment.price for payment in order.payments.all())
         confirmed = value == abs(payable(order))
@@ -103,6 +105,14 @@ def _one_of_two(receipt: Receipt, same: list[Receipt]) -> ReceiptSum:
         return ReceiptSum(order.prepayment_sum, (_("The first of two receipts is taken to be for the prepayment."),))
     doubt = _("The second of two receipts is taken to be for the whole order, the prepayment set off.")
     return ReceiptSum(payable(order), (doubt,))
+
+
+def _only_one_of_two(order: Any) -> ReceiptSum:
+    """While the other one is missing, it is known to be the first where nothing but the prepayment was paid."""
+    value = _total(payment.price for payment in order.payments.all())
+    if value != order.prepayment_sum:
+        raise NoQr(_("With a prepayment two receipts are printed, and only one is here: it is not known which."))
+    return ReceiptSum(value, (_("The first of two receipts is taken to be for the prepayment."),))
 
 
 def _total(sums: Iterable[Decimal | None]) -> Decimal:

@@ -96,7 +96,9 @@ def find(since: datetime, until: datetime, now: datetime, *, register: str = "",
     latest: dict[str, datetime] = {}
     found = list(rows)
     for row in found:
-        latest[row["fn"]] = max(latest.get(row["fn"], row["first"]), row["first"])
+        # Receipts of which no shift was told are of many, and none of these is known to be the last one.
+        if row["shift_number"]:
+            latest[row["fn"]] = max(latest.get(row["fn"], row["first"]), row["first"])
     return [
         Shift(
             fn=row["fn"],
@@ -107,7 +109,7 @@ def find(since: datetime, until: datetime, now: datetime, *, register: str = "",
             since=row["first"],
             last=row["last"],
             now=now,
-            is_last=row["first"] == latest[row["fn"]],
+            is_last=bool(row["shift_number"]) and row["first"] == latest[row["fn"]],
         )
         for row in found
         if row["last"] >= since and row["first"] < until and row["chosen"]

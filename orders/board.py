@@ -28,7 +28,7 @@ MANY = 3000  # orders of one day on one page
 HOUR = timedelta(hours=1)
 NOTHING = Decimal("0.00")
 SHOWN = ("number", "ireca_id", "hold", "status", "delivery_status", "courier", "is_refund")
-SUMS = ("amount_to_pay", "discounts")
+SUMS = ("amount_to_pay", "discounts", "prepayment_sum")
 PLACED = ("to_city", "to_street", "to_home", "to_apartment", "to_line", "delivery_time_from", "delivery_time_to")
 
 
@@ -82,7 +82,7 @@ class Card:
         """What the courier is still to take."""
         order = self.order
         is_due = self.is_open and order.status == PaymentStatus.UNPAID and not order.is_refund
-        return self.order.payable if is_due else Decimal(0)
+        return order.due if is_due else Decimal(0)
 
     @property
     def window(self) -> timedelta:

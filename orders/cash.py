@@ -1,8 +1,9 @@
 """The cash that couriers have in hand, and acts by which they hand it in.
 
-In hand is collected − returned − handed in, over all years (`cash_entries.py`, `fiscal.CashHandover`). What is handed
-in is recorded under a lock on the courier's row, so that two accountants at once do not record the same money twice,
-and once for a form (its key). Acts are numbered within a year without gaps. Money is `Decimal` roubles.
+In hand is collected − returned − handed in, over all years (`cash_entries.py`, `fiscal.CashHandover`); what a return is
+to give back later is in hand until then. What is handed in is recorded under a lock on the courier's row, so that two
+accountants at once do not record the same money twice, and once for a form (its key). Acts are numbered within a year
+without gaps. Money is `Decimal` roubles.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 from django.db import connection, transaction
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -64,8 +65,9 @@ def in_hands(courier_ids: Collection[int]) -> dict[int, Decimal]:
     """The cash that each of these couriers should have now. Two queries."""
     found = dict.fromkeys(courier_ids, Decimal("0.00"))
     entries = CashEntry.objects.filter(courier__in=courier_ids).order_by().values_list("courier")
-    for key, gathered in entries.annotate(sum=Sum(F("collected") - F("returned"))):
-        found[key] += kopecks(gathered)
+    given_back = Sum("returned", filter=Q(at__lte=timezone.now()))
+    for key, came, went in entries.annotate(came=Sum("collected"), went=given_back):
+        found[key] += kopecks(came) - kopecks(went)
     acts = CashHandover.objects.filter(courier__in=courier_ids).order_by().values_list("courier")
     for key, handed in acts.annotate(sum=Sum("amount")):
         found[key] -= kopecks(handed)

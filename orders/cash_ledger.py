@@ -81,6 +81,7 @@ def balances(start: datetime, end: datetime, couriers: Collection[int] | None = 
             out=Sum("returned", filter=within),
             later_in=Sum("collected", filter=after),
             later_out=Sum("returned", filter=after),
+            planned=Sum("returned", filter=Q(at__gt=timezone.now())),  # is to be given back, and in hand until then
         )
     )
     for row in gathered:
@@ -88,7 +89,7 @@ def balances(start: datetime, end: datetime, couriers: Collection[int] | None = 
         each = found[row["courier"] or NOBODY]
         each.opening = sums["opening_in"] - sums["opening_out"]
         each.collected, each.returned, each.later = sums["in_"], sums["out"], sums["later_in"]
-        each.now = each.opening + sums["in_"] - sums["out"] + sums["later_in"] - sums["later_out"]
+        each.now = each.opening + sums["in_"] - sums["out"] + sums["later_in"] - sums["later_out"] + sums["planned"]
     acts = CashHandover.objects.filter(of).order_by().values("courier")
     handed: Any = acts.annotate(
         before=Sum("amount", filter=before), within=Sum("amount", filter=within), all=Sum("amount")

@@ -1,21 +1,39 @@
-"""What orders are called late, at risk, of a day: the same for lists, figures and reports."""
+"""What orders are called late, at risk, of a day, without a receipt: the same for lists, figures and reports."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backoffice.sync.mirrored import SyncState
-from orders.models import DeliveryStatus, Order, Origin, PaymentStatus
-from orders.models.order import IS_OPEN
+from orders.models import DeliveryStatus, Hold, Order, Origin, Payment, PaymentStatus
+from orders.models.order import IS_OPEN, LACKS_RECEIPT
 
 TO_COLLECT = IS_OPEN & Q(status=PaymentStatus.UNPAID, is_refund=False)
 # Who has the goods waits for nobody, whatever is still to be closed.
 IS_AWAITED = IS_OPEN & ~Q(delivery_status=DeliveryStatus.DELIVERED)
 IN_TROUBLE = (SyncState.FAILED, SyncState.CONFLICT)
 RISK = timedelta(minutes=30)
+# iRECA does not know it, so no courier had it: the client fetched it, or it was over at its register service before it
+# came here. The register there prints the receipt, and nobody tells us of it.
+PRINTED_ELSEWHERE = Q(remote_data__isnull=True) & (Q(hold=Hold.PICKUP) | Q(hold=Hold.WAITS, origin__isnull=False))
+NO_RECEIPT = LACKS_RECEIPT & ~PRINTED_ELSEWHERE
+
+# Without it nobody would miss the money that a register took for it, or the receipt that is due.
+IS_KEPT = NO_RECEIPT | Q(
+    Exists(Payment._base_manager.filter(order=OuterRef("pk")).exclude(price=None).exclude(price=0)), is_refund=False
+)
+
+
+def why_kept(orders: Iterable[Order]) -> list[str]:
+    """Which of these orders are not deleted, and why, for people."""
+    text = _("%(order)s was paid: deleted, it would be missing from cash and receipts. Return it instead.")
+    kept = Order.objects.filter(IS_KEPT, pk__in=[order.pk for order in orders]).order_by("pk")
+    return [text % {"order": order} for order in kept]
 
 
 def is_awaited(delivery_status: int) -> bool:

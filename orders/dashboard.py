@@ -188,7 +188,7 @@ def _hours(rows: Sequence[_Row], now: datetime) -> list[Hour]:
 def _money(now: datetime) -> list[Figure]:
     """Roubles: what open orders of today are still to bring, and what today's orders have brought."""
     unpaid = _of_today(now).filter(conditions.TO_COLLECT).order_by()
-    due = unpaid.aggregate(sum=Sum(F("amount_to_pay") + F("discounts")))["sum"] or Decimal(0)
+    due = unpaid.aggregate(sum=Sum(F("amount_to_pay") + F("discounts") - F("prepayment_sum")))["sum"] or Decimal(0)
     sold = _of_today(now).filter(is_refund=False).order_by()
     collected = sold.aggregate(sum=Sum(F("paid_cash") + F("paid_cashless")))["sum"] or Decimal(0)
     return [
@@ -224,7 +224,7 @@ def couriers(rows: Sequence[_Row], now: datetime) -> list[CourierDay]:
 
 
 def missing_receipts(now: datetime) -> list[Figure]:
-    """Paid and closed orders without their receipts, by how long ago their window ended."""
+    """Paid and closed orders without their receipts, by how long these have been due."""
     queue = fiscal_control.BY_NAME["no_receipt"]
     return by_age(queue, fiscal_control.counts(queue, now))
 

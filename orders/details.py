@@ -178,27 +178,60 @@ def keep_status_changes(order: Order, changes: Sequence[contract.StatusChange]) 
 
 
 def keep_receipts(order: Order, kind: str, receipts: Sequence[contract.Receipt]) -> int:
-    """Store receipts. One that is there is never replaced: a second one is a second row, and so is seen. Returns how
-    many are new.
+    """Store receipts. What one said is never replaced: a second one is a second row, and so is seen. But a register
+    tells a document bit by bit, and told again with more it is the same one. Returns how many are new.
     """
+    there = list(order.receipts.filter(kind=kind))
+    fresh: list[Receipt] = []
+    fuller: set[Receipt] = set()
+    for receipt in _own(order, receipts):
+        row = Receipt(
+            order=order,
+            kind=kind,
+            **{name: getattr(receipt, name) or "" for name in TEXTS},
+            date_time_receipt=receipt.date_time_receipt or None,
+            remote_data=contract.dump(receipt),
+        )
+        same = sorted((one for one in (*there, *fresh) if _is_same(one, row)), key=lambda one: _told(one) != _told(row))
+        if not same:
+            fresh.append(row)
+            continue
+        known = same[0]  # a part may stand beside the whole
+        names = (*TEXTS, "date_time_receipt")
+        if blanks := [name for name in names if getattr(row, name) and not getattr(known, name)]:
+            for name in (*blanks, "remote_data"):
+                setattr(known, name, getattr(row, name))
+            if known.pk is not None:
+                fuller.add(known)
     before = order.receipts.count()
-    Receipt.objects.bulk_create(
-        [
-            Receipt(
-                order=order,
-                kind=kind,
-                **{name: getattr(receipt, name) or "" for name in TEXTS},
-                date_time_receipt=receipt.date_time_receipt or None,
-                remote_data=contract.dump(receipt),
-            )
-            for receipt in receipts
-            if receipt.fiscal_sign or receipt.fd_number
-        ],
-        ignore_conflicts=True,
-    )
-    if fresh := order.receipts.count() - before:
+    Receipt.objects.bulk_create(fresh, ignore_conflicts=True)
+    Receipt.objects.bulk_update(fuller, (*TEXTS, "date_time_receipt", "remote_data"))
+    new = order.receipts.count() - before
+    if new or fuller:
         touch(Order, [order.pk])
-    return fresh
+    return new
+
+
+def _own(order: Order, receipts: Sequence[contract.Receipt]) -> list[contract.Receipt]:
+    """Without those that say nothing, and those that name another order, which is the one they were printed for."""
+    named = {str(receipt.order_id) for receipt in receipts if receipt.order_id} - {order.ireca_id}
+    others = set(Order._base_manager.filter(ireca_id__in=named).values_list("ireca_id", flat=True)) if named else set()
+    return [
+        receipt
+        for receipt in receipts
+        if (receipt.fiscal_sign or receipt.fd_number) and str(receipt.order_id) not in others
+    ]
+
+
+def _told(receipt: Receipt) -> tuple[str, str, str]:
+    """What tells documents apart."""
+    return receipt.fd_number, receipt.fiscal_sign, receipt.fn
+
+
+def _is_same(one: Receipt, other: Receipt) -> bool:
+    """Whether both tell of one document: by its number or its sign, and nothing that both tell differs."""
+    both = list(zip(_told(one), _told(other), strict=True))
+    return all(a == b for a, b in both if a and b) and any(a and a == b for a, b in both[:2])
 
 
 TEXTS = ("serial_number", "shift_number", "fn", "fd_number", "receipt_number", "fiscal_sign")
@@ -208,7 +241,9 @@ TEXTS = ("serial_number", "shift_number", "fn", "fd_number", "receipt_number", "
 def read_missing_receipts(client: Any, progress: pull.Progress, params: dict[str, Any]) -> None:
     """Receipts of paid and closed orders that lack one; those that `read_due` comes to by itself are left to it."""
     after = (progress.pull.cursor or {}).get("after", 0)
-    orders = Order._base_manager.filter(LACKS_RECEIPT, details_due_at__isnull=True, pk__gt=after).order_by("pk")
+    # What iRECA does not know yet may have the id of another order there, whose receipt would be taken for its own.
+    known = Order._base_manager.filter(LACKS_RECEIPT, details_due_at__isnull=True, remote_data__isnull=False)
+    orders = known.filter(pk__gt=after).order_by("pk")
     for order in orders.iterator(chunk_size=200):
         before = order.receipts.count()
         try:

@@ -20,15 +20,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Abs
+from django.db.models import Case, Count, DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Abs, Coalesce
 from django.db.models.lookups import GreaterThan
 from django.utils.translation import gettext_lazy as _
 
 from fiscal.models import Receipt
-from orders import conditions
+from orders import conditions, refunds
 from orders.models import DeliveryStatus, Order, Payment, PaymentStatus, Refund, RefundGood, RefundPayment
-from orders.models.order import HAS_SEVERAL_RECEIPTS, LACKS_RECEIPT
+from orders.models.order import HAS_SEVERAL_RECEIPTS
 
 LONG = timedelta(days=1)  # after the window, by when a paid order should be closed
 HORIZON = timedelta(days=31)
@@ -58,10 +58,11 @@ class Age:
         return found
 
 
+FRESH = Age("hour", _("less than an hour"), None, HOUR)
 UNKNOWN = Age("unknown", _("age not known"), None, None, "warning")
 OLDER = Age("older", _("older than a month"), HORIZON, None, "danger")
 AGES = (
-    Age("hour", _("less than an hour"), None, HOUR),
+    FRESH,
     Age("day", _("up to a day"), HOUR, DAY, "warning"),
     Age("week", _("up to a week"), DAY, 7 * DAY, "danger"),
     Age("month", _("up to a month"), 7 * DAY, HORIZON, "danger"),
@@ -109,7 +110,7 @@ Rows = QuerySet[Order]
 _MONEY: Any = DecimalField(max_digits=16, decimal_places=3)
 
 
-def _sum(rows: QuerySet, column: str, by: str) -> Subquery:
+def _sum(rows: QuerySet, column: Any, by: str) -> Subquery:
     """The sum of a column over the rows of an order, none where there are none."""
     return Subquery(
         rows.filter(**{by: OuterRef("pk")}).order_by().values(by).annotate(sum=Sum(column)).values("sum"),
@@ -122,7 +123,11 @@ def _differ(first: Any, second: Any) -> Q:
 
 
 def _no_receipt(orders: Rows, now: datetime) -> Rows:
-    return orders.filter(LACKS_RECEIPT)
+    """It is due once the goods are with the client, be that days before the window ends or hours after. A moment that
+    is still to come is that of a wrong clock.
+    """
+    delivered = Case(When(delivered_at__lte=now, then="delivered_at"))
+    return orders.filter(conditions.NO_RECEIPT).annotate(receipt_due=Coalesce(delivered, "delivery_time_to"))
 
 
 def _paid_open(orders: Rows, now: datetime) -> Rows:
@@ -132,6 +137,38 @@ def _paid_open(orders: Rows, now: datetime) -> Rows:
 
 def _closed_unpaid(orders: Rows, now: datetime) -> Rows:
     return orders.filter(status=PaymentStatus.UNPAID, delivery_status=DeliveryStatus.CLOSED)
+
+
+def _delivered_open(orders: Rows, now: datetime) -> Rows:
+    ended = Q(delivery_time_to__lte=now - LONG) | Q(delivery_time_to__isnull=True)
+    return orders.filter(
+        conditions.IS_OPEN, ended, status=PaymentStatus.UNPAID, delivery_status=DeliveryStatus.DELIVERED
+    )
+
+
+def _cancelled_paid(orders: Rows, now: datetime) -> Rows:
+    """Only where payments tell that money was taken: what was paid to a shop online is the shop's to give back."""
+    returns = Payment.objects.filter(order__is_refund=True).exclude(order__delivery_status=DeliveryStatus.CANCELLED)
+    return (
+        orders.filter(delivery_status=DeliveryStatus.CANCELLED, is_refund=False)
+        .annotate(taken=F("paid_cash") + F("paid_cashless"))
+        .filter(taken__gt=0)
+        .annotate(
+            by_returns=Coalesce(_sum(returns, Abs("price"), "order__refund_of"), 0, output_field=_MONEY),
+            in_the_app=Coalesce(_sum(_in_the_app(), Abs("sum"), "refund__order"), 0, output_field=_MONEY),
+        )
+        .filter(GreaterThan(F("taken") - F("by_returns") - F("in_the_app"), HALF_A_KOPECK))
+    )
+
+
+def _in_the_app() -> QuerySet[RefundPayment]:
+    """Money that was given back in the app. A return made here is an order of its own, with its own receipt."""
+    return RefundPayment.objects.filter(~Q(Exists(refunds.MADE_HERE)))
+
+
+def _no_return_receipt(orders: Rows, now: datetime) -> Rows:
+    given_back = _in_the_app().exclude(sum=None).exclude(sum=0).order_by().values("refund__order")
+    return orders.filter(pk__in=given_back, is_refund=False, return_receipts=0)
 
 
 def _doubled(orders: Rows, now: datetime) -> Rows:
@@ -154,9 +191,9 @@ def _payments_differ(orders: Rows, now: datetime) -> Rows:
     return (
         _paid_and_closed(orders)
         .filter(paid__isnull=False)
-        .annotate(due=F("amount_to_pay") + F("discounts"))
-        .filter(_differ(F("paid"), F("due")))
-        .filter(_differ(F("paid"), F("due") - F("prepayment_sum")))
+        .alias(whole=F("amount_to_pay") + F("discounts"))
+        .filter(_differ(F("paid"), F("whole")))
+        .filter(_differ(F("paid"), F("whole") - F("prepayment_sum")))
     )
 
 
@@ -169,8 +206,8 @@ def _returns_differ(orders: Rows, now: datetime) -> Rows:
     return (
         orders.filter(pk__in=returned)
         .annotate(
-            given_back=_sum(RefundPayment.objects.all(), "sum", "refund__order"),
-            taken_back=_sum(RefundGood.objects.all(), "sum", "refund__order"),
+            given_back=_sum(RefundPayment.objects.all(), Abs("sum"), "refund__order"),
+            taken_back=_sum(RefundGood.objects.all(), Abs("sum"), "refund__order"),
             paid=_sum(Payment.objects.all(), "price", "order"),
         )
         .filter(_differ(F("given_back"), F("taken_back")) | Q(given_back__gt=F("paid") + HALF_A_KOPECK))
@@ -181,8 +218,12 @@ QUEUES = (
     Queue(
         "no_receipt",
         _("Closed and paid, without a receipt"),
-        _("Receipts that a closed and paid order should have and that iRECA has not told; with a prepayment, two."),
+        _(
+            "Receipts that a closed and paid order should have and that iRECA has not told; with a prepayment, two. "
+            "Aged by when it was delivered, or by the end of the window where that is not known."
+        ),
         _no_receipt,
+        moment="receipt_due",
     ),
     Queue(
         "paid_open",
@@ -196,6 +237,27 @@ QUEUES = (
         _("Closed, not paid"),
         _("The goods are with the client, and nothing says that he paid."),
         _closed_unpaid,
+    ),
+    Queue(
+        "delivered_open",
+        _("Delivered, neither paid nor closed long after the window"),
+        _("The goods are with the client, and the window ended more than a day ago. Nothing says that he paid."),
+        _delivered_open,
+        youngest=LONG,
+    ),
+    Queue(
+        "cancelled_paid",
+        _("Cancelled, and the money was not given back"),
+        _("Payments tell that money was taken, and neither a return nor the app tells that all of it was given back."),
+        _cancelled_paid,
+        is_costly=True,
+    ),
+    Queue(
+        "no_return_receipt",
+        _("Given back in the app, without a return receipt"),
+        _("Money was given back to the client, and iRECA has not told the receipt. Aged by when it was given back."),
+        _no_return_receipt,
+        moment="refund__created_at",
     ),
     Queue(
         "doubled",

@@ -81,6 +81,7 @@ def day_of(order: Order, receipt: Receipt | None) -> date | None:
     moment = (
         (receipt.date_time_receipt if receipt is not None else None)
         or (max(paid) if paid else None)
+        or order.delivered_at
         or order.delivery_time_to
     )
     return timezone.localdate(moment) if moment is not None else None
@@ -132,4 +133,6 @@ def afterwards(
 
 def moment_of(order: Order, receipt: Receipt | None) -> Any:
     """From when on a correction may have been printed."""
-    return (receipt.date_time_receipt if receipt is not None else None) or order.delivery_time_from
+    # It may have been brought before its window began.
+    known = [moment for moment in (order.delivered_at, order.delivery_time_from) if moment is not None]
+    return (receipt.date_time_receipt if receipt is not None else None) or min(known, default=None)

@@ -44,15 +44,17 @@ def _duplicates(now: datetime) -> Iterator[Trouble]:
 
 
 def _queue(name: str, now: datetime) -> Iterator[Trouble]:
-    """One for each age of an hour and more; grave where the orders are older than a day."""
+    """One for each age but less than an hour, also for orders whose age nobody knows; grave where they are older than
+    a day.
+    """
     for age, count in fiscal_control.counts(fiscal_control.BY_NAME[name], now).items():
-        if count and age.least is not None:
+        if count and age is not fiscal_control.FRESH:
             yield Trouble(
                 key=age.name,
                 url=listed("orders_order", fiscal=name, fiscal_age=age.name),
                 count=count,
                 params={"age": age.name},
-                is_grave=age.least >= DAY,
+                is_grave=age.least is not None and age.least >= DAY,
             )
 
 

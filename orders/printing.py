@@ -45,7 +45,7 @@ class Stop:
     @property
     def due(self) -> Decimal:
         """What the courier is to take."""
-        return Decimal(0) if self.is_paid else self.order.payable
+        return Decimal(0) if self.is_paid else self.order.due
 
     @property
     def is_cash(self) -> bool:

@@ -12,7 +12,7 @@ was sold or paid. Money is `Decimal` roubles; what iRECA itself took back (`retu
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,14 +93,11 @@ class ReturnLine:
 
 @dataclass(frozen=True)
 class ReturnPayment:
-    """A payment of the original order and how much of it was given back."""
+    """A payment of the original order and how much of it was given back. `key` tells it from the order's others."""
 
+    key: str
     payment: Payment
     given_back: Decimal
-
-    @property
-    def key(self) -> str:
-        return _payment_key(self.payment)
 
     @property
     def left(self) -> Decimal:
@@ -197,13 +194,22 @@ def returnable(order: Order) -> Returnable:
         given[_payment_key(payment)] += payment.price or Decimal(0)
     for back in payments:
         given[back.payment_ref] += abs(back.sum or Decimal(0))
+    paid = []
+    alike: Counter[str] = Counter()
+    for payment in order.payments.select_related("payment_type"):
+        name = _payment_key(payment)
+        taken = min(given[name], max(payment.price or Decimal(0), Decimal(0)))
+        given[name] -= taken
+        # Two of one kind without ids of their own look the same, and yet each was paid.
+        paid.append(ReturnPayment(f"{name}/{alike[name]}" if alike[name] else name, payment, taken))
+        alike[name] += 1
     by_lines = sum((line.total + line.discount_total for line in refund_lines), Decimal(0))
     by_payments = sum((payment.price or Decimal(0) for payment in refund_payments), Decimal(0))
     in_the_app = sum((abs(back.sum or Decimal(0)) for back in payments), Decimal(0))
     return Returnable(
         order,
         lines,
-        [ReturnPayment(paid, given[_payment_key(paid)]) for paid in order.payments.select_related("payment_type")],
+        paid,
         max(by_lines, by_payments) + in_the_app,
     )
 

@@ -30,7 +30,7 @@ def receipts(now: datetime) -> Families:
     counts = fiscal_control.counts(fiscal_control.BY_NAME["no_receipt"], now)
     yield gauge(
         "orders_without_receipt",
-        "Closed and paid orders of a month that lack a fiscal receipt, by the time since their window ended.",
+        "Closed and paid orders that lack a fiscal receipt, by the time since they were delivered.",
         [([each.name], count) for each, count in counts.items()],
         ("age",),
     )

@@ -18,7 +18,6 @@ from backoffice.sync.mirrored import SyncState
 from backoffice.values import whole_number, whole_numbers
 from orders import conditions, duplicates, fiscal_control
 from orders.models import DeliveryStatus, Hold, Line, PaymentStatus
-from orders.models.order import LACKS_RECEIPT
 
 
 def code_choices(kind: str, known: Any, *, current: int | None = None) -> list[tuple[int, str]]:
@@ -120,7 +119,7 @@ class AttentionFilter(DropdownFilter):
             "to_agree": Q(is_agreed=False) & conditions.IS_OPEN,
             "problems": conditions.problems(),
             "register": Q(origin__sync_state__in=(SyncState.CONFLICT, SyncState.FAILED)),
-            "no_receipt": LACKS_RECEIPT,
+            "no_receipt": conditions.NO_RECEIPT,
             "marked_twice": Q(pk__in=Line.objects.marked_twice().order_by().values("order")),
             "duplicates": duplicates.since(conditions.day_start(timezone.localdate() - _DAY)),
         }

@@ -132,11 +132,11 @@ def courier_field(order: Order) -> SafeString:
 
 def change_to_bring(order: Any) -> str:
     """What the courier must have ready when the client pays with the banknote that he named."""
-    if order.cash is None or order.status == PaymentStatus.PAID or order.cash <= order.payable:
+    if order.cash is None or order.status == PaymentStatus.PAID or order.cash <= order.due:
         return ""
     return _("change from %(cash)s: %(change)s") % {
         "cash": formats.localize(order.cash),
-        "change": formats.localize(order.cash - order.payable),
+        "change": formats.localize(order.cash - order.due),
     }
 
 

@@ -20,7 +20,7 @@ from backoffice.sync.admin.lists import BigChangeList
 from backoffice.sync.mirrored import SyncState
 from backoffice.transfer.admin import ImportMixin
 from couriers import map as courier_map
-from orders import details, duplicates, edits, timeline
+from orders import conditions, details, duplicates, edits, timeline
 from orders.admin import checks, labels, search, typed
 from orders.admin.assist import AssistMixin
 from orders.admin.board import BoardMixin
@@ -78,10 +78,14 @@ class OrderChangeList(BigChangeList):
         may_assign = self.model_admin.has_change_permission(request)
         doubled = duplicates.among(rows)
         troubled = Origin.objects.filter(order__in=ids, sync_state__in=(SyncState.FAILED, SyncState.CONFLICT))
+        held = [order.pk for order in rows if order.hold]
+        elsewhere = Order.objects.filter(conditions.PRINTED_ELSEWHERE, pk__in=held).values_list("pk", flat=True)
+        printed_elsewhere = set(elsewhere) if held else set()
         troubles = {origin.order_id: origin for origin in troubled.defer("data", "agreed", "sync_conflict")}
         for order in rows:
             order.trouble = troubles.get(order.pk)
             order.has_receipt = details.has_all_receipts(order)
+            order.is_printed_elsewhere = order.pk in printed_elsewhere
             order.is_doubled = order.pk in doubled
             order.may_assign = may_assign and not order.is_closed
         self.result_list = rows
@@ -227,7 +231,7 @@ class OrderAdmin(
         """What is to be paid after the discounts and surcharges of the lines (T71), whether it is, the receipt, and the
         change to bring.
         """
-        receipt = labels.receipt_badge(order, is_there=order.has_receipt)
+        receipt = "" if order.is_printed_elsewhere else labels.receipt_badge(order, is_there=order.has_receipt)
         change = labels.change_to_bring(order)
         return labels.stacked(formats.localize(order.payable), labels.payment_badge(order.status), receipt, change)
 
@@ -275,6 +279,14 @@ class OrderAdmin(
         fields = (*fields, "delivery_in_words", "status_in_words")
         # The sums of a return are those of its payments.
         return (*fields, "amount_to_pay", "prepayment_sum") if obj is not None and obj.is_refund else fields
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or not conditions.why_kept([obj]))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
+        shown, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        kept = conditions.why_kept(objs)
+        return shown, counts, set() if kept else lacking, [*protected, *kept]
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> tuple[type[admin.TabularInline], ...]:
         if obj is None:

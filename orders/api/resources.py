@@ -17,7 +17,7 @@ from backoffice.sync import enqueue, history
 from backoffice.sync.dictionaries import Dictionary
 from backoffice.sync.mirror import Mirror, registry
 from backoffice.sync.mirrored import ONLY_NAMED
-from orders import parts
+from orders import conditions, parts
 from orders.api.filters import ClientFilters, OrderFilters
 from orders.models import (
     CanceledItem,
@@ -198,6 +198,7 @@ ORDERS = Resource(
         },
         begin=_begin,
         prepare=_prepare,
+        kept_for=lambda order: " ".join(conditions.why_kept([order])),
     ),
     ORDER_COLUMNS,
     read=READ,

@@ -266,6 +266,11 @@ class Order(Mirrored):
         return self.amount_to_pay + self.discounts
 
     @property
+    def due(self) -> Decimal:
+        """What of it is to be paid on delivery: the prepayment is with us already (seed 002:94)."""
+        return self.payable - self.prepayment_sum
+
+    @property
     def cash_taken(self) -> Decimal:
         """What a courier took in cash for it; negative where it is a return, for which he gives back."""
         if not self.is_refund:

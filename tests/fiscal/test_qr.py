@@ -24,7 +24,7 @@ def receipt(**values: Any) -> Receipt:
         "fiscal_sign": "3522207165",
         "date_time_receipt": datetime(2020, 1, 15, 18, 10, 59, tzinfo=UTC),
     }
-    return make(Receipt, **{"order": make(Order), **given, **values})
+    return make(Receipt, **{"order": make(Order, prepayment_sum=Decimal(0)), **given, **values})
 
 
 def test_a_sale(settings: Any) -> None:
@@ -74,6 +74,19 @@ def test_no_code_where_two_receipts_share_the_payments() -> None:
     row = receipt()
     make(Payment, order=row.order, price=Decimal(1))
     receipt(order=row.order, fd_number="47")
+    with pytest.raises(NoQr):
+        qr_text(row)
+
+
+def test_no_code_for_one_of_two_receipts_of_a_prepayment_while_the_other_is_missing() -> None:
+    """It may be the one for the prepayment, and a code with the whole sum would look forged."""
+    row = receipt(order=make(Order, prepayment_sum=Decimal(300), amount_to_pay=Decimal(1000)))
+    prepaid = make(Payment, order=row.order, price=Decimal(300))
+    assert "&s=300.00&" in qr_text(row), "nothing but the prepayment was paid yet"
+    make(Payment, order=row.order, price=Decimal(700))
+    with pytest.raises(NoQr):
+        qr_text(row)
+    prepaid.delete()
     with pytest.raises(NoQr):
         qr_text(row)
 

@@ -54,6 +54,16 @@ def test_what_may_be_open_and_how_old_it_is() -> None:
     assert (over.may_be_open, over.hours, over.kind) == (False, 0, "")
 
 
+def test_receipts_without_a_shift_number_are_no_shift_that_never_ends_and_hide_none() -> None:
+    order = make(Order)
+    for day in range(3):
+        receipt(order, "A", "", 24 * day + 1, day)
+    receipt(order, "B", "7", 23.5, 1)
+    receipt(order, "B", "", 1, 2)
+    assert [(shift.fn, shift.number, shift.kind) for shift in shifts.at_work(NOW)] == [("B", "7", "danger")]
+    assert {shift.fn for shift in shifts.find(NOW - timedelta(days=3), NOW, NOW)} == {"A", "B"}
+
+
 def test_a_shift_at_the_edge_of_a_period_is_whole() -> None:
     order = make(Order)
     receipt(order, "A", "1", 30, 1)

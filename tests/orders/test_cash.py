@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
@@ -25,7 +26,7 @@ from backoffice.sync.enqueue import untracked
 from backoffice.sync.models import Push
 from couriers.models import Courier
 from fiscal.models import CashHandover, Immutable, PaymentType
-from orders import cash, kept
+from orders import cash, cash_ledger, kept
 from orders.cash import HandIn, MoreThanInHand, NotRecorded
 from orders.models import CashEntry, DeliveryStatus, Order, Payment
 from orders.order_sums import SUMS
@@ -262,6 +263,22 @@ def test_entries_follow_the_courier_the_kind_and_the_state_of_an_order(db: None)
     assert cash.in_hand(other.pk) == -1000
     Order.objects.filter(pk=order.pk).update(delivery_status=DeliveryStatus.CANCELLED)
     assert not CashEntry.objects.exists()
+
+
+def test_what_a_return_gives_back_tomorrow_is_in_hand_today(db: None) -> None:
+    order = paid(1000)
+    type_ = PaymentType.objects.get()
+    tomorrow = {"delivery_time_from": builders.at(10, 1), "delivery_time_to": builders.at(12, 1)}
+    back = builders.order(8, courier=order.courier, is_refund=True, status=1, delivery_status=6, **tomorrow)
+    builders.pay(back, 300, type_)
+    assert cash.in_hand(order.courier_id) == 1000
+    for day in (builders.at(0), builders.at(0, -7)):
+        (balance,) = cash_ledger.balances(day, day + timedelta(days=3))
+        assert balance.now == 1000
+    with time_machine.travel(builders.at(11, 1), tick=False):
+        assert cash.in_hand(order.courier_id) == 700
+        (balance,) = cash_ledger.balances(builders.at(0), builders.at(0, 1))
+        assert (balance.closing, balance.now) == (700, 700)
 
 
 def test_entries_follow_what_a_payment_type_is(db: None) -> None:

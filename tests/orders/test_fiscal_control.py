@@ -20,8 +20,9 @@ from backoffice.sync.enqueue import untracked
 from fiscal.models import Receipt, RegistrarError
 from orders import fiscal_control
 from orders.fiscal_control import AGES, OLDER, QUEUES, UNKNOWN
-from orders.models import DeliveryStatus, Order, PaymentStatus, Refund, RefundGood, RefundPayment
+from orders.models import DeliveryStatus, Order, Origin, PaymentStatus, Refund, RefundGood, RefundPayment
 from tests.orders import builders
+from tests.orders.pages import LIST
 
 pytestmark = pytest.mark.django_db
 
@@ -56,12 +57,13 @@ def random_orders(count: int, seed: int) -> None:
             )
             row = builders.order(
                 nth,
-                delivery_status=chance.choice([*DeliveryStatus.values, 8, 12, 10, 10, 10, 10]),
+                delivery_status=chance.choice([*DeliveryStatus.values, 8, 12, 9, 11, 10, 10, 10, 10]),
                 status=chance.choice([0, 1, 1]),
                 is_refund=chance.random() < 0.2,
                 prepayment_sum=Decimal(chance.choice([0, 0, 30])),
                 amount_to_pay=Decimal(chance.randint(5_000, 100_000)) / 100,
                 delivery_time_to=None if chance.random() < 0.05 else ended,
+                delivered_at=ended + timedelta(minutes=chance.randint(-90, 90)) if chance.random() < 0.5 else None,
             )
             builders.with_lines(row, 1)
             builders.discount(row, Decimal(chance.randint(-500, 0)) / 100)
@@ -77,7 +79,8 @@ def random_orders(count: int, seed: int) -> None:
                 for price in (part, money(whole - part)):
                     builders.pay(row, price)
             if chance.random() < 0.4:
-                refund = Refund.objects.create(order=row)
+                told = now - timedelta(minutes=chance.randint(5, 60_000)) if chance.random() < 0.8 else None
+                refund = Refund.objects.create(order=row, created_at=told)
                 back = Decimal(chance.randint(100, 9_000)) / 100
                 for _each in range(chance.choice([0, 1, 2])):
                     RefundPayment.objects.create(refund=refund, sum=back)
@@ -105,11 +108,14 @@ def placed(now: datetime) -> dict[str, dict[str, set[int]]]:
         ended = order.delivery_time_to
         due = 2 if order.prepayment_sum and not order.is_refund else 1
         if paid and closed and len(returns if order.is_refund else sales) < due:
-            put("no_receipt", order, ended)
+            put("no_receipt", order, order.delivered_at if order.delivered_at and order.delivered_at <= now else ended)
         if paid and order.delivery_status in OPEN and (ended is None or now - ended >= timedelta(days=1)):
             put("paid_open", order, ended)
         if closed and order.status == PaymentStatus.UNPAID:
             put("closed_unpaid", order, ended)
+        delivered = order.delivery_status == DeliveryStatus.DELIVERED and order.status == PaymentStatus.UNPAID
+        if delivered and (ended is None or now - ended >= timedelta(days=1)):
+            put("delivered_open", order, ended)
         if len(sales) > due or len(returns) > 1:
             times = [each.date_time_receipt for each in receipts if each.date_time_receipt]
             put("doubled", order, max(times, default=None))
@@ -119,16 +125,21 @@ def placed(now: datetime) -> dict[str, dict[str, set[int]]]:
             put("payments_differ", order, ended)
         if paid and closed and receipts and not sums:
             put("no_payments", order, ended)
-        if (refund := getattr(order, "refund", None)) is not None and refund.payments.all():
-            back = sum(each.sum for each in refund.payments.all())
-            if back != sum(each.sum for each in refund.goods.all()) or (sums and back > sum(sums)):
-                put("returns_differ", order, ended)
+        refund = getattr(order, "refund", None)
+        back = sum(each.sum for each in refund.payments.all()) if refund is not None else 0
+        if order.delivery_status == DeliveryStatus.CANCELLED and not order.is_refund and sum(sums) > back:
+            put("cancelled_paid", order, ended)
+        if back and not order.is_refund and not returns:
+            put("no_return_receipt", order, refund.created_at)
+        differs = back and (back != sum(each.sum for each in refund.goods.all()) or (sums and back > sum(sums)))
+        if differs:
+            put("returns_differ", order, ended)
     return found
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_each_order_is_where_plain_reckoning_puts_it(admin_client: Browser, seed: int) -> None:
-    random_orders(70, seed)
+    random_orders(110, seed)
     now = timezone.now()
     expected = placed(now)
     for queue in QUEUES:
@@ -155,6 +166,119 @@ def test_each_figure_equals_the_list_behind_it(admin_client: Browser, all_: str)
             seen += figure.value
         assert admin_client.get(row["url"]).status_code == 200
     assert seen > 30
+
+
+def test_a_receipt_is_due_from_when_it_was_delivered_and_not_from_the_end_of_the_window() -> None:
+    now = timezone.now()
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    for nth, (ended, delivered) in enumerate(
+        [(2 * day, -5 * hour), (-2 * day, -hour / 2), (-5 * hour, None), (-5 * hour, 300 * day), (None, None)]
+    ):
+        builders.order(
+            nth,
+            **builders.CLOSED,
+            delivery_time_to=now + ended if ended is not None else None,
+            delivered_at=now + delivered if delivered is not None else None,
+        )
+    queue = fiscal_control.BY_NAME["no_receipt"]
+    ages = {age.name: sorted(row.number for row in queue.orders(Order.objects.all(), now, age)) for age in AGES}
+    assert ages == {
+        "hour": ["N-1"],
+        "day": ["N-0", "N-2", "N-3"],
+        "week": [],
+        "month": [],
+        "older": [],
+        "unknown": ["N-4"],
+    }
+
+
+def test_an_order_with_money_is_not_deleted_with_it(admin_client: Browser) -> None:
+    """Neither the missing receipt nor the courier's cash may vanish that way."""
+    bare, lacking, cancelled = builders.order(1), builders.order(2, **builders.CLOSED), builders.order(3)
+    builders.pay(cancelled, 100)
+    Order.objects.filter(pk=cancelled.pk).update(**builders.CANCELLED)
+    returned = builders.order(4, is_refund=True, status=PaymentStatus.PAID)
+    builders.pay(returned, 100)  # is to be given back: until it is closed it may be given up
+    for row in (lacking, cancelled):
+        assert admin_client.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    data = {"action": "delete_selected", "post": "yes"}
+    for row in (lacking, cancelled):
+        data["_selected_action"] = [row.pk, bare.pk]
+        page = admin_client.post(LIST, data, headers={"accept-language": "en"})
+        assert f"{row} was paid: deleted, it would be missing from cash and receipts." in page.text
+    assert Order.objects.count() == 4
+    data["_selected_action"] = [bare.pk, returned.pk]
+    admin_client.post(LIST, data)
+    assert set(Order.objects.all()) == {lacking, cancelled}
+
+
+def test_no_receipt_is_missed_that_another_register_prints(admin_client: Browser) -> None:
+    """Nothing would ever end such a warning: iRECA does not know the order."""
+    fetched = builders.order(1, hold="pickup", **builders.CLOSED)
+    over = builders.order(2, hold="waits", **builders.CLOSED)
+    by_hand = builders.order(3, hold="waits", **builders.CLOSED)
+    Order._base_manager.filter(pk__in=[fetched.pk, over.pk, by_hand.pk]).update(remote_data=None)
+    Origin.objects.create(order=over, remote="bifit", key="1")
+    builders.order(4, hold="pickup", **builders.CLOSED)  # a courier may have it
+    assert found_in("no_receipt") == ["N-3", "N-4"]
+    for query in ("attention=no_receipt", "fiscal=no_receipt"):
+        rows = admin_client.get(f"{LIST}?{query}").context["cl"].queryset
+        assert sorted(row.number for row in rows) == ["N-3", "N-4"]
+    text = admin_client.get(LIST, headers={"accept-language": "en"}).text
+    assert text.count("Paid and closed, but there is no receipt.") == 2
+    for row, is_late in ((over, False), (by_hand, True)):
+        form = admin_client.get(f"{LIST}{row.pk}/change/")
+        assert form.context["correction"]["is_late"] is is_late
+
+
+def found_in(name: str) -> list[str]:
+    queue = fiscal_control.BY_NAME[name]
+    return sorted(queue.orders(Order.objects.all(), timezone.now()).values_list("number", flat=True))
+
+
+def test_money_of_a_cancelled_order_that_nobody_gave_back_is_seen() -> None:
+    back, part, kept, other = (builders.order(nth, **builders.CANCELLED) for nth in range(1, 5))
+    for row in (back, part, kept):
+        builders.pay(row, Decimal("100.10"))
+    builders.order(5, status=PaymentStatus.PAID, **builders.CANCELLED)  # to a shop online: no register took it
+    told = Refund.objects.create(order=back)
+    RefundPayment.objects.create(refund=told, sum=Decimal("50.05"))
+    half = builders.order(6, is_refund=True, refund_of=back, status=PaymentStatus.PAID)
+    builders.pay(half, Decimal("50.05"))
+    cancelled = builders.order(7, is_refund=True, refund_of=kept, **builders.CANCELLED)
+    builders.pay(cancelled, Decimal("100.10"))
+    RefundPayment.objects.create(refund=Refund.objects.create(order=part), sum=Decimal("100.09"))
+    assert found_in("cancelled_paid") == [part.number, kept.number]
+    assert other.number not in found_in("cancelled_paid")
+
+
+def test_a_return_in_the_app_without_its_receipt_is_seen_and_one_made_here_is_an_order_of_its_own() -> None:
+    bare, printed, ours, goods_only = (builders.order(nth, is_returned=True, **builders.CLOSED) for nth in range(1, 5))
+    made = builders.order(6, is_refund=True, refund_of=ours, **builders.CLOSED)
+    for row, returned in ((bare, bare), (printed, printed), (ours, made)):
+        told = Refund.objects.create(order=row, returned_order_ireca_id=returned.ireca_id)
+        RefundPayment.objects.create(refund=told, sum=100)
+    RefundGood.objects.create(refund=Refund.objects.create(order=goods_only), sum=100)
+    receipt(printed, "return", timezone.now(), 1)
+    assert found_in("no_return_receipt") == [bare.number]
+    assert made.number in found_in("no_receipt")
+
+
+def test_what_was_delivered_and_never_closed_is_seen_though_nothing_says_that_it_was_paid() -> None:
+    long, day = timezone.now() - timedelta(days=2), timedelta(days=1)
+    builders.order(1, delivery_status=DeliveryStatus.DELIVERED, delivery_time_to=long)
+    builders.order(2, delivery_status=DeliveryStatus.DELIVERED, delivery_time_to=long + 2 * day)
+    builders.order(3, delivery_status=DeliveryStatus.TAKEN, delivery_time_to=long)
+    assert found_in("delivered_open") == ["N-1"]
+
+
+def test_a_return_agrees_however_its_sums_are_signed() -> None:
+    row = builders.order(1, **builders.CLOSED)
+    builders.pay(row, 100)
+    told = Refund.objects.create(order=row)
+    RefundPayment.objects.create(refund=told, sum=-100)
+    RefundGood.objects.create(refund=told, sum=100)
+    assert found_in("returns_differ") == []
 
 
 def test_a_second_receipt_is_right_with_a_prepayment() -> None:

@@ -455,3 +455,16 @@ def test_corrections_that_came_in_afterwards(admin_client: Browser) -> None:
     found = page.context["afterwards"]
     assert [(each.receipt.ireca_id, each.is_same_sum) for each in found] == [("0", True), ("1", False)]
     assert page.text.count("the same sum") == 1
+
+
+def test_what_was_brought_before_its_window_is_corrected_as_of_that_day(admin_client: Browser) -> None:
+    brought = timezone.now() - timedelta(days=2)
+    window = {"delivery_time_from": brought + timedelta(days=5), "delivery_time_to": brought + timedelta(days=6)}
+    row = sold(1, ("122", "22%"), courier=builders.courier(), delivered_at=brought, **window)
+    row.payments.all().delete()
+    at = brought + timedelta(hours=1)
+    CorrectionReceipt.objects.create(ireca_id="1", courier=row.courier, amount=122, command_executed_at=at)
+    page = correction(admin_client, row, fault="no_receipt", ffd="1.2")
+    assert [each.receipt.ireca_id for each in page.context["afterwards"]] == ["1"]
+    days = {entry.tag: entry.value for document in page.context["documents"] for entry in document.requisites}
+    assert days[1178] == timezone.localdate(brought)

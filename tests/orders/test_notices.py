@@ -68,7 +68,14 @@ def test_queues_of_the_accountant_equal_their_lists(admin_client: Browser) -> No
     for notice in notices:
         assert listed(admin_client, notice.url) == notice.count, notice.url
         assert notice.key != "hour"
-        assert notice.is_grave is (notice.key != "day")
+        assert notice.is_grave is (notice.key not in ("day", "unknown"))
+
+
+def test_a_missing_receipt_is_told_of_though_nobody_knows_since_when(admin_user: User, admin_client: Browser) -> None:
+    builders.order(1, **builders.CLOSED, delivery_time_to=None)
+    (notice,) = (each for each in open_ones() if each.kind == "no-receipt")
+    assert (notice.count, listed(admin_client, notice.url)) == (1, 1)
+    assert "1 closed and paid order has no receipt: age not known" in told(admin_user).values()
 
 
 def test_duplicates(admin_client: Browser) -> None:

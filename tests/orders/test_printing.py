@@ -10,10 +10,11 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from backoffice.sync.enqueue import untracked
 from fiscal.models import PaymentType
-from orders import printing
+from orders import board, dashboard, printing
 from orders.admin import printing as pages
 from orders.models import Client, Order, PaymentStatus
 from tests.orders import builders
@@ -56,6 +57,20 @@ def test_what_is_to_be_taken_and_the_change_to_bring() -> None:
     (sheet,) = printing.sheets(list(Order.objects.values_list("pk", flat=True)))
     assert (sheet.due, sheet.change, sheet.cash_taken) == (Decimal(175), Decimal(325), Decimal(50))
     assert [stop.order for stop in sheet.paid_in_cash] == [row]
+
+
+def test_a_client_who_prepaid_pays_the_rest_wherever_it_is_told(dispatcher: Browser) -> None:
+    prepaid = {"amount_to_pay": Decimal(900), "prepayment_sum": Decimal(300), "cash": Decimal(800)}
+    row = given(1, delivery_time_from=builders.at(10), **prepaid)
+    (sheet,) = printing.sheets([row.pk])
+    assert (sheet.due, sheet.change) == (Decimal(600), Decimal(200))
+    now = timezone.now()
+    assert dashboard.today([], now).money[0].value == Decimal(600)
+    found = board.of_day(timezone.localdate(now), now)
+    (column,) = (each for each in found.columns if each.courier == row.courier)
+    assert column.due == Decimal(600)
+    assert "change from 800.00: 200.00" in dispatcher.get(LIST, headers={"accept-language": "en"}).text
+    assert "600.00" in dispatcher.get(url("forms", row), headers={"accept-language": "en"}).text
 
 
 def test_cash_is_told_from_cards_and_how_many_things_are_carried(dispatcher: Browser) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from fiscal.models import Receipt
+from orders import conditions
 from orders.models import Order
-from orders.models.order import HAS_SEVERAL_RECEIPTS, LACKS_RECEIPT
+from orders.models.order import HAS_SEVERAL_RECEIPTS
 from tests.orders import builders
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +53,35 @@ def test_counting_is_no_edit_of_the_order() -> None:
     assert order.sync_state == "clean"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_counts_while_another_one_stores_a_receipt_counts_it_too() -> None:
+    order = builders.order(1)
+    receipt(order, 1).save()
+
+    def again() -> None:
+        try:
+            Receipt.objects.bulk_create([receipt(order, 1)], ignore_conflicts=True)
+        finally:
+            connection.close()
+
+    reader = threading.Thread(target=again)
+    with transaction.atomic():
+        Receipt.objects.bulk_create([receipt(order, 2)])
+        reader.start()
+        while connection.vendor == "postgresql" and reader.is_alive() and not is_somebody_waiting():
+            time.sleep(0.01)
+    reader.join(30)
+    assert counts(order) == (2, 0)
+
+
+def is_somebody_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
 @pytest.mark.parametrize(
-    ("condition", "index"), [(LACKS_RECEIPT, "order_no_receipt"), (HAS_SEVERAL_RECEIPTS, "order_receipts")]
+    ("condition", "index"), [(conditions.NO_RECEIPT, "order_no_receipt"), (HAS_SEVERAL_RECEIPTS, "order_receipts")]
 )
 def test_an_index_holds_what_is_looked_for(condition: object, index: str) -> None:
     if connection.vendor == "postgresql":

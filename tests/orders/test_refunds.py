@@ -148,6 +148,15 @@ class TestWhatIsRefused:
         with pytest.raises(NotReturnable, match="returned already"):
             refunds.make(row.pk, wanted(row, "1"))
 
+    def test_two_payments_that_look_alike_are_each_given_back_once(self) -> None:
+        row = paid(("2", "200", "0"), payments=("100", "100"))
+        row.payments.update(payment_ref="", paid_in=None)
+        refunds.make(row.pk, wanted(row, "1"))
+        assert given_back(row) == 100
+        refunds.make(row.pk, wanted(row, "1"))
+        assert given_back(row) == 200
+        assert "returned already" in refunds.returnable(row).why_not()
+
     def test_what_the_courier_took_back_counts(self) -> None:
         row = paid(("2", "100", "0"))
         told = Refund.objects.create(order=row, returned_order_ireca_id=row.ireca_id)

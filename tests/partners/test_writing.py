@@ -15,7 +15,7 @@ from backoffice.partners.api import writing
 from backoffice.sync.models import Push
 from catalog.models import Good
 from couriers.models import Courier
-from orders.models import Client, Line, LineSpecificity, LineWarehouse, Order
+from orders.models import Client, Line, LineSpecificity, LineWarehouse, Order, Payment
 from tests.partners.conftest import Partner
 
 pytestmark = pytest.mark.django_db
@@ -415,6 +415,17 @@ def test_a_client_with_open_orders_is_not_deleted(partner: Partner, stranger: Pa
     assert partner.call("PUT", "orders/multipleUpdate", cancelled).status_code == 204
     for one in (partner, stranger):
         assert one.call("DELETE", "clients?clientId=5").status_code == 204
+
+
+def test_an_order_that_was_paid_is_not_deleted(partner: Partner) -> None:
+    sent = [order("1"), order("2", statusId=1, deliveryStatusId=10), order("3", statusId=1)]
+    assert partner.call("POST", "orders", sent).status_code == 201
+    Payment.objects.create(order=Order.objects.get(external_id="1"), price=100)
+    for paid in ("1", "2"):
+        refused = partner.call("DELETE", f"orders?orderId={paid}")
+        assert (refused.status_code, paid in refused.json()["message"]) == (409, True)
+    assert partner.call("DELETE", "orders?orderId=3").status_code == 204
+    assert Order.objects.count() == 2
 
 
 @pytest.mark.parametrize(("query", "said"), [("", True), ("", 1), ("?isRefund=1", False), ("?isRefund=0", "true")])

@@ -190,7 +190,7 @@ def of_entity(resource: Resource, method: str) -> Operation | None:
         )
     if method == "DELETE":
         fails = (400, 404, 409) if writable.is_document or writable.kept_for else (400, 404)
-        notes = (NOTES["delete/kept"],) if writable.kept_for else ()
+        notes = (NOTES[f"delete/kept/{mirror.entity}"],) if writable.kept_for else ()
         return Operation(SUMMARIES["delete"], lines["delete"], 204, parameters=(named,), fails=fails, notes=notes)
     return None
 

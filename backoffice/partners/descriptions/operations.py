@@ -62,7 +62,8 @@ NOTES: Mapping[str, StrPromise] = {
         " everything."
     ),
     "create": _("All or none: if one cannot be created, none is, and the answer names each that cannot."),
-    "delete/kept": _("Answered 409 while the client has orders that are neither closed nor cancelled."),
+    "delete/kept/orders": _("Answered 409 once the order was paid at a register, and while its receipt is missing."),
+    "delete/kept/clients": _("Answered 409 while the client has orders that are neither closed nor cancelled."),
     "update": _("What the body leaves out stays as it is. The id is that of the query; the body need not repeat it."),
     "replace": _(
         "Those whose id is known are changed, the others are created; what an object leaves out stays as it is."

@@ -71,7 +71,8 @@ FIGURES = (
         gettext_lazy("Given back in cash"),
         lambda each: each.returned,
         help=gettext_lazy(
-            "By returns that are not cancelled, as their window begins, and what the courier gave back in his app."
+            "By returns that are not cancelled, as their receipt says, else when they were delivered or their window "
+            "begins, and what the courier gave back in his app."
         ),
     ),
     Figure(
@@ -90,7 +91,12 @@ FIGURES = (
             "and given back first."
         ),
     ),
-    Figure("now", gettext_lazy("In hand now"), lambda each: each.now),
+    Figure(
+        "now",
+        gettext_lazy("In hand now"),
+        lambda each: each.now,
+        help=gettext_lazy("What a return is to give back later is in hand until then."),
+    ),
 )
 SINCE = Figure(
     "since",

@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from orders import details
-from orders.models import DeliveryStatus, Order, PaymentStatus
+from orders import conditions
+from orders.models import Order, PaymentStatus
 
 VIEW = ("fiscal.view_receipt", "orders.view_order")
 NO_LEGAL_ADVICE = _("What is said here holds as a rule; it is no legal advice.")
@@ -42,7 +42,7 @@ def correction_of(request: HttpRequest, order: Order) -> dict[str, Any] | None:
     """For the order's form: where the helper for corrections is, and whether a receipt is missing that is due."""
     if order.status != PaymentStatus.PAID or not request.user.has_perms(VIEW):
         return None
-    is_late = order.delivery_status == DeliveryStatus.CLOSED and not details.has_all_receipts(order)
+    is_late = Order.objects.filter(conditions.NO_RECEIPT, pk=order.pk).exists()
     return {"url": reverse("fiscal-correction", args=[order.pk]), "is_late": is_late}
 
 
